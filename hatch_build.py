@@ -1,0 +1,77 @@
+"""Build hook: compile the proxy's host module and merge the Python runtime into the package.
+
+Both are made from committed sources and locked packages, so that the wheel needs neither zig nor node.
+A part that is newer than its sources is left as it is. ``python hatch_build.py`` does the same in place.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent
+PROXY = ROOT / "wasmhub_magics" / "proxy"
+PYTHON = ROOT / "wasmhub_magics" / "guest" / "python"
+
+
+def main() -> None:
+    """Make every generated part that is missing or older than its sources."""
+    for target, sources, make in (
+        (PROXY / "host.wasm", sorted((PROXY / "src").glob("*.zig")), make_host),
+        (PYTHON / "runtime.wasm", sorted((PYTHON / "src").iterdir()), make_python_runtime),
+    ):
+        newest = max(source.stat().st_mtime for source in [*sources, Path(__file__)])
+        if not target.exists() or target.stat().st_mtime < newest:
+            print(f"making {target.relative_to(ROOT)}", file=sys.stderr)
+            make(target)
+
+
+def make_host(target: Path) -> None:
+    """Compile the Zig host module for a freestanding WebAssembly host."""
+    cache = ROOT / "build" / "zig"
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = cache / "host.wasm"
+    run(
+        [sys.executable, "-m", "ziglang", "build-exe", "-target", "wasm32-freestanding", "-O", "ReleaseSafe"]
+        + ["-mcpu=generic+bulk_memory+multivalue+sign_ext+nontrapping_fptoint+simd128"]
+        + ["-fno-entry", "-rdynamic", "--export-table", "--growable-table", "--stack", "262144"]
+        + ["--cache-dir", str(cache / "cache"), f"-femit-bin={partial}", str(PROXY / "src" / "host.zig")]
+    )
+    partial.replace(target)
+
+
+def make_python_runtime(target: Path) -> None:
+    """Merge MicroPython's own WebAssembly build with our glue; the npm packages are locked."""
+    sys.path.insert(0, str(PYTHON / "src"))
+    from merge import merge
+
+    merge(target, work=ROOT / "build" / "python-runtime")
+
+
+def run(command: list[str]) -> None:
+    """Run a tool, or end with what it said."""
+    if shutil.which(command[0]) is None:
+        raise SystemExit(f"{command[0]} is not on this machine; building the package needs it")
+    done = subprocess.run(command, check=False, env={**os.environ})
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:4])} ... failed with exit status {done.returncode}")
+
+
+if __name__ == "__main__":
+    main()
+else:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+    class BuildHook(BuildHookInterface[Any]):
+        """What hatchling calls before it packs a wheel or links an editable install."""
+
+        PLUGIN_NAME = "custom"
+
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+            """Make the generated parts; an sdist carries sources only."""
+            if self.target_name == "wheel":
+                main()

@@ -1,0 +1,107 @@
+"""A plugin: a module, its configuration, and what the proxy does when it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, TypeAlias
+
+from .errors import RequestError
+from .module import Module
+
+__all__ = ["Config", "FailurePolicy", "HasPlugin", "Limits", "Plugin", "as_plugin", "encode_config"]
+
+FailurePolicy: TypeAlias = Literal["closed", "open", "reload"]
+Config: TypeAlias = "str | bytes | Mapping[str, Any] | list[Any] | int | float | bool | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one virtual machine, one callback and one exchange may use in the embedded proxy.
+
+    Envoy itself limits memory (1 GiB) and the buffered body only (``proxy-wasm-cpp-host limits.h``).
+    """
+
+    memory_bytes: int = 256 << 20
+    """Linear memory of a virtual machine; growth beyond it fails inside the filter."""
+    callback_seconds: float = 2.0
+    """Wall time of one callback, start-up callbacks included."""
+    log_bytes: int = 1 << 20
+    """Log text kept of one exchange; what comes after is counted and dropped."""
+    body_bytes: int = 1 << 20
+    """Body that is held back for a filter, as Envoy's ``per_connection_buffer_limit_bytes``."""
+    fuel: int | None = None
+    """Wasm instructions of one exchange; None does not count them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One filter of a chain, as a proxy's configuration names it.
+
+    The fields are those of Envoy's ``PluginConfig`` and ``VmConfig``
+    (``envoy/extensions/wasm/v3/wasm.proto``).
+    """
+
+    module: Module
+    name: str
+    root_id: str = ""
+    configuration: bytes = b""
+    vm_id: str = ""
+    vm_configuration: bytes = b""
+    environment: tuple[tuple[str, str], ...] = ()
+    failure_policy: FailurePolicy = "closed"
+    allow_on_headers_stop_iteration: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.failure_policy not in ("closed", "open", "reload"):
+            raise RequestError(
+                f"{self.failure_policy!r} is no failure policy", do="use closed, open or reload"
+            )
+
+    @property
+    def plugin(self) -> Plugin:
+        """This plugin, so that plugins and filters can stand in one list."""
+        return self
+
+    def replace(self, **changes: Any) -> Plugin:
+        """A changed copy; the names are those of the fields."""
+        return replace(self, **changes)
+
+    def __repr__(self) -> str:
+        return f"<Plugin {self.name} {self.module.digest[:19]}>"
+
+
+class HasPlugin(Protocol):
+    """Anything that stands for a plugin: a ``Plugin`` or a ``Filter``."""
+
+    @property
+    def plugin(self) -> Plugin:
+        """The plugin it stands for."""
+        ...
+
+
+def as_plugin(value: HasPlugin | Module) -> Plugin:
+    """The plugin that a filter, a plugin or a bare module stands for."""
+    return Plugin(value, name="filter") if isinstance(value, Module) else value.plugin
+
+
+def encode_config(config: Config) -> bytes:
+    """The bytes a plugin gets as configuration: text and bytes as they are, other values as JSON.
+
+    None is an empty configuration. Raises RequestError where a value has no JSON form.
+    """
+    if config is None:
+        return b""
+    if isinstance(config, bytes):
+        return config
+    if isinstance(config, str):
+        return config.encode()
+    try:
+        return json.dumps(config, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise RequestError(
+            f"the configuration has no JSON form: {error}",
+            do="pass text, bytes, or a value made of dict, list, str, int, float, bool and None",
+        ) from None
