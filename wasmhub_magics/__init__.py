@@ -1,42 +1,96 @@
-"""WebAssembly Hub in a notebook: write Proxy-Wasm filters in a cell, try, measure, verify, publish, deploy them.
+"""WebAssembly Hub in a notebook: write Proxy-Wasm filters in a cell; try, measure, verify, publish, deploy.
 
 Everything public is here and imported on first use, so that importing the package costs next to nothing.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .deploy import Deployment
+    from .doctor import doctor
+    from .envoy import EnvoyProxy, ParityReport
+    from .errors import WasmhubError
+    from .filter import Filter, build, deploy, load, pull, search
+    from .http import Headers, Request, Response
+    from .hub import Image
+    from .latency import LatencyReport
+    from .module import Module
+    from .plugin import Limits, Plugin
+    from .proxy import Exchange, Proxy
+
 __version__ = "0.1.0"
 
+__all__ = [
+    "Deployment",
+    "EnvoyProxy",
+    "Exchange",
+    "Filter",
+    "Headers",
+    "Image",
+    "LatencyReport",
+    "Limits",
+    "Module",
+    "ParityReport",
+    "Plugin",
+    "Proxy",
+    "Request",
+    "Response",
+    "WasmhubError",
+    "build",
+    "deploy",
+    "doctor",
+    "load",
+    "load_ipython_extension",
+    "pull",
+    "search",
+    "unload_ipython_extension",
+]
+
 _HOMES = {
+    "Deployment": "deploy",
+    "EnvoyProxy": "envoy",
+    "Exchange": "proxy",
+    "Filter": "filter",
     "Headers": "http",
+    "Image": "hub",
+    "LatencyReport": "latency",
+    "Limits": "plugin",
+    "Module": "module",
+    "ParityReport": "envoy",
+    "Plugin": "plugin",
+    "Proxy": "proxy",
     "Request": "http",
     "Response": "http",
-    "Module": "module",
-    "Limits": "plugin",
-    "Plugin": "plugin",
     "WasmhubError": "errors",
-    "Proxy": "proxy",
-    "Exchange": "proxy",
-    "EnvoyProxy": "envoy",
-    "ParityReport": "envoy",
-    "LatencyReport": "latency",
-    "Image": "hub",
-    "Deployment": "deploy",
-    "Filter": "filter",
-    "build": "filter",
-    "deploy": "filter",
     "load": "filter",
     "pull": "filter",
     "search": "filter",
 }
 
-__all__ = [*sorted(_HOMES), "load_ipython_extension", "unload_ipython_extension"]  # noqa: PLE0604
+
+def _function(name: str, home: str) -> property:
+    """A name that stays a function when the import system wants to put the room of the same name there."""
+    return property(
+        lambda _self: getattr(import_module(f".{home}", __name__), name), lambda _self, _room: None
+    )
+
+
+class _Front(ModuleType):
+    """This package, whose functions ``build``, ``deploy`` and ``doctor`` share their names with modules."""
+
+    build = _function("build", "filter")
+    deploy = _function("deploy", "filter")
+    doctor = _function("doctor", "doctor")
+
+
+sys.modules[__name__].__class__ = _Front
 
 
 def __getattr__(name: str) -> Any:
@@ -47,7 +101,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

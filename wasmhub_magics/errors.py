@@ -152,9 +152,7 @@ class StartError(ProxyError):
     ``log`` holds the lines that the filter logged on the way (``LogLine`` values).
     """
 
-    def __init__(
-        self, what: str, *, log: Sequence[object] = (), where: str = "", do: str = ""
-    ) -> None:
+    def __init__(self, what: str, *, log: Sequence[object] = (), where: str = "", do: str = "") -> None:
         super().__init__(what, where=where, do=do)
         self.log = tuple(log)
 

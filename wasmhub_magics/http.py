@@ -46,7 +46,7 @@ class Headers(Mapping[str, str]):
 
     @classmethod
     def decode(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
-        """The headers of raw byte pairs, kept as they are; bytes that are not UTF-8 become surrogate escapes."""
+        """Keep raw byte pairs as headers; bytes that are not UTF-8 become surrogate escapes."""
         headers = cls.__new__(cls)
         object.__setattr__(headers, "pairs", tuple((_text(n), _text(v)) for n, v in pairs))
         return headers

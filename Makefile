@@ -1,0 +1,44 @@
+# Everything a fresh machine needs comes from here: a virtual environment in .venv, and Debian packages when root.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lab bench lint setup clean
+
+demo: .make/installed  ## the main job, headless, on real parts
+	@.ci/debian docker-registry skopeo nghttp2-client
+	@$(BIN)/python notebooks/demo.py
+
+test: .make/installed  ## every test, the notebooks and the browser included
+	@.ci/debian docker-registry skopeo chromium fonts-dejavu-core nghttp2-client
+	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
+
+lab: .make/installed  ## JupyterLab on the tutorials
+	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb
+
+bench: .make/installed  ## a table of what things cost here, and build/bench.json
+	@.ci/debian nghttp2-client
+	@$(BIN)/python tests/benchmarks/run.py
+
+lint: .make/installed  ## style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src
+
+setup: .make/installed  ## the virtual environment with everything in it
+
+.make/installed: pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig) $(wildcard wasmhub_magics/guest/python/src/*)
+	@mkdir -p .make
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@command -v node >/dev/null || { echo "Node 20 or later is needed to build the Python runtime" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the package and its tools into .venv"
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .make .venv build dist

@@ -1,0 +1,262 @@
+"""The console script ``wasmhub``: what the magics do, for a shell and for CI."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .curl import add_request_arguments, request_from
+from .errors import RequestError, WasmhubError
+
+if TYPE_CHECKING:
+    from .filter import Filter
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed or differences found, 2 wrong usage."""
+    options = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status: int = options.run(options)
+    except WasmhubError as error:
+        print(f"wasmhub: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("wasmhub: interrupted", file=sys.stderr)
+        return 130
+    return status
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wasmhub", description="Write, try, measure, publish and deploy filters for the Envoy proxy."
+    )
+    parser.add_argument("--version", action="version", version=f"wasmhub {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    build = commands.add_parser("build", help="build a filter from a source file")
+    _source(build)
+    build.add_argument("-o", "--output", metavar="FILE", help="where the module goes (default: NAME.wasm)")
+    build.add_argument("--force", action="store_true", help="build even where the cache has it")
+    build.set_defaults(run=_build)
+
+    send = commands.add_parser("send", help="send one request through a filter; request flags as for curl")
+    _source(send)
+    _settings(send)
+    _engine(send)
+    add_request_arguments(send)
+    send.set_defaults(run=_send)
+
+    bench = commands.add_parser("bench", help="measure what a filter costs")
+    _source(bench)
+    _settings(bench)
+    _engine(bench)
+    bench.add_argument("--rate", type=int, help="requests a second (envoy engine)")
+    bench.add_argument("--seconds", type=float, help="how long to measure")
+    bench.add_argument("--output", metavar="FILE", help="write the figures as JSON")
+    add_request_arguments(bench)
+    bench.set_defaults(run=_bench)
+
+    verify = commands.add_parser("verify", help="compare the embedded proxy with the real Envoy")
+    _source(verify)
+    _settings(verify)
+    add_request_arguments(verify)
+    verify.set_defaults(run=_verify)
+
+    push = commands.add_parser("push", help="publish a filter as an OCI image")
+    _source(push)
+    push.add_argument(
+        "reference", nargs="?", default="", help="[REGISTRY/]REPOSITORY[:TAG]; local store if no registry"
+    )
+    push.add_argument("--description", help="one sentence on what the filter does")
+    _registry(push)
+    push.set_defaults(run=_push)
+
+    pull = commands.add_parser("pull", help="fetch a filter")
+    pull.add_argument("reference", help="[REGISTRY/]REPOSITORY[:TAG][@DIGEST]")
+    pull.add_argument("-o", "--output", metavar="FILE", help="where the module goes (default: NAME.wasm)")
+    _registry(pull)
+    pull.set_defaults(run=_pull)
+
+    search = commands.add_parser("search", help="find images in the local store")
+    search.add_argument("text", nargs="?", default="", help="words of the name or description")
+    search.set_defaults(run=_search)
+
+    deploy = commands.add_parser("deploy", help="serve a filter until interrupted")
+    _source(deploy)
+    _settings(deploy)
+    deploy.add_argument("--to", default="envoy", metavar="TARGET", help="where to deploy (envoy)")
+    deploy.add_argument("--upstream", metavar="URL", help="who answers the requests")
+    deploy.add_argument("--port", type=int, help="port on loopback (default: a free one)")
+    deploy.set_defaults(run=_deploy)
+
+    doctor = commands.add_parser("doctor", help="tell which parts are here and how to get the others")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("filter", metavar="FILTER", help="source file, .wasm file, or reference of an image")
+    parser.add_argument("--lang", help="language of the source (default: by the file's ending)")
+    parser.add_argument("--name", default="", help="name of the filter (default: the file's name)")
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="TEXT", help="plugin configuration; @FILE reads a file")
+    parser.add_argument("--root-id", help="root id of the plugin")
+    parser.add_argument(
+        "--failure-policy", choices=["closed", "open", "reload"], help="what a failed filter does to requests"
+    )
+
+
+def _engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=["embedded", "envoy"], default="embedded", help="which proxy (default: embedded)"
+    )
+
+
+def _registry(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--username", help="user of the registry; the password is asked or read from a pipe")
+    parser.add_argument(
+        "--insecure", action="store_true", help="plain http also for a host that is not this one"
+    )
+
+
+def _filter(options: argparse.Namespace) -> Filter:
+    from .build import language_of
+    from .filter import build, load, pull
+
+    path = Path(options.filter)
+    name = options.name or path.stem
+    if not path.is_file():
+        if path.suffix or options.lang:
+            raise RequestError("there is no such file", where=str(path), do="check the path")
+        return pull(options.filter, name=options.name)
+    if path.suffix == ".wasm":
+        return load(path, name)
+    language = options.lang or language_of(path)
+    return build(path.read_text(), language, name, force=getattr(options, "force", False))
+
+
+def _configured(options: argparse.Namespace) -> Filter:
+    made = _filter(options)
+    config = options.config
+    if config is not None and config.startswith("@"):
+        try:
+            config = Path(config[1:]).read_bytes()
+        except OSError as error:
+            raise RequestError(
+                f"the configuration cannot be read: {error.strerror}", where=config[1:]
+            ) from None
+    if config is not None:
+        made = made.configure(config)
+    return made.configure(root_id=options.root_id, failure_policy=options.failure_policy)
+
+
+def _credentials(options: argparse.Namespace) -> dict[str, object]:
+    given: dict[str, object] = {"insecure": options.insecure}
+    if options.username:
+        asked = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        given |= {"username": options.username, "password": asked}
+    return given
+
+
+def _build(options: argparse.Namespace) -> int:
+    made = _filter(options)
+    print(made, made.save(options.output or f"{made.name}.wasm"))
+    return 0
+
+
+def _send(options: argparse.Namespace) -> int:
+    made, request = _configured(options), request_from(options)
+    if options.engine == "envoy":
+        from .envoy import EnvoyProxy
+
+        with EnvoyProxy([made.plugin]) as proxy:
+            exchange = proxy.send(request)
+    else:
+        exchange = made.send(request)
+    print(exchange)
+    return 0 if exchange.response is not None else 1
+
+
+def _bench(options: argparse.Namespace) -> int:
+    given = {"rate": options.rate, "seconds": options.seconds}
+    report = _configured(options).bench(
+        request_from(options),
+        engine=options.engine,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    print(report)
+    if options.output:
+        Path(options.output).write_text(json.dumps(report.to_dict(), indent=2) + "\n")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    asked = bool(options.words or options.header or options.data)
+    report = _configured(options).verify([request_from(options)] if asked else None)
+    print(report)
+    return 0 if report.agrees else 1
+
+
+def _push(options: argparse.Namespace) -> int:
+    notes = {"org.opencontainers.image.description": options.description} if options.description else {}
+    print(_filter(options).push(options.reference, annotations=notes, **_credentials(options)))
+    return 0
+
+
+def _pull(options: argparse.Namespace) -> int:
+    from .filter import pull
+
+    made = pull(options.reference, **_credentials(options))
+    print(made, made.save(options.output or f"{made.name}.wasm"))
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from .filter import search
+
+    print(search(options.text))
+    return 0
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from .deploy import undeploy
+
+    given = {"upstream": options.upstream, "port": options.port}
+    made = _configured(options)
+    deployment = made.deploy(options.to, **{k: v for k, v in given.items() if v is not None})
+    try:
+        print(deployment, flush=True)
+        print("serving until interrupted", flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        print(f"taking {made.name} down", file=sys.stderr)
+    finally:
+        undeploy(deployment.name)
+    return 0
+
+
+def _doctor(_options: argparse.Namespace) -> int:
+    from .doctor import doctor
+
+    print(doctor())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""A filter: the object that users hold, and the functions that make, find and deploy one."""
+
+from __future__ import annotations
+
+import html
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import ModuleError, RequestError
+from .http import Request
+from .module import Module
+from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
+from .proxy import Exchange, Proxy, Upstream, echo
+
+if TYPE_CHECKING:
+    from .build import Build, BuildOptions
+    from .deploy import Deployment
+    from .envoy import ParityReport
+    from .hub import Image, SearchResult
+    from .latency import LatencyReport
+
+__all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
+
+Engine = Literal["embedded", "envoy"]
+
+
+class _Session:
+    """The embedded proxy that a filter keeps between sends, so that its VM keeps its state as in Envoy."""
+
+    def __init__(self) -> None:
+        self.proxy: Proxy | None = None
+
+    def open(self, owner: Filter) -> Proxy:
+        if self.proxy is None:
+            self.proxy = Proxy([owner.plugin])
+            weakref.finalize(owner, self.proxy.close)
+        return self.proxy
+
+    def close(self) -> None:
+        if self.proxy is not None:
+            self.proxy.close()
+            self.proxy = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter that can be tried, measured, verified, published and deployed.
+
+    ``plugin`` is its module with its configuration; ``built`` tells how the module came about and is None for
+    a ready-made one.
+    """
+
+    plugin: Plugin
+    built: Build | None = None
+    _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The name it was given."""
+        return self.plugin.name
+
+    @property
+    def module(self) -> Module:
+        """The WebAssembly module."""
+        return self.plugin.module
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` and the hex digest of the module."""
+        return self.module.digest
+
+    @property
+    def language(self) -> str:
+        """The language it was built from; ``wasm`` for a ready-made module."""
+        return "wasm" if self.built is None else self.built.language
+
+    @property
+    def source(self) -> str:
+        """The source it was built from; empty for a ready-made module."""
+        return "" if self.built is None else self.built.source
+
+    def configure(
+        self,
+        config: Config = ...,  # type: ignore[assignment]
+        *,
+        vm_config: Config = ...,  # type: ignore[assignment]
+        root_id: str | None = None,
+        vm_id: str | None = None,
+        env: Mapping[str, str] | None = None,
+        failure_policy: FailurePolicy | None = None,
+        allow_on_headers_stop_iteration: bool | None = None,
+        limits: Limits | None = None,
+    ) -> Filter:
+        """A copy with these settings changed and a virtual machine of its own.
+
+        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON. Raises RequestError where
+        a value cannot be used.
+        """
+        changes: dict[str, Any] = {
+            "root_id": root_id,
+            "vm_id": vm_id,
+            "environment": None if env is None else tuple(env.items()),
+            "failure_policy": failure_policy,
+            "allow_on_headers_stop_iteration": allow_on_headers_stop_iteration,
+            "limits": limits,
+            "configuration": None if config is ... else encode_config(config),
+            "vm_configuration": None if vm_config is ... else encode_config(vm_config),
+        }
+        plugin = self.plugin.replace(**{k: v for k, v in changes.items() if v is not None})
+        return replace(self, plugin=plugin)
+
+    def send(self, request: Request | None = None, *, upstream: Upstream = echo) -> Exchange:
+        """Send one request through the filter in the embedded proxy and tell what it did.
+
+        The virtual machine is started by the first send and kept for the next. Raises StartError where the
+        filter does not start.
+        """
+        return self._session.open(self).send(request or Request(), upstream=upstream)
+
+    def restart(self) -> None:
+        """Forget the virtual machine: the next send starts a new one."""
+        self._session.close()
+
+    def bench(
+        self,
+        request: Request | None = None,
+        *,
+        engine: Engine = "embedded",
+        upstream: Upstream = echo,
+        baseline: bool = True,
+        **options: Any,
+    ) -> LatencyReport:
+        """Measure what the filter costs: in the embedded proxy (its code) or real Envoy (what users feel).
+
+        Embedded takes ``n`` or ``seconds``; envoy takes ``rate`` in requests a second and ``seconds``.
+        """
+        from . import latency
+
+        measure: Callable[..., LatencyReport] = latency.bench_envoy if engine == "envoy" else latency.bench
+        return measure([self.plugin], request or Request(), upstream=upstream, baseline=baseline, **options)
+
+    def verify(
+        self, requests: Iterable[Request] | None = None, *, upstream: Upstream = echo, **options: Any
+    ) -> ParityReport:
+        """Send the same requests through the embedded proxy and the real Envoy and compare all that shows."""
+        from .envoy import verify
+
+        return verify([self.plugin], requests, upstream=upstream, **options)
+
+    def push(self, reference: str = "", **options: Any) -> Image:
+        """Publish the module as an OCI image: in a registry, or in the local store where none is named.
+
+        Raises HubError where the image cannot be moved.
+        """
+        from .hub import push
+
+        notes = dict(options.pop("annotations", None) or {})
+        if self.built is not None:
+            notes.setdefault("wasmhub.filter/language", self.built.language)
+            notes.setdefault("wasmhub.filter/toolchain", self.built.toolchain)
+        return push(
+            self.module,
+            reference or self.name,
+            name=self.name,
+            root_id=self.plugin.root_id,
+            annotations=notes,
+            **options,
+        )
+
+    def deploy(self, target: str = "envoy", **options: Any) -> Deployment:
+        """Put the filter to work in a proxy; see ``deploy``."""
+        return deploy(self, target, **options)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the module to a file."""
+        path = Path(path)
+        path.write_bytes(self.module.data)
+        return path
+
+    def __repr__(self) -> str:
+        return f"<Filter {self.name}: {self._summary()}>"
+
+    def _summary(self) -> str:
+        parts = [self.language, f"{_size(self.module.size)}", f"ABI {self.module.abi}", self.digest[:19]]
+        if self.built is not None:
+            parts.append("cached" if self.built.cached else f"built in {self.built.seconds:.2f} s")
+        return ", ".join(parts)
+
+    def _repr_html_(self) -> str:
+        warnings = (
+            ""
+            if self.built is None
+            else "".join(
+                f"<div>⚠ line {d.line}: {html.escape(d.message)}</div>" for d in self.built.diagnostics
+            )
+        )
+        return (
+            f"<div><b>{html.escape(self.name)}</b> "
+            f"<span style='opacity:.7'>{html.escape(self._summary())}</span>{warnings}</div>"
+        )
+
+
+def build(
+    source: str,
+    language: str = "python",
+    name: str = "filter",
+    *,
+    options: BuildOptions | None = None,
+    force: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Filter:
+    """Build a filter from source text.
+
+    Raises CompileError where the source has errors, ToolchainMissing where the compiler is not here, and
+    LinkError where the module is nothing a proxy would load.
+    """
+    from .build import BuildOptions, build_module
+
+    built = build_module(
+        source, language, name, options=options or BuildOptions(), force=force, progress=progress
+    )
+    return Filter(Plugin(built.module, name=name), built)
+
+
+def load(module: str | Path | bytes, name: str = "") -> Filter:
+    """Take a ready-made module, from a file or as bytes.
+
+    Raises ModuleError where it is nothing a proxy would load.
+    """
+    if isinstance(module, bytes):
+        data, title = module, name or "filter"
+    else:
+        path = Path(module)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModuleError(
+                f"the module cannot be read: {error.strerror}", where=str(path), do="check the path"
+            ) from None
+        title = name or path.stem
+    loaded = Module(data)
+    loaded.check()
+    return Filter(Plugin(loaded, name=title))
+
+
+def pull(reference: str, name: str = "", **options: Any) -> Filter:
+    """Fetch a filter from a registry or the local store. Raises HubError where it cannot be had."""
+    from .hub import pull
+
+    module, image = pull(reference, **options)
+    return Filter(Plugin(module, name=name or image.name, root_id=image.root_id))
+
+
+def search(text: str = "", **options: Any) -> SearchResult:
+    """Find images in the local store by name, description and annotations."""
+    from .hub import search
+
+    return search(text, **options)
+
+
+def deploy(what: Filter | Plugin | str, target: str = "envoy", **options: Any) -> Deployment:
+    """Put a filter, or an image by its reference, to work in a proxy and tell where it serves.
+
+    Raises DeployError where the target cannot take it; the filter that served before then goes on serving.
+    """
+    from .deploy import deploy
+
+    if isinstance(what, str):
+        what = pull(what)
+    if not isinstance(what, Filter | Plugin):
+        raise RequestError(
+            f"{type(what).__name__} cannot be deployed",
+            do="pass a filter, a plugin or the reference of an image",
+        )
+    return deploy(what.plugin, target, **options)
+
+
+def _size(count: int) -> str:
+    return f"{count} B" if count < 1024 else f"{count / 1024:.1f} KB"
