@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
-BOTTOM = ["errors", "http", "abi", "binary", "link", "module", "plugin", "curl"]
+BOTTOM = ["errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl"]
 MIDDLE = {
     "build": set[str](),
     "guest": set[str](),
