@@ -77,6 +77,16 @@ class Exchange:
         old = Headers() if before is None else before.headers.add(":status", str(before.status))
         return _changes(old, self.response.headers.add(":status", str(self.response.status)))
 
+    def __repr__(self) -> str:
+        from .view import exchange_text
+
+        return exchange_text(self)
+
+    def _repr_html_(self) -> str:
+        from .view import exchange_html
+
+        return exchange_html(self)
+
 
 def _lines(request: Request) -> Headers:
     return Headers.decode(

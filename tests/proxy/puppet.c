@@ -1,0 +1,267 @@
+// A filter whose configuration says what it does: lines of PHASE COMMAND ARGUMENTS. Each step is logged.
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef unsigned char u8;
+#define EXPORT(name) __attribute__((export_name(#name))) name
+#define IMPORT(name) __attribute__((import_module("env"), import_name(#name))) name
+
+u32 IMPORT(proxy_log)(u32 level, const char *text, u32 len);
+u32 IMPORT(proxy_get_header_map_value)(u32 map, const char *key, u32 len, char **ret, u32 *ret_len);
+u32 IMPORT(proxy_add_header_map_value)(u32 map, const char *key, u32 len, const char *value, u32 value_len);
+u32 IMPORT(proxy_replace_header_map_value)(u32 map, const char *key, u32 len, const char *value, u32 value_len);
+u32 IMPORT(proxy_remove_header_map_value)(u32 map, const char *key, u32 len);
+u32 IMPORT(proxy_get_header_map_pairs)(u32 map, char **ret, u32 *ret_len);
+u32 IMPORT(proxy_set_header_map_pairs)(u32 map, const char *pairs, u32 len);
+u32 IMPORT(proxy_get_header_map_size)(u32 map, u32 *ret);
+u32 IMPORT(proxy_get_buffer_bytes)(u32 kind, u32 start, u32 len, char **ret, u32 *ret_len);
+u32 IMPORT(proxy_get_buffer_status)(u32 kind, u32 *ret_len, u32 *ret_flags);
+u32 IMPORT(proxy_set_buffer_bytes)(u32 kind, u32 start, u32 len, const char *value, u32 value_len);
+u32 IMPORT(proxy_send_local_response)(u32 code, const char *details, u32 details_len, const char *body,
+                                      u32 body_len, const char *pairs, u32 pairs_len, u32 grpc);
+u32 IMPORT(proxy_get_property)(const char *path, u32 len, char **ret, u32 *ret_len);
+u32 IMPORT(proxy_set_property)(const char *path, u32 len, const char *value, u32 value_len);
+u32 IMPORT(proxy_set_effective_context)(u32 id);
+u32 IMPORT(proxy_done)(void);
+#ifdef ABI_0_1_0
+u32 IMPORT(proxy_get_configuration)(char **ret, u32 *ret_len);
+u32 IMPORT(proxy_continue_request)(void);
+u32 IMPORT(proxy_continue_response)(void);
+u32 IMPORT(proxy_clear_route_cache)(void);
+#else
+u32 IMPORT(proxy_continue_stream)(u32 stream);
+u32 IMPORT(proxy_close_stream)(u32 stream);
+#endif
+
+extern u8 __heap_base;
+static u32 heap;
+void *EXPORT(malloc)(u32 size) {
+  if (!heap) heap = (u32)&__heap_base;
+  u32 at = (heap + 15) & ~15u;
+  heap = at + size;
+  while (heap > (u32)__builtin_wasm_memory_size(0) << 16)
+    if (__builtin_wasm_memory_grow(0, 1) == (u32)-1) __builtin_trap();
+  return (void *)at;
+}
+void *memcpy(void *to, const void *from, u32 n) {
+  for (u32 i = 0; i < n; i++) ((u8 *)to)[i] = ((u8 *)from)[i];
+  return to;
+}
+
+static const char *script;
+static u32 script_len, answer;
+static char line[65536];
+static u32 at;
+static void text(const char *s, u32 n) {
+  for (u32 i = 0; i < n && at < sizeof line; i++) line[at++] = s[i] ? s[i] : '|';
+}
+static void word(const char *s) { u32 n = 0; while (s[n]) n++; text(s, n); }
+static void number(u64 v) {
+  char d[20]; u32 n = 0;
+  do d[n++] = '0' + v % 10; while (v /= 10);
+  while (n) text(&d[--n], 1);
+}
+static void say(void) { proxy_log(2, line, at); at = 0; }
+static void status(u32 s) { word(" -> "); number(s); }
+
+typedef struct { const char *s; u32 n; } Str;
+static const char *pos, *end;
+static Str next(void) {
+  while (pos < end && *pos == ' ') pos++;
+  Str w = {pos, 0};
+  while (pos < end && *pos != ' ') pos++, w.n++;
+  return w;
+}
+static Str rest(void) {
+  while (pos < end && *pos == ' ') pos++;
+  Str w = {pos, (u32)(end - pos)};
+  return w;
+}
+static int is(Str w, const char *s) {
+  u32 i = 0;
+  for (; i < w.n; i++) if (s[i] != w.s[i]) return 0;
+  return s[i] == 0;
+}
+static u32 num(Str w) {
+  u32 v = 0, minus = w.n && w.s[0] == '-';
+  for (u32 i = minus; i < w.n; i++) v = v * 10 + w.s[i] - '0';
+  return minus ? -v : v;
+}
+static volatile u32 sink;
+static u32 deep(u32 n) { volatile u8 big[1000]; big[n % 1000] = 1; return deep(n + 1) + big[0]; }
+
+static void pairs_of(u32 map) {
+  char *p = 0; u32 n = 0, s = proxy_get_header_map_pairs(map, &p, &n);
+  word("pairs"); status(s);
+  if (n) {
+    u32 count = *(u32 *)p, o = 4 + 8 * count;
+    for (u32 i = 0; i < count; i++) {
+      u32 kl = *(u32 *)(p + 4 + 8 * i), vl = *(u32 *)(p + 8 + 8 * i);
+      word(" "); text(p + o, kl); word("="); text(p + o + kl + 1, vl);
+      o += kl + vl + 2;
+    }
+  }
+  say();
+}
+
+static void step(Str c, const char *phase, u32 id) {
+  char *p = 0; u32 n = 0, s;
+  if (is(c, "add") || is(c, "set")) {
+    u32 map = num(next()); Str k = next(), v = rest();
+    s = is(c, "add") ? proxy_add_header_map_value(map, k.s, k.n, v.s, v.n)
+                     : proxy_replace_header_map_value(map, k.s, k.n, v.s, v.n);
+    text(c.s, c.n); word(" "); text(k.s, k.n); status(s); say();
+  } else if (is(c, "del")) {
+    u32 map = num(next()); Str k = next();
+    s = proxy_remove_header_map_value(map, k.s, k.n);
+    word("del "); text(k.s, k.n); status(s); say();
+  } else if (is(c, "get")) {
+    u32 map = num(next()); Str k = next();
+    s = proxy_get_header_map_value(map, k.s, k.n, &p, &n);
+    word("get "); text(k.s, k.n); status(s); word(" "); text(p, n); say();
+  } else if (is(c, "pairs")) {
+    pairs_of(num(next()));
+  } else if (is(c, "setpairs")) {
+    u32 map = num(next()); Str raw = rest();
+    s = proxy_set_header_map_pairs(map, raw.s, raw.n);
+    word("setpairs"); status(s); say();
+  } else if (is(c, "size")) {
+    s = proxy_get_header_map_size(num(next()), &n);
+    word("size"); status(s); word(" "); number(n); say();
+  } else if (is(c, "body")) {
+    u32 kind = num(next()), start = num(next()), len = num(next());
+    s = proxy_get_buffer_bytes(kind, start, len, &p, &n);
+    word("body"); status(s); word(" "); text(p, n < 2000 ? n : 2000); say();
+  } else if (is(c, "bodysize")) {
+    u32 flags = 7;
+    s = proxy_get_buffer_status(num(next()), &n, &flags);
+    word("bodysize"); status(s); word(" "); number(n); word(" "); number(flags); say();
+  } else if (is(c, "putbody")) {
+    u32 kind = num(next()), start = num(next()), len = num(next()); Str v = rest();
+    s = proxy_set_buffer_bytes(kind, start, len, v.s, v.n);
+    word("putbody"); status(s); say();
+  } else if (is(c, "reply")) {
+    u32 code = num(next()), grpc = num(next()); Str d = next(), v = rest();
+    char head[] = "\1\0\0\0\6\0\0\0\3\0\0\0X-From\0you";
+    s = proxy_send_local_response(code, d.s, d.n, v.s, v.n, head, sizeof head, grpc);
+    word("reply"); status(s); say();
+  } else if (is(c, "prop")) {
+    Str v = rest();
+    char path[256];
+    for (u32 i = 0; i < v.n; i++) path[i] = v.s[i] == '.' ? 0 : v.s[i];
+    s = proxy_get_property(path, v.n, &p, &n);
+    word("prop "); text(v.s, v.n); status(s); word(" ");
+    int plain = 1;
+    for (u32 i = 0; i < n; i++) if ((u8)p[i] < 32 || (u8)p[i] > 126) plain = 0;
+    if (plain) text(p, n);
+    else if (n == 8) number(*(u64 *)p);
+    else { word("bytes "); number(n); }
+    say();
+  } else if (is(c, "setprop")) {
+    Str k = next(), v = rest();
+    s = proxy_set_property(k.s, k.n, v.s, v.n);
+    word("setprop"); status(s); say();
+#ifdef ABI_0_1_0
+  } else if (is(c, "continue")) {
+    s = num(next()) ? proxy_continue_response() : proxy_continue_request();
+    word("continue"); status(s); say();
+#else
+  } else if (is(c, "continue")) {
+    s = proxy_continue_stream(num(next())); word("continue"); status(s); say();
+  } else if (is(c, "close")) {
+    s = proxy_close_stream(num(next())); word("close"); status(s); say();
+#endif
+  } else if (is(c, "context")) {
+    s = proxy_set_effective_context(num(next())); word("context"); status(s); say();
+  } else if (is(c, "done")) {
+    s = proxy_done(); word("done"); status(s); say();
+  } else if (is(c, "log")) {
+    u32 level = num(next()); Str v = rest();
+    s = proxy_log(level, v.s, v.n);
+    if (s) { word("log"); status(s); say(); }
+  } else if (is(c, "return")) {
+    answer = num(next());
+  } else if (is(c, "trap")) {
+    __builtin_trap();
+  } else if (is(c, "spin")) {
+    for (;;) sink++;
+  } else if (is(c, "logspin")) {
+    for (;;) proxy_log(2, "flood flood flood flood", 23);
+  } else if (is(c, "flood")) {
+    for (u32 i = num(next()); i; i--) proxy_log(2, "flood flood flood flood", 23);
+  } else if (is(c, "bomb")) {
+    for (;;) { u8 *b = malloc(1 << 20); b[0] = 1; }
+  } else if (is(c, "recurse")) {
+    sink = deep(0);
+  } else if (is(c, "outside")) {
+    sink = *(volatile u32 *)0xfffffff0;
+  } else if (is(c, "divide")) {
+    volatile u32 zero = 0; sink = 1 / zero;
+  } else {
+    word("unknown command "); text(c.s, c.n); say();
+  }
+  (void)phase; (void)id;
+}
+
+static u32 run(const char *phase, u32 id, u32 result) {
+  answer = result;
+  for (const char *p = script, *stop = script + script_len; p < stop;) {
+    const char *eol = p;
+    while (eol < stop && *eol != '\n') eol++;
+    pos = p; end = eol;
+    Str w = next();
+    if (is(w, phase)) { Str c = next(); if (c.n) step(c, phase, id); }
+    p = eol + 1;
+  }
+  return answer;
+}
+static void enter(const char *phase, u32 a, u32 b, u32 c) {
+  word(phase); word(" "); number(a); word(" "); number(b); word(" "); number(c); say();
+}
+static void load(void) {
+  char *p = 0; u32 n = 0;
+#ifdef ABI_0_1_0
+  proxy_get_configuration(&p, &n);
+#else
+  proxy_get_buffer_bytes(7, 0, 1 << 20, &p, &n);
+#endif
+  script = p; script_len = n;
+}
+#ifdef ABI_0_1_0
+void EXPORT(proxy_abi_version_0_1_0)(void) {}
+#define THIRD
+#define END 9
+#else
+void EXPORT(proxy_abi_version_0_2_1)(void) {}
+#define THIRD , u32 end_of_stream
+#define END end_of_stream
+#endif
+void EXPORT(proxy_on_context_create)(u32 id, u32 parent) {
+  if (!script) load();
+  enter("context_create", id, parent, 0);
+  run(parent ? "create" : "create_root", id, 0);
+}
+u32 EXPORT(proxy_on_vm_start)(u32 id, u32 size) { enter("vm_start", id, size, 0); return run("vm_start", id, 1); }
+u32 EXPORT(proxy_on_configure)(u32 id, u32 size) {
+  load(); enter("configure", id, size > 0, 0); return run("configure", id, 1);
+}
+u32 EXPORT(proxy_on_request_headers)(u32 id, u32 n THIRD) {
+  enter("request_headers", id, n, END); return run("request_headers", id, 0);
+}
+u32 EXPORT(proxy_on_request_body)(u32 id, u32 n, u32 e) {
+  enter("request_body", id, n, e); u32 r = run("request_body", id, 0); return e ? run("request_end", id, r) : r;
+}
+u32 EXPORT(proxy_on_request_trailers)(u32 id, u32 n) {
+  enter("request_trailers", id, n, 0); return run("request_trailers", id, 0);
+}
+u32 EXPORT(proxy_on_response_headers)(u32 id, u32 n THIRD) {
+  enter("response_headers", id, n, END); return run("response_headers", id, 0);
+}
+u32 EXPORT(proxy_on_response_body)(u32 id, u32 n, u32 e) {
+  enter("response_body", id, n, e); u32 r = run("response_body", id, 0); return e ? run("response_end", id, r) : r;
+}
+u32 EXPORT(proxy_on_response_trailers)(u32 id, u32 n) {
+  enter("response_trailers", id, n, 0); return run("response_trailers", id, 0);
+}
+u32 EXPORT(proxy_on_done)(u32 id) { enter("done", id, 0, 0); return run("done", id, 1); }
+void EXPORT(proxy_on_log)(u32 id) { enter("log", id, 0, 0); run("log", id, 0); }
+void EXPORT(proxy_on_delete)(u32 id) { enter("delete", id, 0, 0); run("delete", id, 0); }

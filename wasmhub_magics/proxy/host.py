@@ -1,0 +1,272 @@
+"""The host module in a store: its functions, its memory, and what its traps mean."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..errors import HostError
+from .bridge import BRIDGE
+from .compile import compiled
+from .engine import Watch, engine, owner
+from .protocol import Reader
+
+if TYPE_CHECKING:
+    import wasmtime
+
+__all__ = ["GuestTrap", "Host", "Stopped"]
+
+MEMORY_LIMIT = 2 << 30
+PLENTY_OF_FUEL = 1 << 62
+HOST_NAME = "wasmhub_host.wasm"
+
+
+class GuestTrap(Exception):  # noqa: N818
+    """A filter trapped; ``text`` says why in the words of V8, ``frames`` where."""
+
+    def __init__(self, text: str, frames: tuple[tuple[int, int, str], ...]) -> None:
+        super().__init__(text)
+        self.text = text
+        self.frames = frames
+
+
+class Stopped(GuestTrap):
+    """The watchdog ended a callback; ``why`` is time, interrupt or fuel."""
+
+    def __init__(self, why: str, frames: tuple[tuple[int, int, str], ...]) -> None:
+        super().__init__(why, frames)
+        self.why = why
+
+
+@lru_cache(maxsize=1)
+def _host_bytes() -> bytes:
+    path = files("wasmhub_magics.proxy") / "host.wasm"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise HostError(
+            "this installation has no host module", where=str(path), do="run python hatch_build.py in the source"
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def _bridge_bytes() -> bytes:
+    import wasmtime
+
+    return bytes(wasmtime.wat2wasm(BRIDGE))
+
+
+class Host:
+    """One instance of the host module. All of it must be used on the owner thread."""
+
+    FIELDS: ClassVar = (
+        "progress",
+        "vm",
+        "plugin",
+        "callback",
+        "running",
+        "output",
+        "output_length",
+        "panic",
+        "panic_length",
+        "failed",
+    )
+    names: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
+    """Callbacks and host functions by the numbers the trace knows them by."""
+
+    def __init__(self, *, fuel: bool, clock: int | None, seed: int | None) -> None:
+        import wasmtime
+
+        self.fuel = fuel
+        self.engine = engine(fuel)
+        self.configuration = "fuel" if fuel else "plain"
+        self.store = wasmtime.Store(self.engine)
+        # Filters have limits of their own, in their modules; this is the end for the host itself.
+        self.store.set_limits(memory_size=MEMORY_LIMIT)
+        self.store.set_epoch_deadline(1)
+        if fuel:
+            self.store.set_fuel(PLENTY_OF_FUEL)
+        self.store.set_wasi(wasmtime.WasiConfig())
+        linker = wasmtime.Linker(self.engine)
+        linker.define_wasi()
+        instance = linker.instantiate(self.store, compiled(self.engine, _host_bytes(), self.configuration))
+        self.exports = instance.exports(self.store)
+        memory, table = self.exports["memory"], self.exports["__indirect_function_table"]
+        assert isinstance(memory, wasmtime.Memory)
+        assert isinstance(table, wasmtime.Table)
+        self.memory, self.table = memory, table
+        stack = self.exports["__stack_pointer"]
+        assert isinstance(stack, wasmtime.Global)
+        self._stack, self._stack_top = stack, stack.value(self.store)
+        self.bridge = compiled(self.engine, _bridge_bytes(), self.configuration)
+        self._functions: dict[str, Any] = {}
+        self._values = (_raw() * 8)()
+        self.limit_of_vm: list[float] = []
+        self._watch: Watch | None = None
+        mask = (1 << 64) - 1
+        self._mailbox = 0
+        self.call("start", clock is not None, (clock or 0) & mask, seed is not None, (seed or 0) & mask)
+        self._mailbox = self.call("mailbox")
+        self._watch = Watch(self.engine, self.address(self._mailbox), self._limit)
+        if not Host.names[0]:
+            self.call("describe")
+            reader = Reader(self.output())
+            Host.names = tuple(t.decode() for t in reader.texts()), tuple(t.decode() for t in reader.texts())
+
+    def call(self, name: str, *arguments: int) -> int:
+        """Call a function of the host. Raises GuestTrap, Stopped, or HostError where the host is at fault."""
+        import wasmtime
+        from wasmtime import _ffi as ffi
+
+        function = self._functions.get(name)
+        if function is None:
+            function = self._functions[name] = self.exports[name]
+        values = self._values
+        for index, argument in enumerate(arguments):
+            values[index].i64 = argument if argument < 1 << 63 else argument - (1 << 64)
+        trap = ctypes.POINTER(ffi.wasm_trap_t)()
+        context = self.store._context()
+        ffi.wasmtime_context_set_epoch_deadline(context, 1)
+        watch = self._watch
+        if watch is not None:
+            watch.stopped = ""
+            watch.progress = self.address(self._mailbox)
+            owner.enter(watch)
+        try:
+            error = ffi.wasmtime_func_call_unchecked(
+                context, ctypes.byref(function._func), values, len(values), ctypes.byref(trap)
+            )
+        finally:
+            owner.leave()
+        if error:
+            raise HostError(f"the host failed: {wasmtime.WasmtimeError._from_ptr(error)}")
+        if trap:
+            raise self.explain(wasmtime.Trap._from_ptr(trap))
+        return int(values[0].i32) & 0xFFFFFFFF
+
+    @contextlib.contextmanager
+    def guarded(self, seconds: float) -> Iterator[None]:
+        """Let the watchdog look at work that enters wasm by itself, such as an instantiation."""
+        assert self._watch is not None
+        watch = Watch(self.engine, self.address(self._mailbox), lambda: seconds)
+        kept, self._watch = self._watch, watch
+        self.store.set_epoch_deadline(1)
+        owner.enter(watch)
+        try:
+            yield
+        finally:
+            owner.leave()
+            self._watch = kept
+
+    def say(self, data: bytes) -> int:
+        """Put bytes into the host's input; the number is their length, which functions take."""
+        at = self.call("reserve", len(data))
+        ctypes.memmove(self.address(at), data, len(data))
+        return len(data)
+
+    def output(self) -> bytes:
+        """What the host has put out last."""
+        return self.read(self.field("output"), self.field("output_length"))
+
+    def read(self, at: int, size: int) -> bytes:
+        """A copy of some of the host's memory."""
+        return ctypes.string_at(self.address(at), size)
+
+    def field(self, name: str) -> int:
+        """A field of the mailbox."""
+        at = self.address(self._mailbox) + 4 * self.FIELDS.index(name)
+        return ctypes.c_uint32.from_address(at).value
+
+    def address(self, at: int) -> int:
+        """Where a place of the host's memory is in this process, until the memory grows."""
+        return ctypes.addressof(self.memory.data_ptr(self.store).contents) + at
+
+    @property
+    def callback(self) -> str:
+        """The callback that ran last."""
+        return Host.names[0][self.field("callback")]
+
+    def put(self, function: Any) -> int:
+        """Put a function into the host's table; the result is its index."""
+        return self.table.grow(self.store, 1, function)
+
+    def refuel(self, fuel: int | None) -> int:
+        """Fill the tank; the result is what was put in."""
+        amount = PLENTY_OF_FUEL if fuel is None else fuel
+        self.store.set_fuel(amount)
+        return amount
+
+    @contextlib.contextmanager
+    def measured(self, limit: int | None) -> Iterator[list[int | None]]:
+        """Count the fuel that the block uses; the list's one item is the number, None where none is counted."""
+        used: list[int | None] = [None]
+        amount = self.refuel(limit) if self.fuel else 0
+        try:
+            yield used
+        finally:
+            if self.fuel:
+                used[0] = amount - self.store.get_fuel()
+                self.refuel(None)
+
+    def memory_bytes(self) -> int:
+        """The size of the host's own memory."""
+        return self.memory.data_len(self.store)
+
+    def close(self) -> None:
+        """Free everything."""
+        self.store.close()
+
+    def _limit(self) -> float:
+        address = self._watch.progress if self._watch is not None else 0
+        vm, running = struct.unpack("<4xI8xI", ctypes.string_at(address, 20))
+        if not running or vm >= len(self.limit_of_vm):
+            return 3600.0
+        return self.limit_of_vm[vm]
+
+    def explain(self, trap: wasmtime.Trap) -> Exception:
+        """What a trap means. A panic of the host says so itself, and is never taken for a filter's trap."""
+        code = trap.trap_code
+        frames = tuple((f.func_index, f.func_offset, f.module_name or "") for f in trap.frames)
+        self._stack.set_value(self.store, self._stack_top)
+        if self._mailbox and self.field("panic_length"):
+            message = self.read(self.field("panic"), self.field("panic_length")).decode("utf-8", "replace")
+            return HostError(f"the host failed: {message}", do="please report it with the filter and the request")
+        kind = "" if code is None else code.name
+        if kind == "INTERRUPT":
+            stopped = "" if self._watch is None else self._watch.stopped
+            return Stopped(stopped or "interrupt", frames)
+        if kind == "OUT_OF_FUEL":
+            return Stopped("fuel", frames)
+        guests = [frame for frame in frames if frame[2] != HOST_NAME]
+        innermost_is_host = bool(frames) and frames[0][2] == HOST_NAME
+        if not guests or (innermost_is_host and kind != "STACK_OVERFLOW"):
+            return HostError(f"the host failed: {trap.message.strip()}", do="please report it with the filter")
+        return GuestTrap(_WORDS.get(kind, trap.message.strip().splitlines()[0]), tuple(guests))
+
+
+def _raw() -> Any:
+    from wasmtime import _bindings
+
+    return _bindings.wasmtime_val_raw
+
+
+_WORDS = {
+    "UNREACHABLE": "Uncaught RuntimeError: unreachable",
+    "MEMORY_OUT_OF_BOUNDS": "Uncaught RuntimeError: memory access out of bounds",
+    "TABLE_OUT_OF_BOUNDS": "Uncaught RuntimeError: table index is out of bounds",
+    "INDIRECT_CALL_TO_NULL": "Uncaught RuntimeError: null function or function signature mismatch",
+    "BAD_SIGNATURE": "Uncaught RuntimeError: null function or function signature mismatch",
+    "INTEGER_OVERFLOW": "Uncaught RuntimeError: divide result unrepresentable",
+    "INTEGER_DIVISION_BY_ZERO": "Uncaught RuntimeError: divide by zero",
+    "BAD_CONVERSION_TO_INTEGER": "Uncaught RuntimeError: float unrepresentable in integer range",
+    "STACK_OVERFLOW": "Uncaught RangeError: Maximum call stack size exceeded",
+    "NULL_REFERENCE": "Uncaught RuntimeError: dereferencing a null pointer",
+    "ARRAY_OUT_OF_BOUNDS": "Uncaught RuntimeError: array element access out of bounds",
+    "UNCAUGHT_EXCEPTION": "Uncaught WebAssembly.Exception",
+}
+"""How V8, which Envoy runs, words the traps; so that both proxies log the same."""

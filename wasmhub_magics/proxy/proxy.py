@@ -1,0 +1,239 @@
+"""The embedded proxy: filters in a chain, run by the host module inside this process."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from ..errors import HostError, ProxyError, RequestError
+from ..http import Request, Response
+from ..module import Module
+from ..plugin import HasPlugin, Plugin, as_plugin
+from .engine import owner
+from .exchange import Exchange, LogLine
+from .loop import Loop
+from .upstream import Upstream, echo
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["Proxy"]
+
+T = TypeVar("T")
+
+
+class Proxy:
+    """A proxy that runs a filter chain in this process as Envoy 1.40 would, without the network.
+
+    ``upstream`` answers what passes the filters: a fixed Response, or a function of the Request. ``clock`` (a
+    datetime, or seconds since the epoch) and ``seed`` fix time and randomness, so that a run repeats byte for
+    byte; each look at a fixed clock moves it on by a microsecond. ``trace`` records every callback and host
+    call; ``fuel`` counts instructions, which makes code slower. ``clusters`` is for call-outs, which filters
+    cannot make yet.
+
+    Use it in a ``with`` block. Any thread may send; exchanges run one after another. Raises LinkError where a
+    module cannot be linked, StartError where a plugin does not start.
+    """
+
+    def __init__(
+        self,
+        filters: Iterable[HasPlugin | Module] | HasPlugin | Module,
+        upstream: Upstream = echo,
+        *,
+        clusters: Mapping[str, Upstream] | None = None,
+        clock: datetime | float | None = None,
+        seed: int | None = None,
+        trace: bool = True,
+        fuel: bool = False,
+    ) -> None:
+        chain = filters if isinstance(filters, Iterable) else (filters,)
+        self.plugins: tuple[Plugin, ...] = tuple(as_plugin(f) for f in chain)
+        for plugin in self.plugins:
+            plugin.module.check()
+        self.upstream = upstream
+        self.clusters = dict(clusters or {})
+        self.trace = trace
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+        self._options: dict[str, Any] = {
+            "fuel": fuel or any(plugin.limits.fuel is not None for plugin in self.plugins),
+            "clock": None if clock is None else _nanoseconds(clock),
+            "seed": seed,
+        }
+        self._closed = False
+        self._broken = False
+        # The worker lives in a list, so that the finalizer can reach the newest one without this object.
+        self._workers: list[Worker] = []
+        self._finalizer = weakref.finalize(self, _close, self._workers)
+        self._log: list[LogLine] = []
+        self._run(self._open)
+
+    @property
+    def log(self) -> tuple[LogLine, ...]:
+        """Every line logged since the start, start-up included."""
+        return tuple(self._log)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What start-up had to say besides the log; each exchange has warnings of its own."""
+        return self._workers[-1].warnings if self._workers else ()
+
+    @property
+    def memory(self) -> tuple[int, ...]:
+        """Bytes of linear memory of each plugin's VM now, in the order of ``plugins``."""
+        with self._held():
+            return self._run(lambda: self._worker().memory())
+
+    def send(self, request: Request | None = None, *, upstream: Upstream | None = None) -> Exchange:
+        """Send one request through the chain; ``upstream`` answers this one instead of the proxy's own.
+
+        What an upstream function raises comes out here, and filters see their client go. Ctrl-C ends the filter
+        at once; its VM, whose state nobody knows then, is replaced before the next send, like every VM of this
+        proxy. Raises HostError where the proxy itself fails (the next send then starts anew).
+        """
+        request = Request() if request is None else request
+        answer = self.upstream if upstream is None else upstream
+        with self._held():
+            fixed = answer if isinstance(answer, Response) else None
+            step = self._run(lambda: self._worker().begin(request, fixed, self.trace))
+            while isinstance(step, Request):
+                asked = step
+                try:
+                    given = _answer(answer, asked)
+                except BaseException:
+                    self._run(lambda: self._worker().abandon())
+                    raise
+                step = self._run(lambda: self._worker().answer(given))  # noqa: B023
+            self._log += step.log
+            return step
+
+    def loop(
+        self, request: Request | None = None, n: int = 1, *, timed: bool = False, upstream: Upstream | None = None
+    ) -> Loop:
+        """Run the same exchange n times inside the host and measure; nothing is logged or traced.
+
+        An upstream function is asked once, by an exchange before the loop, and its answer is used for all.
+        ``timed`` reads the clock twice in each exchange and fills the histogram.
+        """
+        if n < 1:
+            raise RequestError(f"{n} exchanges measure nothing", do="pass n of at least 1")
+        request = Request() if request is None else request
+        answer = self.upstream if upstream is None else upstream
+        if not isinstance(answer, Response):
+            seen = self.send(request, upstream=answer).upstream_request
+            answer = _answer(answer, request if seen is None else seen)
+        fixed = answer
+        with self._held():
+            return self._run(lambda: self._worker().loop(request, fixed, n, timed=timed))
+
+    def close(self) -> None:
+        """Stop the proxy and free what it holds; a second call does nothing."""
+        self._closed = True
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._closed else ""
+        return f"<Proxy of {', '.join(p.name for p in self.plugins) or 'no filter'}{state}>"
+
+    def _held(self) -> _Held:
+        return _Held(self)
+
+    def _run(self, work: Callable[[], T]) -> T:
+        """Do work of the worker on the owner thread; whatever is no error of the filter ends the worker."""
+
+        def guarded() -> T:
+            try:
+                return work()
+            except (HostError, KeyboardInterrupt):
+                self._broken = True
+                raise
+
+        try:
+            return owner.run(guarded)
+        except KeyboardInterrupt:
+            self._broken = True
+            raise
+
+    def _open(self) -> None:
+        worker = Worker(self.plugins, **self._options)
+        self._workers[:] = [worker]
+        self._broken = False
+        try:
+            worker.start()
+        finally:
+            self._log += worker.start_log
+
+    def _worker(self) -> Worker:
+        if self._broken or not self._workers:
+            for worker in self._workers:
+                worker.close()
+            self._workers.clear()
+            self._open()
+        return self._workers[0]
+
+
+class _Held:
+    """The right to use a proxy; held by one thread at a time."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
+
+    def __enter__(self) -> None:
+        proxy = self.proxy
+        if proxy._holder == threading.get_ident():
+            raise ProxyError(
+                "this proxy waits for its upstream and cannot take another request meanwhile",
+                do="let the upstream function send through a proxy of its own",
+            )
+        proxy._lock.acquire()
+        proxy._holder = threading.get_ident()
+        if proxy._closed:
+            self.__exit__()
+            raise ProxyError("this proxy is closed", do="make a new one")
+
+    def __exit__(self, *_: object) -> None:
+        self.proxy._holder = None
+        self.proxy._lock.release()
+
+
+def _answer(upstream: Upstream, request: Request) -> Response:
+    response = upstream(request) if callable(upstream) else upstream
+    if not isinstance(response, Response):
+        raise RequestError(
+            f"the upstream gave {type(response).__name__}, not a Response",
+            do="return wasmhub_magics.Response(200, body=...)",
+        )
+    return response
+
+
+def _close(workers: list[Worker]) -> None:
+    """Free the workers without waiting, so that a finalizer on any thread may do it."""
+    if workers:
+        taken = list(workers)
+        workers.clear()
+
+        def close() -> None:
+            for worker in taken:
+                worker.close()
+
+        owner.post(close)
+
+
+def _nanoseconds(clock: datetime | float) -> int:
+    seconds = clock if isinstance(clock, int | float) else clock.timestamp()
+    return int(seconds * 1_000_000_000)

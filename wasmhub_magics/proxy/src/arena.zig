@@ -1,0 +1,65 @@
+//! Memory of one exchange: taken bit by bit, given back all at once.
+
+const std = @import("std");
+
+pub const gpa = std.heap.wasm_allocator;
+
+pub const Arena = struct {
+    block: []align(8) u8 = &.{},
+    used: usize = 0,
+    overflow: std.ArrayList([]align(8) u8) = .empty,
+    total: usize = 0,
+    limit: usize = 512 << 20,
+
+    const first_block = 256 << 10;
+
+    pub fn init(arena: *Arena) !void {
+        arena.block = try gpa.alignedAlloc(u8, .@"8", first_block);
+    }
+
+    /// Not zeroed; aligned for anything.
+    pub fn take(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
+        const start = arena.used;
+        if (size <= arena.block.len - start) {
+            @branchHint(.likely);
+            arena.used = @min(arena.block.len, (start + size + 7) & ~@as(usize, 7));
+            return arena.block[start..][0..size];
+        }
+        return arena.takeLarge(size);
+    }
+
+    fn takeLarge(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
+        @branchHint(.cold);
+        const wanted = @max(size, first_block);
+        if (wanted > arena.limit - arena.total) return error.OutOfMemory;
+        try arena.overflow.ensureUnusedCapacity(gpa, 1);
+        const block = try gpa.alignedAlloc(u8, .@"8", wanted);
+        arena.overflow.appendAssumeCapacity(block);
+        arena.total += wanted;
+        if (size >= first_block / 2) return block[0..size];
+        // What the old block has left is lost until the reset, which is cheaper than keeping track of it.
+        arena.overflow.items[arena.overflow.items.len - 1] = arena.block;
+        arena.block = block;
+        arena.used = (size + 7) & ~@as(usize, 7);
+        return block[0..size];
+    }
+
+    pub fn dupe(arena: *Arena, bytes: []const u8) error{OutOfMemory}![]u8 {
+        const copy = try arena.take(bytes.len);
+        @memcpy(copy, bytes);
+        return copy;
+    }
+
+    pub fn reset(arena: *Arena) void {
+        arena.used = 0;
+        if (arena.overflow.items.len == 0) return;
+        for (arena.overflow.items) |block| gpa.free(block);
+        arena.overflow.clearAndFree(gpa);
+        arena.total = 0;
+        if (arena.block.len > first_block) {
+            gpa.free(arena.block);
+            arena.block = &.{};
+        }
+        if (arena.block.len == 0) arena.init() catch @panic("out of memory: the arena cannot start again");
+    }
+};

@@ -1,0 +1,312 @@
+//! The protocol between a driver and the host module. All numbers are little-endian, a text is its length
+//! (u32) and its bytes, a list its length (u32) and its items; headers are a list of name and value.
+//!
+//! Into the host, with `send` and `prepare`:
+//!
+//!     flags u32 (1 keep a trace, 2 an answer follows), method, path, authority, scheme,
+//!     headers, list of data frames, trailers, [answer]
+//!
+//! An answer of the upstream, here and with `answer`:
+//!
+//!     status u32, headers, list of data frames, trailers
+//!
+//! Out of the host, when it needs an answer:
+//!
+//!     headers, body, trailers
+//!
+//! and when the exchange has ended:
+//!
+//!     outcome u8 (0 complete, 1 paused, 2 reset), details, nanoseconds u64,
+//!     received: headers,
+//!     upstream request: u8, [headers, body, trailers],
+//!     upstream response: u8, [headers, body, trailers],
+//!     response: u8, [headers, body, trailers],
+//!     the log as `drain` gives it
+//!
+//! `drain` gives what was logged since the last look:
+//!
+//!     lines u32, each: level u8, plugin u32 (0xffffffff none), text; dropped lines u32, dropped bytes u64,
+//!     list of warnings, dropped events u32, trace (see trace.zig)
+
+const std = @import("std");
+const arena_zig = @import("arena.zig");
+const clock = @import("clock.zig");
+const headers = @import("headers.zig");
+const log = @import("log.zig");
+const trace = @import("trace.zig");
+const worker = @import("worker.zig");
+const Stream = @import("stream.zig").Stream;
+
+const Arena = arena_zig.Arena;
+const gpa = arena_zig.gpa;
+
+const OutOfMemory = error{OutOfMemory};
+
+/// Envoy's defaults: 60 KiB and 100 headers, counted as the client sends them.
+const header_bytes_limit = 60 << 10;
+const header_count_limit = 100;
+
+/// A request with all that does not change when it is sent again.
+pub const Prepared = struct {
+    arena: Arena = .{},
+    headers: headers.Map = .{ .kind = .request },
+    chunks: []const []const u8 = &.{},
+    trailers: headers.Map = .{ .kind = .request_trailers },
+    upstream: ?*const Answer = null,
+    upstream_storage: Answer = .{},
+    trace: bool = false,
+    head: bool = false,
+    grpc: bool = false,
+    /// Where the request id stands that each exchange gets anew; null where the client sent one.
+    request_id: ?usize = null,
+    /// The details of an answer that the connection manager gives before any filter is asked.
+    refused: ?[]const u8 = null,
+    body_limit: usize = 1 << 20,
+
+    pub fn init(prepared: *Prepared, input: []const u8) OutOfMemory!void {
+        const arena = &prepared.arena;
+        arena.reset();
+        var reader: Reader = .{ .bytes = try arena.dupe(input) };
+        const flags = reader.number(u32);
+        prepared.trace = flags & 1 != 0;
+        const method = reader.text();
+        const path = reader.text();
+        const authority = reader.text();
+        const scheme = reader.text();
+
+        const map = &prepared.headers;
+        map.clear();
+        try map.append(":authority", authority);
+        try map.append(":path", path);
+        try map.append(":method", method);
+        try map.append(":scheme", scheme);
+        const count = reader.number(u32);
+        var size = method.len + path.len + authority.len;
+        for (0..count) |_| {
+            const name = reader.text();
+            const value = reader.text();
+            size += name.len + value.len;
+            if (!isHopByHop(name)) try map.add(arena, name, value);
+        }
+        prepared.refused = if (count + 1 > header_count_limit)
+            "http1.too_many_headers"
+        else if (size > header_bytes_limit)
+            "http1.headers_too_large"
+        else
+            null;
+        prepared.chunks = try reader.frames(arena);
+        try reader.map(&prepared.trailers, arena);
+        prepared.head = std.mem.eql(u8, method, "HEAD");
+        const kind = map.get("content-type") orelse "";
+        prepared.grpc = std.mem.eql(u8, kind, "application/grpc") or std.mem.startsWith(u8, kind, "application/grpc+");
+        if (prepared.chunks.len == 1 and !prepared.trailers.exists) try addLength(map, arena, prepared.chunks[0].len);
+        if (map.get("x-forwarded-proto") == null) try map.append("x-forwarded-proto", scheme);
+        prepared.request_id = null;
+        if (map.get("x-request-id") == null) {
+            prepared.request_id = map.entries.items.len;
+            try map.append("x-request-id", "");
+        }
+        prepared.upstream = null;
+        if (flags & 2 != 0) {
+            try prepared.upstream_storage.init(arena, &reader, prepared.head);
+            prepared.upstream = &prepared.upstream_storage;
+        }
+        prepared.body_limit = std.math.maxInt(usize);
+        for (worker.chain.items) |plugin| prepared.body_limit = @min(prepared.body_limit, plugin.body_limit);
+    }
+};
+
+/// What an upstream answers.
+pub const Answer = struct {
+    headers: headers.Map = .{ .kind = .response },
+    chunks: []const []const u8 = &.{},
+    trailers: headers.Map = .{ .kind = .response_trailers },
+
+    pub fn init(answer: *Answer, arena: *Arena, reader: *Reader, head: bool) OutOfMemory!void {
+        const map = &answer.headers;
+        map.clear();
+        const status = reader.number(u32);
+        const text = try arena.take(10);
+        try map.append(":status", std.fmt.bufPrint(text, "{d}", .{status}) catch unreachable);
+        for (0..reader.number(u32)) |_| {
+            const name = reader.text();
+            const value = reader.text();
+            if (!isHopByHop(name)) try map.add(arena, name, value);
+        }
+        answer.chunks = try reader.frames(arena);
+        try reader.map(&answer.trailers, arena);
+        // HTTP/1 tells the length of a body that comes in one piece; Envoy shows filters both ways of telling.
+        if (head or status == 204 or status == 304) {
+            answer.chunks = &.{};
+            answer.trailers.clear();
+        } else if (answer.chunks.len <= 1 and !answer.trailers.exists) {
+            try addLength(map, arena, if (answer.chunks.len == 0) 0 else answer.chunks[0].len);
+        } else if (map.get("content-length") == null) {
+            try map.append("transfer-encoding", "chunked");
+        }
+    }
+};
+
+fn addLength(map: *headers.Map, arena: *Arena, size: usize) OutOfMemory!void {
+    if (map.get("content-length") != null) return;
+    const text = try arena.take(20);
+    try map.append("content-length", std.fmt.bufPrint(text, "{d}", .{size}) catch unreachable);
+}
+
+fn isHopByHop(name: []const u8) bool {
+    inline for (.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade" }) |known| {
+        if (std.mem.eql(u8, name, known)) return true;
+    }
+    return false;
+}
+
+pub const Reader = struct {
+    bytes: []u8,
+    at: usize = 0,
+
+    pub fn number(reader: *Reader, comptime T: type) T {
+        const value = std.mem.readInt(T, reader.bytes[reader.at..][0..@sizeOf(T)], .little);
+        reader.at += @sizeOf(T);
+        return value;
+    }
+
+    pub fn text(reader: *Reader) []u8 {
+        const length = reader.number(u32);
+        defer reader.at += length;
+        return reader.bytes[reader.at..][0..length];
+    }
+
+    fn frames(reader: *Reader, arena: *Arena) OutOfMemory![]const []const u8 {
+        const count = reader.number(u32);
+        const bytes = try arena.take(count * @sizeOf([]const u8));
+        const list = std.mem.bytesAsSlice([]const u8, @as([]align(8) u8, @alignCast(bytes)));
+        for (list) |*frame| frame.* = reader.text();
+        return list;
+    }
+
+    fn map(reader: *Reader, target: *headers.Map, arena: *Arena) OutOfMemory!void {
+        target.clear();
+        for (0..reader.number(u32)) |_| {
+            const name = reader.text();
+            try target.add(arena, name, reader.text());
+            target.exists = true;
+        }
+    }
+};
+
+/// Milliseconds since the upstream was asked, as the router tells the filters.
+pub fn serviceTime() OutOfMemory![]const u8 {
+    const asked = upstream_asked orelse return "0";
+    const milliseconds = (clock.monotonic() -% asked) / std.time.ns_per_ms;
+    var digits: [20]u8 = undefined;
+    return worker.arena.dupe(std.fmt.bufPrint(&digits, "{d}", .{milliseconds}) catch unreachable);
+}
+
+pub var upstream_asked: ?u64 = null;
+
+/// What goes out; the driver finds it through the mailbox.
+pub var output: std.ArrayList(u8) = .empty;
+
+pub fn openOutput() void {
+    output.clearRetainingCapacity();
+}
+
+pub fn closeOutput() void {
+    worker.mailbox.output = @intFromPtr(output.items.ptr);
+    worker.mailbox.output_length = output.items.len;
+}
+
+pub fn put(comptime T: type, value: T) OutOfMemory!void {
+    try output.appendSlice(gpa, std.mem.asBytes(&value));
+}
+
+pub fn putText(text: []const u8) OutOfMemory!void {
+    try put(u32, @intCast(text.len));
+    try output.appendSlice(gpa, text);
+}
+
+fn putMap(map: *const headers.Map) OutOfMemory!void {
+    try put(u32, @intCast(map.entries.items.len));
+    for (map.entries.items) |entry| {
+        try putText(entry.name);
+        try putText(entry.value);
+    }
+}
+
+fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const headers.Map) OutOfMemory!void {
+    try putMap(map);
+    try putText(body);
+    try putMap(trailers);
+}
+
+/// The upstream request, as it is when the router has all of it.
+pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
+    upstream_request.clearRetainingCapacity();
+    std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
+    defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
+    try putMessage(&stream.request.headers, stream.upstream_body.items, &stream.request.trailers);
+}
+
+var upstream_request: std.ArrayList(u8) = .empty;
+var upstream_response: std.ArrayList(u8) = .empty;
+
+/// The upstream response, as the last filter of the chain is about to get it.
+pub fn keepUpstreamResponse(stream: *Stream, answer: *const Answer) OutOfMemory!void {
+    upstream_response.clearRetainingCapacity();
+    std.mem.swap(std.ArrayList(u8), &output, &upstream_response);
+    defer std.mem.swap(std.ArrayList(u8), &output, &upstream_response);
+    try putMap(&stream.response.headers);
+    var size: usize = 0;
+    for (answer.chunks) |chunk| size += chunk.len;
+    try put(u32, @intCast(size));
+    for (answer.chunks) |chunk| try output.appendSlice(gpa, chunk);
+    try putMap(&answer.trailers);
+}
+
+pub fn putNeed() OutOfMemory!void {
+    try output.appendSlice(gpa, upstream_request.items);
+}
+
+pub fn putResult(stream: *Stream, nanoseconds: u64) OutOfMemory!void {
+    try put(u8, @backingInt(stream.outcome()));
+    try putText(stream.details);
+    try put(u64, nanoseconds);
+    if (stream.prepared.request_id) |index| {
+        const entry = &stream.prepared.headers.entries.items[index];
+        entry.value = &stream.request_id;
+    }
+    try putMap(&stream.prepared.headers);
+    if (stream.prepared.request_id) |index| stream.prepared.headers.entries.items[index].value = "";
+    const asked = stream.upstream_called;
+    try put(u8, @intFromBool(asked));
+    if (asked) try output.appendSlice(gpa, upstream_request.items);
+    try put(u8, @intFromBool(stream.upstream_answered));
+    if (stream.upstream_answered) try output.appendSlice(gpa, upstream_response.items);
+    const answered = stream.outcome() == .complete;
+    try put(u8, @intFromBool(answered));
+    if (answered) {
+        try putMessage(&stream.response.headers, stream.client_body.items, &stream.response.trailers);
+    }
+    try putLog();
+}
+
+/// What the connection manager makes of a response after all filters.
+pub fn finishHeaders(map: *headers.Map) OutOfMemory!void {
+    inline for (.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding" }) |name| map.remove(name);
+    if (map.get("date") == null) try map.append("date", &date);
+    try map.set("server", "envoy");
+}
+
+/// Like Envoy's, it is made anew only now and then: before each exchange, and before a loop.
+pub var date: [29]u8 = undefined;
+
+pub fn putLog() OutOfMemory!void {
+    try put(u32, log.count);
+    try output.appendSlice(gpa, log.lines.items);
+    try put(u32, log.dropped_lines);
+    try put(u64, log.dropped_bytes);
+    try put(u32, @intCast(log.warnings.items.len));
+    for (log.warnings.items) |warning| try putText(warning);
+    try put(u32, trace.dropped);
+    try putText(trace.events.items);
+}

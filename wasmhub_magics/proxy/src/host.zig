@@ -1,0 +1,310 @@
+//! The proxy side of Proxy-Wasm as a WebAssembly module: what a driver calls.
+//!
+//! A driver instantiates the module, links filters to its exports (see link.zig), puts their callbacks into the
+//! exported table, and speaks the protocol of exchange.zig. Functions that run filters return a `Status`; after
+//! a trap the driver restores `__stack_pointer`, and calls `trapped`, then `proceed`.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const arena_zig = @import("arena.zig");
+const bench = @import("bench.zig");
+const clock = @import("clock.zig");
+const exchange = @import("exchange.zig");
+const link = @import("link.zig");
+const log = @import("log.zig");
+const trace = @import("trace.zig");
+const vm_zig = @import("vm.zig");
+const worker = @import("worker.zig");
+const Plugin = @import("plugin.zig").Plugin;
+
+const gpa = arena_zig.gpa;
+
+pub const panic = std.debug.FullPanic(onPanic);
+
+/// A panic says why before it traps, so that no driver takes it for a trap of the filter.
+fn onPanic(message: []const u8, _: ?usize) noreturn {
+    worker.mailbox.panic = @intFromPtr(message.ptr);
+    worker.mailbox.panic_length = message.len;
+    @trap();
+}
+
+comptime {
+    link.exportAll();
+}
+
+const Status = enum(u32) {
+    /// The exchange has ended; its result is in the output.
+    done,
+    /// The upstream is asked; its request is in the output. Call `answer`.
+    upstream,
+};
+
+var input: []u8 = &.{};
+var prepared: exchange.Prepared = .{};
+var answered: exchange.Answer = .{};
+var answer_arena: arena_zig.Arena = .{};
+var looping: bool = false;
+var began: u64 = 0;
+var paused: u64 = 0;
+
+/// Start the host: `fixed_clock` says whether time starts at `time` and is stepped, `seeded` whether random
+/// numbers come from `seed`.
+export fn start(fixed_clock: u32, time: u64, seeded: u32, seed: u64) void {
+    worker.arena.init() catch outOfMemory();
+    prepared.arena.init() catch outOfMemory();
+    answer_arena.init() catch outOfMemory();
+    clock.start(if (fixed_clock != 0) time else null, if (seeded != 0) seed else null);
+}
+
+export fn mailbox() *worker.Mailbox {
+    return &worker.mailbox;
+}
+
+/// Room for what the driver wants to say next.
+export fn reserve(length: usize) [*]u8 {
+    if (input.len < length) {
+        gpa.free(input);
+        input = &.{};
+        input = gpa.alloc(u8, @max(length, 4096)) catch outOfMemory();
+    }
+    return input.ptr;
+}
+
+/// The names by which the trace knows callbacks and host functions: two lists of texts.
+export fn describe() void {
+    exchange.openOutput();
+    describeAll() catch outOfMemory();
+    exchange.closeOutput();
+}
+
+fn describeAll() !void {
+    const callbacks = @typeInfo(abi.Callback).@"enum".field_names;
+    try exchange.put(u32, callbacks.len);
+    for (callbacks) |name| try exchange.putText(name);
+    try exchange.put(u32, link.names.len);
+    for (link.names) |name| try exchange.putText(name);
+}
+
+/// A new VM: version u8, table indices of the bridge and of each callback (0 absent), id, configuration, list
+/// of environment variables.
+export fn vm_new(length: usize) u32 {
+    return vmNew(length) catch outOfMemory();
+}
+
+fn vmNew(length: usize) !u32 {
+    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
+    const vm = try gpa.create(vm_zig.Vm);
+    vm.* = .{
+        .index = @intCast(worker.vms.items.len),
+        .version = @fromBackingInt(@intCast(reader.number(u8))),
+        .bridge = undefined,
+        .callbacks = undefined,
+        .id = undefined,
+        .configuration = undefined,
+        .environment = undefined,
+    };
+    inline for (@typeInfo(vm_zig.Bridge).@"struct".field_names) |name| {
+        @field(vm.bridge, name) = @ptrFromInt(reader.number(u32));
+    }
+    for (&vm.callbacks) |*callback| callback.* = reader.number(u32);
+    vm.id = reader.text();
+    vm.configuration = reader.text();
+    const environment = try gpa.alloc([]const u8, reader.number(u32));
+    for (environment) |*variable| variable.* = reader.text();
+    vm.environment = environment;
+    vm.base = .{ .id = 0, .vm = vm };
+    try worker.vms.append(gpa, vm);
+    return vm.index;
+}
+
+/// Call the VM's start functions, in the order of proxy-wasm-cpp-host.
+export fn vm_initialize(index: u32) void {
+    worker.arena.reset();
+    const vm = worker.vms.items[index];
+    if (vm.has(._initialize)) {
+        vm_zig.initialize(vm, ._initialize);
+        if (vm.has(.main)) {
+            vm_zig.initialize(vm, .main);
+        } else if (vm.has(.__main_void)) {
+            vm_zig.initialize(vm, .__main_void);
+        }
+    } else if (vm.has(._start)) {
+        vm_zig.initialize(vm, ._start);
+    }
+}
+
+/// A new plugin: VM u32, policy u8, allow_on_headers_stop_iteration u8, body limit u32, log limit u32, name,
+/// root id, configuration.
+export fn plugin_new(length: usize) u32 {
+    return pluginNew(length) catch outOfMemory();
+}
+
+fn pluginNew(length: usize) !u32 {
+    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
+    const plugin = try gpa.create(Plugin);
+    const vm = worker.vms.items[reader.number(u32)];
+    plugin.* = .{
+        .index = @intCast(worker.plugins.items.len),
+        .policy = @fromBackingInt(@intCast(reader.number(u8))),
+        .allow_on_headers_stop_iteration = reader.number(u8) != 0,
+        .body_limit = reader.number(u32),
+        .name = undefined,
+        .root_id = undefined,
+        .configuration = undefined,
+        .root = .{ .id = vm.takeContextId(), .vm = vm },
+    };
+    log.limit = reader.number(u32);
+    plugin.name = reader.text();
+    plugin.root_id = reader.text();
+    plugin.configuration = reader.text();
+    plugin.root.plugin = plugin;
+    try worker.plugins.append(gpa, plugin);
+    return plugin.index;
+}
+
+/// Move a plugin to another VM, as after a failure with the policy to reload.
+export fn plugin_move(index: u32, vm_index: u32) void {
+    const vm = worker.vms.items[vm_index];
+    worker.plugins.items[index].root.vm = vm;
+    worker.plugins.items[index].root.id = vm.takeContextId();
+}
+
+/// 1 where the plugin has started.
+export fn plugin_start(index: u32) u32 {
+    worker.arena.reset();
+    return @intFromBool(worker.plugins.items[index].start());
+}
+
+/// 1 where the plugin has taken its configuration.
+export fn plugin_configure(index: u32) u32 {
+    worker.arena.reset();
+    return @intFromBool(worker.plugins.items[index].configure());
+}
+
+/// The next filter of the chain is this plugin.
+export fn chain(index: u32) void {
+    worker.chain.append(gpa, worker.plugins.items[index]) catch outOfMemory();
+}
+
+/// Note that what start-up called has trapped.
+export fn start_trapped() void {
+    worker.stream.trapped();
+}
+
+export fn set_trace(on: u32) void {
+    trace.on = on != 0;
+    trace.clear();
+}
+
+/// Put what was logged since the last look into the output.
+export fn drain() void {
+    exchange.openOutput();
+    exchange.putLog() catch outOfMemory();
+    exchange.closeOutput();
+    log.clear();
+    trace.clear();
+}
+
+/// Run an exchange.
+export fn send(length: usize) Status {
+    prepared.init(input[0..length]) catch outOfMemory();
+    looping = false;
+    log.on = true;
+    log.clear();
+    trace.on = prepared.trace;
+    trace.clear();
+    exchange.upstream_asked = null;
+    paused = 0;
+    clock.date(&exchange.date);
+    began = clock.monotonic();
+    worker.stream.recording = true;
+    worker.stream.begin(&prepared) catch outOfMemory();
+    return proceed();
+}
+
+/// Go on after a trap, with a line for the log in the input.
+export fn trapped(length: usize) void {
+    const plugin = worker.mailbox.plugin;
+    worker.stream.trapped();
+    log.write(.err, plugin, input[0..length]);
+}
+
+/// Go on after `trapped`.
+export fn proceed() Status {
+    if (looping) {
+        bench.run(&prepared) catch outOfMemory();
+        return .done;
+    }
+    const ended = worker.stream.run() catch outOfMemory();
+    exchange.openOutput();
+    if (ended) {
+        exchange.putResult(&worker.stream, clock.monotonic() - began - paused) catch outOfMemory();
+    } else {
+        exchange.upstream_asked = clock.monotonic();
+        exchange.putNeed() catch outOfMemory();
+    }
+    exchange.closeOutput();
+    return if (ended) .done else .upstream;
+}
+
+/// What the upstream answers.
+export fn answer(length: usize) Status {
+    answer_arena.reset();
+    var reader: exchange.Reader = .{ .bytes = answer_arena.dupe(input[0..length]) catch outOfMemory() };
+    answered.init(&answer_arena, &reader, prepared.head) catch outOfMemory();
+    worker.stream.respond(&answered) catch outOfMemory();
+    paused += clock.monotonic() -% exchange.upstream_asked.?;
+    return proceed();
+}
+
+/// Give a stream up: its client has gone. Filters see the end of the stream; call `proceed`.
+export fn abort() void {
+    worker.stream.details = "downstream_remote_disconnect";
+    worker.stream.resetStream();
+}
+
+/// Make an exchange ready for `loop`; it must bring the upstream's answer along.
+export fn prepare(length: usize) void {
+    prepared.init(input[0..length]) catch outOfMemory();
+}
+
+/// Run the prepared exchange again and again.
+export fn loop(count: u64, timed: u32) Status {
+    looping = true;
+    log.clear();
+    log.on = false;
+    trace.on = false;
+    exchange.upstream_asked = null;
+    worker.stream.recording = false;
+    clock.date(&exchange.date);
+    bench.start(count, timed != 0);
+    return proceed();
+}
+
+/// Counts (u64 each) of the loop's times; see bench.zig.
+export fn histogram() [*]const u64 {
+    return &bench.histogram.counts;
+}
+
+export fn histogram_size() usize {
+    return bench.histogram.counts.len;
+}
+
+/// What the host's own functions that are not part of any protocol answer.
+export fn pthread_equal(left: u32, right: u32) u32 {
+    return @intFromBool(left == right);
+}
+
+export fn emscripten_notify_memory_growth(_: u32) void {}
+
+/// Envoy logs and returns, so a filter that goes on after it usually hits `unreachable`.
+export fn wasi_proc_exit(code: u32) void {
+    if (trace.on) trace.hostCall(link.names.len, &.{code});
+    const context = worker.context orelse return;
+    log.print(.critical, context.pluginIndex(), "proc_exit({d})", .{code});
+    if (trace.on) trace.result(0);
+}
+
+fn outOfMemory() noreturn {
+    @panic("out of memory");
+}

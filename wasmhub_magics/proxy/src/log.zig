@@ -1,0 +1,59 @@
+//! What filters log, and what the proxy has to say about an exchange.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const gpa = @import("arena.zig").gpa;
+
+/// Encoded as the protocol wants it: level u8, plugin u32, length u32, text.
+pub var lines: std.ArrayList(u8) = .empty;
+pub var count: u32 = 0;
+pub var dropped_lines: u32 = 0;
+pub var dropped_bytes: u64 = 0;
+pub var limit: usize = 1 << 20;
+/// Off in loops: nobody reads the lines.
+pub var on: bool = true;
+
+pub var warnings: std.ArrayList([]const u8) = .empty;
+
+pub const no_plugin: u32 = 0xffff_ffff;
+
+pub fn write(level: abi.Level, plugin: u32, text: []const u8) void {
+    if (!on) return;
+    if (lines.items.len + text.len > limit) {
+        dropped_lines += 1;
+        dropped_bytes += text.len;
+        return;
+    }
+    lines.ensureUnusedCapacity(gpa, 9 + text.len) catch return;
+    lines.appendAssumeCapacity(@backingInt(level));
+    lines.appendSliceAssumeCapacity(std.mem.asBytes(&plugin));
+    lines.appendSliceAssumeCapacity(std.mem.asBytes(&@as(u32, @intCast(text.len))));
+    lines.appendSliceAssumeCapacity(text);
+    count += 1;
+}
+
+pub fn print(level: abi.Level, plugin: u32, comptime format: []const u8, values: anytype) void {
+    if (!on) return;
+    const text = gpa.print(format, values) catch return;
+    defer gpa.free(text);
+    write(level, plugin, text);
+}
+
+/// Keep one sentence for the user; the same sentence is kept once.
+pub fn warn(comptime format: []const u8, values: anytype) void {
+    if (!on or warnings.items.len >= 100) return;
+    const text = gpa.print(format, values) catch return;
+    for (warnings.items) |known| {
+        if (std.mem.eql(u8, known, text)) return gpa.free(text);
+    }
+    warnings.append(gpa, text) catch gpa.free(text);
+}
+
+pub fn clear() void {
+    lines.clearRetainingCapacity();
+    count = 0;
+    dropped_lines = 0;
+    dropped_bytes = 0;
+    for (warnings.items) |text| gpa.free(text);
+    warnings.clearRetainingCapacity();
+}

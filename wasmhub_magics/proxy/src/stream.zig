@@ -1,0 +1,806 @@
+//! One HTTP stream on its way through the filter chain: Envoy's filter manager
+//! (`source/common/http/filter_manager.cc`) as a state machine.
+//!
+//! A trap in a filter unwinds the host's frames too. So nothing that must survive a callback is on the stack of
+//! the machine: what Envoy does by recursion is done here by frames in memory, and a frame notes "trapped" as
+//! the result of a callback before it makes it.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const arena_zig = @import("arena.zig");
+const clock = @import("clock.zig");
+const exchange = @import("exchange.zig");
+const headers = @import("headers.zig");
+const log = @import("log.zig");
+const reply_zig = @import("reply.zig");
+const trace = @import("trace.zig");
+const vm_zig = @import("vm.zig");
+const worker = @import("worker.zig");
+const Body = @import("buffer.zig").Body;
+const Plugin = @import("plugin.zig").Plugin;
+
+const gpa = arena_zig.gpa;
+
+pub const Side = enum(u1) { request, response };
+
+const Iteration = enum { going, stopped, stopped_all_buffer, stopped_all_watermark };
+
+/// What a filter's context is to one side of the stream.
+pub const Half = struct {
+    // Of the filter manager.
+    iteration: Iteration = .going,
+    headers_continued: bool = false,
+    end_stream: bool = false,
+    from_current: bool = false,
+    // Of the Wasm context: what host functions reach.
+    headers: bool = false,
+    trailers: bool = false,
+    body: enum { none, chunk, held } = .none,
+    holding: bool = false,
+
+    fn stoppedAll(half: *const Half) bool {
+        return half.iteration == .stopped_all_buffer or half.iteration == .stopped_all_watermark;
+    }
+};
+
+/// A plugin's part in one stream.
+pub const Filter = struct {
+    context: vm_zig.Context,
+    /// The VM knows the context.
+    created: bool = false,
+    /// The plugin's VM failed before the stream began, and its policy lets streams pass.
+    skipped: bool = false,
+    halves: [2]Half = .{ .{}, .{} },
+    end_of_stream: bool = false,
+    /// This filter has answered; a second answer is refused.
+    replied: bool = false,
+    failure_sent: bool = false,
+    /// `on_log` runs: headers can be read once more.
+    logging: bool = false,
+    /// An answer was sent in this callback, so its return value is replaced.
+    stop: bool = false,
+
+    pub fn half(filter: *Filter, side: Side) *Half {
+        return &filter.halves[@backingInt(side)];
+    }
+
+    fn failed(filter: *const Filter) bool {
+        return filter.context.vm.failed;
+    }
+};
+
+/// One direction of the stream.
+pub const Flow = struct {
+    headers: headers.Map,
+    trailers: headers.Map,
+    chunk: Body = .{},
+    /// What a filter holds back.
+    held: Body = .{},
+    /// The holder lets bytes pass the limit, and the peer is not read meanwhile.
+    streaming: bool = false,
+    stalled: bool = false,
+    /// The peer has sent everything.
+    complete: bool = false,
+    bytes: u64 = 0,
+
+    fn clear(flow: *Flow) void {
+        flow.headers.clear();
+        flow.trailers.clear();
+        flow.chunk.clear();
+        flow.held.clear();
+        flow.streaming = false;
+        flow.stalled = false;
+        flow.complete = false;
+        flow.bytes = 0;
+    }
+
+    fn body(flow: *Flow, source: Source) *Body {
+        return if (source == .chunk) &flow.chunk else &flow.held;
+    }
+};
+
+const Source = enum { chunk, held };
+
+/// What a callback asked for that happens after it.
+const Action = union(enum) {
+    resume_request: *Filter,
+    resume_response: *Filter,
+    reply: *Filter,
+    close,
+};
+
+const Frame = struct {
+    kind: enum { headers, data, trailers, continuation, request_source, response_source },
+    side: Side = .request,
+    phase: enum { enter, created, returned, rest, last } = .enter,
+    /// The place in the chain in the direction of travel; the chain's length stands for its end.
+    position: usize = 0,
+    end_stream: bool = false,
+    source: Source = .chunk,
+    trailers_before: bool = false,
+    trailers_added: ?usize = null,
+    /// The return value of the last callback; null where it trapped.
+    result: ?u32 = 0,
+    next_chunk: usize = 0,
+};
+
+pub const Outcome = enum(u8) { complete, paused, reset };
+
+pub const Stream = struct {
+    prepared: *const exchange.Prepared = undefined,
+    alive: bool = false,
+    filters: std.ArrayList(Filter) = .empty,
+    frames: std.ArrayList(Frame) = .empty,
+    actions: std.ArrayList(Action) = .empty,
+    request: Flow = .{ .headers = .{ .kind = .request }, .trailers = .{ .kind = .request_trailers } },
+    response: Flow = .{ .headers = .{ .kind = .response }, .trailers = .{ .kind = .response_trailers } },
+    stage: enum { request, upstream, response, finish_log, finish_done, ended } = .ended,
+    /// What the upstream got and what the client got; their maps are those of the flows.
+    upstream_body: std.ArrayList(u8) = .empty,
+    client_body: std.ArrayList(u8) = .empty,
+    /// The router has the request headers, and all of the request.
+    request_routed: bool = false,
+    request_done: bool = false,
+    response_started: bool = false,
+    response_done: bool = false,
+    direct: bool = false,
+    was_reset: bool = false,
+    upstream_called: bool = false,
+    upstream_answered: bool = false,
+    /// Somebody will read the result: off in loops.
+    recording: bool = true,
+    details: []const u8 = "",
+    answer_source: *const exchange.Answer = undefined,
+    answer: reply_zig.Reply = .{},
+    answer_sent: bool = false,
+    properties: std.ArrayList(headers.Entry) = .empty,
+    start_time: u64 = 0,
+    request_id: [36]u8 = undefined,
+    finish_index: usize = 0,
+    finish_step: enum { create, log, done, delete } = .create,
+
+    pub fn flow(stream: *Stream, side: Side) *Flow {
+        return if (side == .request) &stream.request else &stream.response;
+    }
+
+    /// The context of that number among the filters of this stream.
+    pub fn context(stream: *Stream, vm: *vm_zig.Vm, id: u32) ?*vm_zig.Context {
+        if (!stream.alive) return null;
+        for (stream.filters.items) |*filter| {
+            if (filter.created and filter.context.vm == vm and filter.context.id == id) return &filter.context;
+        }
+        return null;
+    }
+
+    pub fn begin(stream: *Stream, prepared: *const exchange.Prepared) error{OutOfMemory}!void {
+        stream.prepared = prepared;
+        stream.alive = true;
+        worker.arena.reset();
+        stream.request.clear();
+        stream.response.clear();
+        stream.frames.clearRetainingCapacity();
+        stream.actions.clearRetainingCapacity();
+        stream.upstream_body.clearRetainingCapacity();
+        stream.client_body.clearRetainingCapacity();
+        stream.properties.clearRetainingCapacity();
+        stream.request_routed = false;
+        stream.request_done = false;
+        stream.response_started = false;
+        stream.response_done = false;
+        stream.direct = false;
+        stream.was_reset = false;
+        stream.upstream_called = false;
+        stream.upstream_answered = false;
+        stream.answer_sent = false;
+        stream.details = "";
+        stream.start_time = 0;
+        stream.stage = .request;
+
+        stream.filters.clearRetainingCapacity();
+        for (worker.chain.items) |plugin| {
+            const vm = plugin.root.vm;
+            try stream.filters.append(gpa, .{
+                .context = .{ .id = 0, .vm = vm, .plugin = plugin },
+                .skipped = vm.failed and plugin.policy == .open,
+            });
+        }
+        for (stream.filters.items) |*filter| filter.context.filter = filter;
+
+        try stream.request.headers.copy(&prepared.headers);
+        if (prepared.request_id) |index| {
+            clock.uuid(&stream.request_id);
+            stream.request.headers.entries.items[index].value = &stream.request_id;
+        }
+        if (prepared.refused) |refused| {
+            return stream.localReply(.{ .status = 431, .body = reply_zig.reason(431), .details = refused });
+        }
+        try stream.frames.append(gpa, .{ .kind = .request_source });
+    }
+
+    /// Go on until the stream has ended, or needs an answer of the upstream (false).
+    pub fn run(stream: *Stream) error{OutOfMemory}!bool {
+        while (true) {
+            if (stream.frames.items.len > 0) {
+                try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
+                continue;
+            }
+            switch (stream.stage) {
+                .request => {
+                    if (stream.response_done or stream.was_reset or !stream.request_done) {
+                        stream.finish();
+                        continue;
+                    }
+                    stream.stage = .upstream;
+                    stream.upstream_called = true;
+                    if (stream.recording) try exchange.keepUpstreamRequest(stream);
+                    const upstream = stream.prepared.upstream orelse return false;
+                    try stream.respond(upstream);
+                },
+                .upstream => return false,
+                .response => stream.finish(),
+                .finish_log => stream.stepLog(),
+                .finish_done => stream.stepDone(),
+                .ended => return true,
+            }
+        }
+    }
+
+    /// What the upstream answers goes back through the chain.
+    pub fn respond(stream: *Stream, answer: *const exchange.Answer) error{OutOfMemory}!void {
+        stream.stage = .response;
+        stream.upstream_answered = true;
+        stream.details = "via_upstream";
+        stream.answer_source = answer;
+        try stream.response.headers.copy(&answer.headers);
+        try stream.response.headers.set("x-envoy-upstream-service-time", try exchange.serviceTime());
+        if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
+        try stream.frames.append(gpa, .{ .kind = .response_source, .side = .response });
+    }
+
+    /// The running callback has trapped: its VM is dead, and the stream goes on without it.
+    pub fn trapped(stream: *Stream) void {
+        if (worker.caller) |context_of| context_of.vm.failed = true;
+        worker.mailbox.failed = 1;
+        worker.mailbox.running = 0;
+        worker.caller = null;
+        worker.context = null;
+        stream.actions.clearRetainingCapacity();
+        if (trace.on) trace.trapped();
+    }
+
+    fn finish(stream: *Stream) void {
+        stream.stage = .finish_log;
+        stream.finish_index = 0;
+        stream.finish_step = .create;
+        if (!stream.response_done and !stream.was_reset) stream.details = "downstream_remote_disconnect";
+    }
+
+    pub fn outcome(stream: *const Stream) Outcome {
+        if (stream.was_reset) return .reset;
+        return if (stream.response_done) .complete else .paused;
+    }
+
+    // Steps of the machine.
+
+    fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+        switch (frame.kind) {
+            .headers => try stream.stepHeaders(frame),
+            .data => try stream.stepData(frame),
+            .trailers => try stream.stepTrailers(frame),
+            .continuation => try stream.stepContinuation(frame),
+            .request_source, .response_source => try stream.stepSource(frame),
+        }
+    }
+
+    fn pop(stream: *Stream) void {
+        stream.frames.items.len -= 1;
+    }
+
+    fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
+        try stream.frames.append(gpa, frame);
+    }
+
+    fn filterAt(stream: *Stream, side: Side, position: usize) *Filter {
+        const all = stream.filters.items;
+        return if (side == .request) &all[position] else &all[all.len - 1 - position];
+    }
+
+    fn positionOf(stream: *Stream, side: Side, filter: *Filter) usize {
+        const all = stream.filters.items;
+        const index = (@intFromPtr(filter) - @intFromPtr(all.ptr)) / @sizeOf(Filter);
+        return if (side == .request) index else all.len - 1 - index;
+    }
+
+    /// The peer sends its message: headers, data frames, an empty last frame or trailers, as HTTP/1 does.
+    fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+        const side = frame.side;
+        const flow_of = stream.flow(side);
+        const chunks = if (side == .request) stream.prepared.chunks else stream.answer_source.chunks;
+        const trailers = if (side == .request) &stream.prepared.trailers else &stream.answer_source.trailers;
+        switch (frame.phase) {
+            .enter => {
+                const empty = chunks.len == 0 and !trailers.exists;
+                flow_of.headers.exists = true;
+                flow_of.complete = empty;
+                if (empty) stream.pop() else frame.phase = .rest;
+                return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
+            },
+            .rest => {
+                if (flow_of.stalled) return stream.pop();
+                if (frame.next_chunk < chunks.len) {
+                    const bytes = chunks[frame.next_chunk];
+                    frame.next_chunk += 1;
+                    flow_of.bytes += bytes.len;
+                    try flow_of.chunk.set(bytes);
+                    return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
+                }
+                stream.pop();
+                flow_of.complete = true;
+                if (trailers.exists) {
+                    try flow_of.trailers.copy(trailers);
+                    return stream.push(.{ .kind = .trailers, .side = side });
+                }
+                try flow_of.chunk.set("");
+                return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
+            },
+            else => unreachable,
+        }
+    }
+
+    fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+        const side = frame.side;
+        if (frame.position == stream.filters.items.len) {
+            const end_stream = frame.end_stream;
+            stream.pop();
+            return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+        }
+        const filter = stream.filterAt(side, frame.position);
+        const half = filter.half(side);
+        if (frame.phase == .enter) {
+            half.end_stream = frame.end_stream;
+            frame.phase = .returned;
+            frame.result = 0;
+            if (filter.skipped or (side == .response and (!filter.created or filter.failure_sent))) {
+                half.headers_continued = true;
+                frame.position += 1;
+                frame.phase = .enter;
+                return;
+            }
+            frame.result = null;
+            if (filter.failed()) return;
+            if (!filter.created) {
+                const vm = filter.context.vm;
+                filter.context.id = vm.takeContextId();
+                filter.created = true;
+                if (vm.has(.proxy_on_context_create)) {
+                    vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
+                    if (stream.actions.items.len > 0) {
+                        frame.phase = .created;
+                        return;
+                    }
+                }
+            }
+            frame.phase = .created;
+        }
+        if (frame.phase == .created) {
+            if (try stream.act()) return;
+            frame.phase = .returned;
+            const flow_of = stream.flow(side);
+            const count: u32 = @intCast(flow_of.headers.entries.items.len);
+            half.headers = true;
+            filter.end_of_stream = frame.end_stream;
+            filter.stop = false;
+            frame.result = null;
+            // The frame must be found again: a callback cannot push frames, so the pointer stays good.
+            frame.result = switch (side) {
+                .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
+                .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
+            };
+        }
+        if (try stream.act()) return;
+        const value = frame.result orelse return stream.fail(filter);
+        const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
+        half.iteration = if (filter.stop) .stopped_all_watermark else switch (value) {
+            0, 2 => .going,
+            1 => if (allowed) .stopped else .stopped_all_watermark,
+            3 => .stopped_all_buffer,
+            else => .stopped_all_watermark,
+        };
+        if (half.iteration != .going) return stream.pop();
+        half.headers = false;
+        half.headers_continued = true;
+        frame.position += 1;
+        frame.phase = .enter;
+    }
+
+    fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+        const side = frame.side;
+        const flow_of = stream.flow(side);
+        if (frame.phase == .rest) {
+            const added = frame.trailers_added;
+            stream.pop();
+            if (added) |position| try stream.push(.{ .kind = .trailers, .side = side, .position = position + 1 });
+            return;
+        }
+        if (frame.position == stream.filters.items.len) {
+            frame.phase = .rest;
+            const end_stream = frame.end_stream;
+            const body = flow_of.body(frame.source);
+            return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
+        }
+        const filter = stream.filterAt(side, frame.position);
+        const half = filter.half(side);
+        if (frame.phase == .enter) {
+            if (half.stoppedAll()) {
+                flow_of.streaming = half.iteration == .stopped_all_watermark;
+                const source = frame.source;
+                stream.pop();
+                _ = try stream.hold(side, source);
+                return;
+            }
+            if (half.end_stream) return stream.pop();
+            half.end_stream = frame.end_stream and !flow_of.trailers.exists;
+            frame.phase = .returned;
+            frame.result = 0;
+            const silent = filter.skipped or !filter.created or (side == .response and filter.failure_sent);
+            if (!silent) {
+                frame.result = null;
+                if (filter.failed()) return;
+                if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
+                half.body = if (half.holding or frame.source == .held) .held else .chunk;
+                const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
+                filter.end_of_stream = half.end_stream;
+                filter.stop = false;
+                frame.result = switch (side) {
+                    .request => invokeBody(filter, .proxy_on_request_body, size, half.end_stream),
+                    .response => invokeBody(filter, .proxy_on_response_body, size, half.end_stream),
+                };
+            }
+        }
+        if (try stream.act()) return;
+        const value = frame.result orelse return stream.fail(filter);
+        if (!frame.trailers_before and flow_of.trailers.exists and frame.trailers_added == null) {
+            frame.end_stream = false;
+            frame.trailers_added = frame.position;
+        }
+        const status: u32 = if (filter.stop) 3 else @min(value, 3);
+        half.holding = status == 1;
+        if (status == 0) {
+            half.body = .none;
+            if (half.iteration == .stopped) {
+                const position = frame.position;
+                frame.phase = .rest;
+                if (try stream.hold(side, frame.source)) return;
+                return stream.push(.{ .kind = .continuation, .side = side, .position = position });
+            }
+            frame.position += 1;
+            frame.phase = .enter;
+            return;
+        }
+        half.iteration = .stopped;
+        frame.phase = .rest;
+        if (status == 3) {
+            // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
+            if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
+            return;
+        }
+        flow_of.streaming = status == 2;
+        _ = try stream.hold(side, frame.source);
+    }
+
+    fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+        const side = frame.side;
+        if (frame.position == stream.filters.items.len) {
+            stream.pop();
+            if (side == .request) stream.request_done = true else stream.endResponse();
+            return;
+        }
+        const filter = stream.filterAt(side, frame.position);
+        const half = filter.half(side);
+        if (frame.phase == .enter) {
+            if (half.stoppedAll()) return stream.pop();
+            frame.phase = .returned;
+            frame.result = 0;
+            if (!filter.skipped and filter.created and !(side == .response and filter.failure_sent)) {
+                frame.result = null;
+                if (filter.failed()) return;
+                const count: u32 = @intCast(stream.flow(side).trailers.entries.items.len);
+                half.trailers = true;
+                filter.stop = false;
+                frame.result = switch (side) {
+                    .request => invokeTrailers(filter, .proxy_on_request_trailers, count),
+                    .response => invokeTrailers(filter, .proxy_on_response_trailers, count),
+                };
+            }
+        }
+        if (try stream.act()) return;
+        const value = frame.result orelse return stream.fail(filter);
+        half.end_stream = true;
+        if (value == 0 and !filter.stop) {
+            half.trailers = false;
+            if (half.iteration == .stopped) {
+                const position = frame.position;
+                stream.pop();
+                return stream.push(.{ .kind = .continuation, .side = side, .position = position });
+            }
+            frame.position += 1;
+            frame.phase = .enter;
+            return;
+        }
+        if (half.iteration == .going) half.iteration = .stopped;
+        stream.pop();
+    }
+
+    /// Envoy's `commonContinue`: what a filter held back goes on.
+    fn stepContinuation(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+        const side = frame.side;
+        const flow_of = stream.flow(side);
+        const half = stream.filterAt(side, frame.position).half(side);
+        const from = if (half.from_current) frame.position else frame.position + 1;
+        switch (frame.phase) {
+            .enter => {
+                if (half.stoppedAll()) half.from_current = true;
+                half.iteration = .going;
+                frame.phase = .created;
+                if (half.headers_continued) return;
+                half.headers_continued = true;
+                const end = flow_of.complete and !flow_of.held.exists and !flow_of.trailers.exists;
+                return stream.push(.{
+                    .kind = .headers,
+                    .side = side,
+                    .position = frame.position + 1,
+                    .end_stream = end,
+                });
+            },
+            .created => {
+                frame.trailers_before = flow_of.trailers.exists;
+                frame.phase = .rest;
+                if (!flow_of.held.exists) return;
+                return stream.push(.{
+                    .kind = .data,
+                    .side = side,
+                    .position = from,
+                    .source = .held,
+                    .end_stream = flow_of.complete and !frame.trailers_before,
+                    .trailers_before = frame.trailers_before,
+                });
+            },
+            .rest => {
+                const had_trailers = frame.trailers_before;
+                frame.phase = .last;
+                if (had_trailers) return stream.push(.{ .kind = .trailers, .side = side, .position = from });
+            },
+            .last => {
+                half.from_current = false;
+                stream.pop();
+            },
+            .returned => unreachable,
+        }
+    }
+
+    /// Put a frame's bytes with those that are held back. True where that was too much and the stream is over.
+    fn hold(stream: *Stream, side: Side, source: Source) error{OutOfMemory}!bool {
+        const flow_of = stream.flow(side);
+        if (source == .chunk) try flow_of.held.move(&flow_of.chunk);
+        if (flow_of.held.bytes.items.len <= stream.prepared.body_limit) return false;
+        if (flow_of.streaming) {
+            flow_of.stalled = true;
+            log.warn("more than {d} bytes of the {t} body are held back, so the peer is no longer read", .{
+                stream.prepared.body_limit, side,
+            });
+            return false;
+        }
+        try stream.localReply(if (side == .request) .{
+            .status = 413,
+            .body = reply_zig.reason(413),
+            .details = "request_payload_too_large",
+        } else .{
+            .status = 500,
+            .body = reply_zig.reason(500),
+            .details = "response_payload_too_large",
+        });
+        return true;
+    }
+
+    /// The bytes that a filter's context can reach now.
+    pub fn visibleBody(stream: *Stream, filter: *Filter, side: Side) ?*Body {
+        const flow_of = stream.flow(side);
+        return switch (filter.half(side).body) {
+            .none => null,
+            .chunk => &flow_of.chunk,
+            .held => &flow_of.held,
+        };
+    }
+
+    /// The end of a stream: first every filter logs, then each is done and deleted.
+    fn stepLog(stream: *Stream) void {
+        if (stream.finish_index == stream.filters.items.len) {
+            stream.stage = .finish_done;
+            stream.finish_index = 0;
+            stream.finish_step = .done;
+            return;
+        }
+        const filter = &stream.filters.items[stream.finish_index];
+        const vm = filter.context.vm;
+        if (filter.skipped or vm.failed) {
+            stream.finish_index += 1;
+            stream.finish_step = .create;
+            return;
+        }
+        switch (stream.finish_step) {
+            .create => {
+                stream.finish_step = .log;
+                if (filter.created) return;
+                filter.context.id = vm.takeContextId();
+                filter.created = true;
+                if (vm.has(.proxy_on_context_create)) {
+                    vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
+                }
+            },
+            .log => {
+                stream.finish_index += 1;
+                stream.finish_step = .create;
+                filter.logging = true;
+                if (vm.has(.proxy_on_log)) vm_zig.invoke(void, &filter.context, .proxy_on_log, .{});
+                filter.logging = false;
+            },
+            else => unreachable,
+        }
+        stream.actions.clearRetainingCapacity();
+    }
+
+    fn stepDone(stream: *Stream) void {
+        if (stream.finish_index == stream.filters.items.len) {
+            stream.stage = .ended;
+            stream.alive = false;
+            return;
+        }
+        const filter = &stream.filters.items[stream.finish_index];
+        const vm = filter.context.vm;
+        const last = stream.finish_step == .delete;
+        if (last) {
+            stream.finish_index += 1;
+            stream.finish_step = .done;
+        } else {
+            stream.finish_step = .delete;
+        }
+        if (filter.skipped or !filter.created or vm.failed) return;
+        if (last) {
+            if (vm.has(.proxy_on_delete)) vm_zig.invoke(void, &filter.context, .proxy_on_delete, .{});
+        } else {
+            if (vm.has(.proxy_on_done)) _ = vm_zig.invoke(u32, &filter.context, .proxy_on_done, .{});
+        }
+        stream.actions.clearRetainingCapacity();
+    }
+
+    // What callbacks ask for.
+
+    pub fn later(stream: *Stream, action: Action) error{OutOfMemory}!void {
+        try stream.actions.append(gpa, action);
+    }
+
+    /// Do the next thing that the last callback asked for. True where the machine must look again.
+    inline fn act(stream: *Stream) error{OutOfMemory}!bool {
+        if (stream.actions.items.len == 0) return false;
+        return stream.actNow();
+    }
+
+    fn actNow(stream: *Stream) error{OutOfMemory}!bool {
+        @branchHint(.cold);
+        switch (stream.actions.orderedRemove(0)) {
+            .resume_request => |filter| try stream.continueFrom(.request, filter),
+            .resume_response => |filter| try stream.continueFrom(.response, filter),
+            .reply => if (!stream.answer_sent) {
+                stream.answer_sent = true;
+                try stream.localReply(stream.answer);
+            },
+            .close => {
+                if (stream.details.len == 0 or stream.upstream_answered) stream.details = "wasm_close_stream";
+                stream.resetStream();
+            },
+        }
+        return true;
+    }
+
+    fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
+        if (filter.half(side).iteration == .going) return;
+        try stream.push(.{ .kind = .continuation, .side = side, .position = stream.positionOf(side, filter) });
+    }
+
+    pub fn resetStream(stream: *Stream) void {
+        stream.frames.clearRetainingCapacity();
+        stream.actions.clearRetainingCapacity();
+        stream.was_reset = true;
+        stream.finish();
+    }
+
+    /// The filter's VM is dead: answer 503 in its place, once (`failStream`).
+    fn fail(stream: *Stream, filter: *Filter) error{OutOfMemory}!void {
+        filter.failure_sent = true;
+        try stream.localReply(.{ .status = 503, .grpc_status = 14, .details = "wasm_fail_stream" });
+    }
+
+    /// Answer in the upstream's place. What still runs on the way in is over.
+    pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
+        stream.frames.clearRetainingCapacity();
+        stream.details = reply.details;
+        if (stream.response_started) return stream.resetStream();
+        const direct = stream.response.headers.exists;
+        stream.response.clear();
+        const map = &stream.response.headers;
+        const head_only = try reply_zig.build(&reply, map, stream.prepared);
+        map.exists = true;
+        stream.response.complete = true;
+        if (!head_only) try stream.response.chunk.set(reply.body);
+        // Filters whose state is in the middle of a response are not asked about another one.
+        stream.direct = direct;
+        const position = if (direct) stream.filters.items.len else 0;
+        stream.stage = .response;
+        // A data frame waits under the headers, and runs after them.
+        if (!head_only) {
+            try stream.push(.{ .kind = .data, .side = .response, .position = position, .end_stream = true });
+        }
+        try stream.push(.{ .kind = .headers, .side = .response, .position = position, .end_stream = head_only });
+    }
+
+    // The two ends of the chain: the router and the connection to the client.
+
+    fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
+        const map = &stream.request.headers;
+        if (map.get(":path") == null) return stream.localReply(.{ .status = 404, .details = "route_not_found" });
+        if (map.get(":method") == null) return stream.localReply(.{
+            .status = 503,
+            .body = "missing required header: :method",
+            .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
+        });
+        try map.set("x-envoy-expected-rq-timeout-ms", "15000");
+        stream.request_routed = true;
+        stream.request_done = end_stream;
+    }
+
+    fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
+        try stream.upstream_body.appendSlice(gpa, body.bytes.items);
+        body.bytes.clearRetainingCapacity();
+        if (end_stream) stream.request_done = true;
+    }
+
+    fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
+        if (stream.response.headers.get(":status") == null) {
+            return stream.localReply(.{
+                .status = 502,
+                .body = "missing required header: :status",
+                .details = "filter_removed_required_response_headers{missing_required_header:_:status}",
+            });
+        }
+        try exchange.finishHeaders(&stream.response.headers);
+        stream.response_started = true;
+        if (end_stream) stream.endResponse();
+    }
+
+    fn sendData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
+        if (!stream.prepared.head) try stream.client_body.appendSlice(gpa, body.bytes.items);
+        body.bytes.clearRetainingCapacity();
+        if (end_stream) stream.endResponse();
+    }
+
+    fn endResponse(stream: *Stream) void {
+        stream.response_done = true;
+    }
+};
+
+fn invokeHeaders(filter: *Filter, comptime callback: abi.Callback, count: u32, end_stream: bool) u32 {
+    const vm = filter.context.vm;
+    if (!vm.has(callback)) return 0;
+    if (vm.version == .v0_1_0) return vm_zig.invoke(u32, &filter.context, callback, .{count});
+    return vm_zig.invoke(u32, &filter.context, callback, .{ count, @as(u32, @intFromBool(end_stream)) });
+}
+
+fn invokeBody(filter: *Filter, comptime callback: abi.Callback, size: u32, end_stream: bool) u32 {
+    if (!filter.context.vm.has(callback)) return 0;
+    return vm_zig.invoke(u32, &filter.context, callback, .{ size, @as(u32, @intFromBool(end_stream)) });
+}
+
+fn invokeTrailers(filter: *Filter, comptime callback: abi.Callback, count: u32) u32 {
+    if (!filter.context.vm.has(callback)) return 0;
+    return vm_zig.invoke(u32, &filter.context, callback, .{count});
+}

@@ -1,0 +1,186 @@
+//! A virtual machine of a filter: its memory seen through a bridge, its callbacks, and what runs in it.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const clock = @import("clock.zig");
+const log = @import("log.zig");
+const trace = @import("trace.zig");
+const worker = @import("worker.zig");
+const Filter = @import("stream.zig").Filter;
+const Plugin = @import("plugin.zig").Plugin;
+
+const Callback = abi.Callback;
+const Error = abi.Error;
+
+/// Functions of the tiny module that reaches both memories; none of them checks a range.
+pub const Bridge = struct {
+    copy_in: *const fn (to: usize, from: u32, length: u32) callconv(.c) void,
+    copy_out: *const fn (to: u32, from: usize, length: u32) callconv(.c) void,
+    load32: *const fn (at: u32) callconv(.c) u32,
+    store32: *const fn (at: u32, value: u32) callconv(.c) void,
+    store64: *const fn (at: u32, value: u64) callconv(.c) void,
+    pages: *const fn () callconv(.c) u32,
+
+    pub const count = @typeInfo(Bridge).@"struct".field_names.len;
+};
+
+/// What a filter calls a context: the VM itself (0), a root context, or the context of a stream.
+pub const Context = struct {
+    id: u32,
+    vm: *Vm,
+    plugin: ?*Plugin = null,
+    filter: ?*Filter = null,
+
+    pub fn pluginIndex(context: *const Context) u32 {
+        return if (context.plugin) |plugin| plugin.index else log.no_plugin;
+    }
+};
+
+pub const Vm = struct {
+    index: u32,
+    version: abi.Version,
+    bridge: Bridge,
+    callbacks: [abi.callback_count]u32,
+    id: []const u8,
+    configuration: []const u8,
+    /// `K=V` each, without the final NUL.
+    environment: []const []const u8,
+    failed: bool = false,
+    next_context: u32 = 1,
+    base: Context = undefined,
+    /// Bytes of the filter's memory when they were last asked for; a memory never shrinks.
+    size: u64 = 0,
+
+    pub fn has(vm: *const Vm, comptime callback: Callback) bool {
+        return vm.callbacks[@backingInt(callback)] != 0;
+    }
+
+    pub fn takeContextId(vm: *Vm) u32 {
+        defer vm.next_context += 1;
+        return vm.next_context;
+    }
+
+    /// The context of that number which is alive now.
+    pub fn find(vm: *Vm, id: u32) ?*Context {
+        if (worker.stream.context(vm, id)) |found| return found;
+        for (worker.plugins.items) |plugin| {
+            if (plugin.root.vm == vm and plugin.root.id == id) return &plugin.root;
+        }
+        return null;
+    }
+
+    // Memory of the filter. Every range comes from the filter, so every range is checked.
+
+    fn check(vm: *Vm, at: u32, length: u32) Error!void {
+        if (@as(u64, at) + length <= vm.size) {
+            @branchHint(.likely);
+            return;
+        }
+        vm.size = @as(u64, vm.bridge.pages()) << 16;
+        if (@as(u64, at) + length > vm.size) return error.InvalidMemoryAccess;
+    }
+
+    /// A copy of some of the filter's memory, which lives as long as the exchange.
+    pub fn read(vm: *Vm, at: u32, length: u32) Error![]u8 {
+        try vm.check(at, length);
+        const bytes = try worker.arena.take(length);
+        if (length > 0) vm.bridge.copy_in(@intFromPtr(bytes.ptr), at, length);
+        if (trace.on) trace.taken(bytes);
+        return bytes;
+    }
+
+    pub fn write(vm: *Vm, at: u32, bytes: []const u8) Error!void {
+        try vm.check(at, @intCast(bytes.len));
+        if (bytes.len > 0) vm.bridge.copy_out(at, @intFromPtr(bytes.ptr), @intCast(bytes.len));
+    }
+
+    pub fn load32(vm: *Vm, at: u32) Error!u32 {
+        try vm.check(at, 4);
+        return vm.bridge.load32(at);
+    }
+
+    pub fn store32(vm: *Vm, at: u32, value: u32) Error!void {
+        try vm.check(at, 4);
+        vm.bridge.store32(at, value);
+    }
+
+    pub fn store64(vm: *Vm, at: u32, value: u64) Error!void {
+        try vm.check(at, 8);
+        vm.bridge.store64(at, value);
+    }
+
+    /// Copy bytes into memory that the filter's own allocator gives, and tell the filter where they are.
+    pub fn give(vm: *Vm, bytes: []const u8, ret_pointer: u32, ret_length: u32) Error!void {
+        if (trace.on) trace.given(bytes);
+        var at: u32 = 0;
+        if (bytes.len > 0) {
+            at = vm.allocate(@intCast(bytes.len));
+            if (at == 0) return error.InvalidMemoryAccess;
+            try vm.write(at, bytes);
+        }
+        try vm.store32(ret_pointer, at);
+        try vm.store32(ret_length, @intCast(bytes.len));
+    }
+
+    fn allocate(vm: *Vm, length: u32) u32 {
+        const index = vm.callbacks[@backingInt(Callback.malloc)];
+        if (index == 0) return 0;
+        return @as(*const fn (u32) callconv(.c) u32, @ptrFromInt(index))(length);
+    }
+};
+
+/// Call a callback of a context's VM with the context's number and more arguments. The VM must have it.
+/// After a trap this never returns; the driver resumes the stream, which finds its progress in memory.
+pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callback, arguments: anytype) Result {
+    const vm = context.vm;
+    enter(context, callback);
+    if (trace.on) {
+        const list: [arguments.len]u32 = arguments;
+        trace.callback(@backingInt(callback), context.pluginIndex(), context.id, &list);
+    }
+    const index = vm.callbacks[@backingInt(callback)];
+    const result = switch (arguments.len) {
+        0 => function(fn (u32) callconv(.c) Result, index)(context.id),
+        1 => function(fn (u32, u32) callconv(.c) Result, index)(context.id, arguments[0]),
+        2 => function(fn (u32, u32, u32) callconv(.c) Result, index)(context.id, arguments[0], arguments[1]),
+        else => comptime unreachable,
+    };
+    if (trace.on) trace.returned(if (Result == void) null else result);
+    leave();
+    return result;
+}
+
+/// Call a start function, which knows no context.
+pub fn initialize(vm: *Vm, comptime callback: Callback) void {
+    enter(&vm.base, callback);
+    if (trace.on) trace.callback(@backingInt(callback), log.no_plugin, 0, &.{});
+    const index = vm.callbacks[@backingInt(callback)];
+    switch (callback) {
+        ._initialize, ._start => function(fn () callconv(.c) void, index)(),
+        .main => _ = function(fn (u32, u32) callconv(.c) u32, index)(0, 0),
+        .__main_void => _ = function(fn () callconv(.c) u32, index)(),
+        else => comptime unreachable,
+    }
+    if (trace.on) trace.returned(null);
+    leave();
+}
+
+inline fn function(comptime Type: type, index: u32) *const Type {
+    return @ptrFromInt(index);
+}
+
+inline fn enter(context: *Context, callback: Callback) void {
+    worker.context = context;
+    worker.caller = context;
+    worker.mailbox.progress +%= 1;
+    worker.mailbox.vm = context.vm.index;
+    worker.mailbox.callback = @backingInt(callback);
+    worker.mailbox.plugin = context.pluginIndex();
+    worker.mailbox.running = 1;
+}
+
+inline fn leave() void {
+    worker.mailbox.running = 0;
+    worker.context = null;
+    worker.caller = null;
+}

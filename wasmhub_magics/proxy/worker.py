@@ -1,0 +1,299 @@
+"""A worker: one host instance with the VMs and plugins of a chain. All of it runs on the owner thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..errors import HostError, ModuleError, StartError
+from ..http import Request, Response
+from ..plugin import Plugin
+from .exchange import Exchange, LogLine, Timing
+from .host import GuestTrap, Host, Stopped
+from .loop import Loop
+from .protocol import (
+    LEVELS,
+    OUTCOMES,
+    Reader,
+    Record,
+    encode_answer,
+    encode_request,
+    read_record,
+    read_request,
+    read_response,
+    text,
+)
+from .trace import Trace
+from .vm import Vm, VmKey, instantiate, key_of
+
+__all__ = ["Worker"]
+
+RELOAD_SECONDS = 1.0
+POLICIES = ("closed", "open", "reload")
+MASK = (1 << 32) - 1
+
+
+class Worker:
+    """One host with everything a chain needs."""
+
+    def __init__(self, plugins: tuple[Plugin, ...], *, fuel: bool, clock: int | None, seed: int | None) -> None:
+        self.plugins = plugins
+        self.host = Host(fuel=fuel, clock=clock, seed=seed)
+        self.start_log: tuple[LogLine, ...] = ()
+        self.warnings: tuple[str, ...] = ()
+        self._vms: dict[VmKey, Vm] = {}
+        self._roots: list[tuple[Plugin, VmKey]] = []
+        self._request: Request | None = None
+        self._trace = True
+        self._fuel: int | None = None
+        limits = [plugin.limits.fuel for plugin in plugins if plugin.limits.fuel is not None]
+        self._fuel_limit = min(limits) if limits else None
+
+    def start(self) -> None:
+        """Start every VM and plugin, as far as equal ones are not shared. Raises StartError."""
+        numbers: dict[tuple[VmKey, str, str, bytes], int] = {}
+        try:
+            for plugin in self.plugins:
+                key = key_of(plugin)
+                root = (key, plugin.name, plugin.root_id, plugin.configuration)
+                if root not in numbers:
+                    vm = self._vms.get(key)
+                    if vm is None:
+                        vm = self._vms[key] = self._new_vm(plugin)
+                    numbers[root] = self.host.call("plugin_new", self.host.say(self._description(plugin, vm)))
+                    self._roots.append((plugin, key))
+                    self._start_plugin(plugin, numbers[root])
+                self.host.call("chain", numbers[root])
+        finally:
+            self._drain_start()
+
+    def begin(self, request: Request, fixed: Response | None, trace: bool) -> Request | Exchange:
+        """Start an exchange: either it needs an answer of the upstream, or it is over."""
+        self._reload()
+        self._request, self._trace = request, trace
+        if self.host.fuel:
+            self.host.refuel(self._fuel_limit)
+        return self._step("send", encode_request(request, trace=trace, answer=fixed))
+
+    def answer(self, response: Response) -> Request | Exchange:
+        """Go on with what the upstream answers."""
+        return self._step("answer", encode_answer(response))
+
+    def abandon(self) -> None:
+        """End an exchange whose upstream gave no answer."""
+        self.host.call("abort")
+        self._proceed()
+
+    def loop(self, request: Request, answer: Response, n: int, *, timed: bool) -> Loop:
+        """Run one exchange again and again."""
+        self._reload()
+        host = self.host
+        host.call("prepare", host.say(encode_request(request, trace=False, answer=answer)))
+        fuel = host.refuel(None) if host.fuel else 0
+        before, host_before = self.memory(), host.memory_bytes()
+        start = time.perf_counter()
+        self._guarded(lambda: host.call("loop", n, timed))
+        seconds = time.perf_counter() - start
+        counts: tuple[int, ...] = ()
+        if timed:
+            size = host.call("histogram_size")
+            raw = memoryview(host.read(host.call("histogram"), 8 * size))
+            counts = tuple(raw.cast("Q"))
+        used = fuel - host.store.get_fuel() if host.fuel else None
+        return Loop(n, seconds, counts, used, before, self.memory(), host_before, host.memory_bytes())
+
+    def memory(self) -> tuple[int, ...]:
+        """Bytes of each plugin's VM."""
+        return tuple(self._vms[key_of(plugin)].memory_bytes(self.host) for plugin in self.plugins)
+
+    def close(self) -> None:
+        """Free the host and all VMs."""
+        self.host.close()
+
+    # Starting.
+
+    def _new_vm(self, plugin: Plugin) -> Vm:
+        try:
+            vm = instantiate(self.host, plugin)
+            self.host.call("vm_initialize", vm.index)
+        except GuestTrap as trap:
+            raise self._start_error(plugin, trap, "its start function" if not self.host.callback else "") from None
+        vm.started = time.monotonic()
+        return vm
+
+    def _start_plugin(self, plugin: Plugin, number: int) -> None:
+        for function, callback, words in (
+            ("plugin_start", "proxy_on_vm_start", "refused to start"),
+            ("plugin_configure", "proxy_on_configure", "refused its configuration"),
+        ):
+            try:
+                accepted = self.host.call(function, number)
+            except GuestTrap as trap:
+                raise self._start_error(plugin, trap) from None
+            if not accepted:
+                self._drain_start()
+                raise StartError(
+                    f"the plugin {plugin.name} {words}: {callback} returned 0",
+                    log=self.start_log,
+                    where=f"plugin {plugin.name}",
+                    do="see the log lines, and check the configuration",
+                )
+
+    def _start_error(self, plugin: Plugin, trap: GuestTrap, where: str = "") -> StartError | KeyboardInterrupt:
+        if isinstance(trap, Stopped) and trap.why == "interrupt":
+            return KeyboardInterrupt()
+        callback = where or self.host.callback
+        message = self._words(trap, callback)
+        self.host.call("start_trapped")
+        self._drain_start()
+        return StartError(
+            f"the plugin {plugin.name} did not start: {callback} failed: {message.partition(chr(10))[0]}",
+            log=(*self.start_log, LogLine("error", message, plugin.name)),
+            where=f"plugin {plugin.name}, {callback}",
+            do="see the log lines and the backtrace",
+        )
+
+    def _description(self, plugin: Plugin, vm: Vm) -> bytes:
+        log_limit = max(other.limits.log_bytes for other in self.plugins)
+        return b"".join(
+            (
+                vm.index.to_bytes(4, "little"),
+                bytes([POLICIES.index(plugin.failure_policy), plugin.allow_on_headers_stop_iteration]),
+                min(plugin.limits.body_bytes, MASK).to_bytes(4, "little"),
+                min(log_limit, MASK).to_bytes(4, "little"),
+                text(plugin.name.encode("utf-8", "surrogateescape")),
+                text(plugin.root_id.encode("utf-8", "surrogateescape")),
+                text(plugin.configuration),
+            )
+        )
+
+    def _drain_start(self) -> None:
+        self.host.call("drain")
+        record = read_record(Reader(self.host.output()))
+        self.start_log += self._lines(record)
+        self.warnings += record.warnings
+
+    # Exchanges.
+
+    def _step(self, function: str, data: bytes) -> Request | Exchange:
+        length = self.host.say(data)
+        return self._finish(self._guarded(lambda: self.host.call(function, length)))
+
+    def _proceed(self) -> Request | Exchange:
+        return self._finish(self._guarded(lambda: self.host.call("proceed")))
+
+    def _finish(self, status: int) -> Request | Exchange:
+        reader = Reader(self.host.output())
+        return read_request(reader) if status else self._exchange(reader)
+
+    def _guarded(self, call: Callable[[], int]) -> int:
+        """Make a call; where a filter traps, tell the host, which goes on without it."""
+        while True:
+            try:
+                return call()
+            except GuestTrap as trap:
+                if isinstance(trap, Stopped) and trap.why == "interrupt":
+                    raise KeyboardInterrupt from None
+                if not self.host.field("running"):
+                    raise HostError(f"the host was stopped: {trap.text}") from None
+                callback = self.host.callback
+                vm = next(vm for vm in self._vms.values() if vm.index == self.host.field("vm"))
+                vm.failed = True
+                if isinstance(trap, Stopped) and trap.why == "fuel":
+                    self.host.refuel(None)  # what is left of the exchange is the proxy's own work
+                line = f"Function: {callback} failed: {self._words(trap, callback)}".encode()
+                self.host.call("trapped", self.host.say(line))
+                call = self._again
+
+    def _again(self) -> int:
+        return self.host.call("proceed")
+
+    def _words(self, trap: GuestTrap, callback: str) -> str:
+        """What a trap was, with a backtrace of the filter's functions."""
+        number = self.host.field("vm")
+        vm = next((vm for vm in self._vms.values() if vm.index == number), None)
+        plugin = vm.plugin if vm is not None else self.plugins[0]
+        limits = plugin.limits
+        what = trap.text
+        if isinstance(trap, Stopped):
+            what = (
+                f"stopped after {limits.callback_seconds} s in {callback} (limit callback_seconds)"
+                if trap.why == "time"
+                else f"stopped after {self._fuel_limit} instructions in {callback} (limit fuel)"
+            )
+        elif vm is not None and 2 * vm.memory_bytes(self.host) > vm.limit_bytes:
+            used = vm.memory_bytes(self.host)
+            what += f" (its memory has {used:,} bytes of {vm.limit_bytes:,}, limit memory_bytes)"
+        frames = [
+            f"  {depth}: 0x{offset:x} - {plugin.module.function_name(index)}"
+            for depth, (index, offset, _) in enumerate(trap.frames)
+        ]
+        return "\n".join([what, "Proxy-Wasm plugin in-VM backtrace:", *frames]) if frames else what
+
+    def _exchange(self, reader: Reader) -> Exchange:
+        assert self._request is not None
+        outcome = OUTCOMES[reader.u8()]
+        details = reader.text().decode("utf-8", "replace")
+        total = reader.u64()
+        received = read_request(reader, body=False)
+        received = received.replace(body=self._request.body, trailers=self._request.trailers)
+        upstream_request = read_request(reader) if reader.u8() else None
+        upstream_response = read_response(reader) if reader.u8() else None
+        response = read_response(reader) if reader.u8() else None
+        record = read_record(reader)
+        fuel = None
+        if self.host.fuel:
+            fuel = (self._fuel_limit or (1 << 62)) - self.host.store.get_fuel()
+        return Exchange(
+            request=self._request,
+            response=response,
+            received=received,
+            upstream_request=upstream_request,
+            upstream_response=upstream_response,
+            log=self._lines(record),
+            details=details,
+            outcome=outcome,  # type: ignore[arg-type]
+            trace=Trace(record.events, self._names(), Host.names, record.dropped_events),
+            timing=Timing(total, fuel),
+            warnings=(*record.warnings, *self._dropped(record)),
+        )
+
+    def _dropped(self, record: Record) -> tuple[str, ...]:
+        if not record.dropped_lines:
+            return ()
+        return (
+            f"{record.dropped_lines} more log lines ({record.dropped_bytes:,} bytes) were dropped "
+            "(limit log_bytes)",
+        )
+
+    def _lines(self, record: Record) -> tuple[LogLine, ...]:
+        names = self._names()
+        return tuple(
+            LogLine(LEVELS[level], message.decode("utf-8", "replace"), "" if plugin is None else names[plugin])  # type: ignore[arg-type]
+            for level, plugin, message in record.lines
+        )
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(plugin.name for plugin, _ in self._roots)
+
+    def _reload(self) -> None:
+        """Give plugins whose policy is to reload a new VM, where theirs has failed and is old enough."""
+        if not self.host.field("failed"):
+            return
+        for key, vm in list(self._vms.items()):
+            owners = [number for number, (_, other) in enumerate(self._roots) if other == key]
+            wants = any(self._roots[number][0].failure_policy == "reload" for number in owners)
+            if not vm.failed or not wants or time.monotonic() - vm.started < RELOAD_SECONDS:
+                continue
+            vm.started = time.monotonic()
+            try:
+                fresh = self._new_vm(vm.plugin)
+                self._vms[key] = fresh
+                for number in owners:
+                    if self._roots[number][0].failure_policy == "reload":
+                        self.host.call("plugin_move", number, fresh.index)
+                        self._start_plugin(self._roots[number][0], number)
+            except (StartError, ModuleError):
+                # It fails again: streams go on being refused, and the next try comes after the back-off.
+                self._vms[key].failed = True
+                self._vms[key].started = time.monotonic()
