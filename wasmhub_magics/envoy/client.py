@@ -1,0 +1,165 @@
+"""The client before Envoy: one request on a connection of its own, sent frame by frame."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import RequestError
+from ..http import Request, Response
+from ..proxy.exchange import Outcome
+from .config import HOST
+from .wire import MAX_HEAD, Incoming, framing, lines, segments, unsendable
+
+if TYPE_CHECKING:
+    import h11
+
+__all__ = ["Answer", "ask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client got; ``port`` is its own end of the connection, ``warning`` tells what was odd."""
+
+    response: Response | None
+    outcome: Outcome
+    port: int
+    nanoseconds: int
+    warning: str = ""
+
+
+def ask(port: int, request: Request, *, timeout: float, pace: Callable[[], object]) -> Answer:
+    """Send a request and read the answer; ``pace`` is called between two data frames.
+
+    No whole answer in ``timeout`` seconds is outcome ``paused``, a connection that ends early is ``reset``.
+    Raises RequestError where HTTP/1.1 cannot carry the request.
+    """
+    import h11
+
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+    pieces = list(segments(connection, _head(request), request))
+    start = time.perf_counter_ns()
+    with socket.create_connection((HOST, port), timeout=timeout) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        own = sock.getsockname()[1]
+        talk = _Talk(sock, connection, time.monotonic() + timeout)
+        response: Response | None = None
+        outcome: Outcome = "complete"
+        warning = ""
+        try:
+            for number, piece in enumerate(pieces):
+                if number:
+                    pace()
+                talk.send(piece)
+            response = talk.response()
+        except TimeoutError:
+            outcome = "paused"
+            # Envoy does not read from a paused stream, so that only a reset tells it that the client is gone.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except ConnectionError:
+            outcome = "reset"
+        except (h11.RemoteProtocolError, RequestError) as error:
+            outcome, warning = "reset", f"the answer is no HTTP/1.1 response: {error}"
+        return Answer(response, outcome, own, time.perf_counter_ns() - start, warning)
+
+
+class _Talk:
+    """One connection: it goes on reading while it sends, because an answer may come early."""
+
+    def __init__(self, sock: socket.socket, connection: h11.Connection, deadline: float) -> None:
+        self.sock, self.connection, self.deadline = sock, connection, deadline
+        self.incoming: Incoming | None = None
+        self.done = self.deaf = False
+        sock.setblocking(False)
+        self.poll = select.poll()
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view and not self.done and not self.deaf:
+            if self._wait(select.POLLIN | select.POLLOUT) & (select.POLLIN | select.POLLHUP | select.POLLERR):
+                self._receive()
+                continue
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    view = view[self.sock.send(view) :]
+                except ConnectionError:
+                    self.deaf = True  # it has stopped listening, but its answer may be on the way
+
+    def response(self) -> Response:
+        while not self.done:
+            self._wait(select.POLLIN)
+            self._receive()
+        assert self.incoming is not None
+        return self.incoming.response()
+
+    def _wait(self, events: int) -> int:
+        left = self.deadline - time.monotonic()
+        self.poll.register(self.sock, events)
+        ready = self.poll.poll(max(0.0, left) * 1000)
+        if not ready:
+            raise TimeoutError
+        return ready[0][1]
+
+    def _receive(self) -> None:
+        import h11
+
+        try:
+            data = self.sock.recv(1 << 18)
+        except BlockingIOError:
+            return
+        if not data and self.incoming is None:
+            raise ConnectionResetError
+        try:
+            self.connection.receive_data(data)
+            self._events()
+        except h11.RemoteProtocolError:
+            if not data:
+                raise ConnectionResetError from None
+            raise
+
+    def _events(self) -> None:
+        import h11
+
+        while not self.done:
+            event = self.connection.next_event()
+            if isinstance(event, h11.Response):
+                self.incoming = Incoming(event)
+            elif isinstance(event, h11.Data) and self.incoming is not None:
+                self.incoming.data(event)
+            elif isinstance(event, h11.EndOfMessage) and self.incoming is not None:
+                self.incoming.end(event)
+                self.done = True
+            elif isinstance(event, h11.ConnectionClosed):
+                raise ConnectionResetError
+            elif event is h11.NEED_DATA or event is h11.PAUSED:
+                return
+
+
+def _head(request: Request) -> h11.Request:
+    import h11
+
+    if request.trailers and "content-length" in request.headers:
+        raise RequestError(
+            "HTTP/1.1 carries trailers after a chunked body only",
+            where=repr(request),
+            do="leave content-length out of the headers",
+        )
+    headers = [(b"host", request.authority.encode("utf-8", "surrogateescape"))]
+    headers += lines(request.headers.encode())
+    if request.scheme != "http" and "x-forwarded-proto" not in request.headers:
+        headers.append((b"x-forwarded-proto", request.scheme.encode()))  # what Envoy derives :scheme from
+    headers += framing(request)
+    try:
+        return h11.Request(
+            method=request.method.encode(),
+            target=request.path.encode("utf-8", "surrogateescape"),
+            headers=headers,
+        )
+    except (h11.LocalProtocolError, UnicodeEncodeError) as error:
+        raise unsendable(request, error) from None
