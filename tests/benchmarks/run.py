@@ -1,0 +1,289 @@
+"""The project's speed, measured: prints a table and writes ``build/bench.json``.
+
+    python tests/benchmarks/run.py [NAME ...] [--out FILE]
+
+An entry of the file is ``name -> {value, unit, sides}``; ``sides`` are the figures that a value was made of,
+in the unit their names end with. Each figure comes from this run on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+from wasmhub_magics.deploy import undeploy
+from wasmhub_magics.errors import WasmhubError
+from wasmhub_magics.filter import Filter, build
+from wasmhub_magics.http import Request
+from wasmhub_magics.latency import LatencyReport, bench_envoy
+from wasmhub_magics.latency.load import Load
+from wasmhub_magics.latency.units import short
+from wasmhub_magics.proxy import Proxy
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+C, PYTHON = (HERE / "filters" / "probe.c").read_text(), (HERE / "filters" / "probe.py").read_text()
+VERSIONED = """
+def on_response_headers(ctx):
+    ctx.response.headers["x-version"] = "{version}"
+"""
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the table."""
+
+    value: float
+    unit: str
+    sides: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+def simple_request() -> Request:
+    """A request that reaches a filter with 20 headers; the proxy itself adds six of them."""
+    return Request(
+        "GET", "/api/v1/items", [(f"x-h{n}", f"value-{n}") for n in range(14)], authority="example.com"
+    )
+
+
+def embedded_simple() -> Entry:
+    """Exchanges a second of the C filter, without and with a clock read on each side of an exchange."""
+    return throughput(build(C, "c", "probe"), MILLION)
+
+
+def embedded_python() -> Entry:
+    """The same filter in Python."""
+    return throughput(build(PYTHON, "python", "probe"), 20_000)
+
+
+def embedded_flat() -> Entry:
+    """Memory of host and filter after one and after ten million exchanges."""
+    with Proxy([build(C, "c", "probe").plugin], trace=False) as proxy:
+        request = simple_request()
+        proxy.loop(request, MILLION)
+        early = proxy.memory_bytes
+        proxy.loop(request, 9 * MILLION)
+        late = proxy.memory_bytes
+    sides = {"after_1e6_bytes": early, "after_1e7_bytes": late}
+    return Entry(late / early, "ratio", sides, "1 is flat")
+
+
+def embedded_vs_envoy() -> Entry:
+    """What the C filter adds to a request in the embedded proxy and in the real Envoy."""
+    made = build(C, "c", "probe")
+    inside = made.bench(simple_request(), seconds=2)
+    real = bench_envoy([made.plugin], simple_request(), rate=500, seconds=2, rounds=5)
+    sides = {
+        "embedded_exchange_ns": inside.p50,
+        "embedded_added_ns": inside.added(50) or 0.0,
+        "envoy_request_ns": real.p50,
+        "envoy_added_ns": real.added(50) or 0.0,
+        "envoy_failed": real.errors,
+    }
+    return Entry(sides["embedded_exchange_ns"] / sides["envoy_added_ns"], "ratio", sides, spread(real))
+
+
+def loop_c() -> Entry:
+    """From changed C source to its first answer, beside the compiler alone on the same source."""
+    whole, cell, bare = turns(C, "// {}", "c", "--lang c", compile_c)
+    sides = {"whole_s": whole, "cell_s": cell, "compiler_s": bare}
+    note = f"cell {cell:.3f} s, compiler alone {bare:.3f} s"
+    return Entry(whole - bare, "s over the compiler", sides, note)
+
+
+def loop_python() -> Entry:
+    """From changed Python source to its first answer."""
+    whole, cell, _ = turns(PYTHON, "# {}", "python", "")
+    sides = {"whole_ms": whole * 1000, "cell_ms": cell * 1000}
+    return Entry(whole * 1000, "ms", sides, f"cell {cell * 1000:.0f} ms")
+
+
+def turns(
+    source: str, comment: str, language: str, flags: str, alone: Callable[[str], object] = lambda _: None
+) -> tuple[float, float, float]:
+    """Medians in seconds on changed source: build and send, the same by a cell, and the compiler alone."""
+    shell, request = notebook(), simple_request()
+    whole, cell, bare = [], [], []
+    for turn in range(7):
+        fresh = f"{source}{comment.format(f'{turn} {time.time_ns()}')}\n"
+        bare.append(timed(lambda text=fresh: alone(text)))
+        whole.append(timed(lambda text=fresh: build(text + " ", language, "probe").send(request)))
+        cell.append(timed(lambda text=fresh: shell(f"%%wasm_filter probe {flags}\n{text}  ", request)))
+    return median(whole[1:]), median(cell[1:]), median(bare[1:])
+
+
+def compile_c(source: str) -> None:
+    """The compiler in one run, as a person would call it."""
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise SystemExit("loop.c needs the compiler that it is compared with: pip install ziglang")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "cell.c").write_text(source)
+        command = [
+            Path(spec.origin).parent / "zig",
+            "cc",
+            "-target",
+            "wasm32-freestanding",
+            "-O2",
+            "-nostdlib",
+        ]
+        command += [
+            "-Wl,--no-entry",
+            "-I",
+            ROOT / "wasmhub_magics" / "guest" / "c",
+            "-o",
+            "cell.wasm",
+            "cell.c",
+        ]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+def notebook() -> Callable[[str, Request], object]:
+    """An IPython shell with the magics: a function that runs a cell and sends a request to its filter."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "wasmhub_magics")
+
+    def run(cell: str, request: Request) -> object:
+        with capture_output():
+            shell.run_cell(cell).raise_error()
+        return shell.user_ns["probe"].send(request)
+
+    return run
+
+
+def swap_envoy() -> Entry:
+    """From deploy to the new code serving in a running Envoy, under constant load."""
+    versions = [build(VERSIONED.format(version=n), name="versioned") for n in range(6)]
+    first = versions[0].deploy("envoy")
+    try:
+        with Load(first.url, Request(), rate=200, seconds=6) as load:
+            waits = [serving_after(first.url, made, str(n)) for n, made in enumerate(versions[1:], 1)]
+            sent = load.wait()
+    finally:
+        undeploy("versioned")
+    sides = {
+        "slowest_ms": max(waits),
+        "swaps": len(waits),
+        "requests": len(sent.replies),
+        "failed": sent.failed,
+    }
+    return Entry(median(waits), "ms", sides, f"{sent.failed} failed of {len(sent.replies)}")
+
+
+def throughput(made: Filter, count: int) -> Entry:
+    with Proxy([made.plugin], trace=False) as proxy:
+        request = simple_request()
+        proxy.loop(request, max(count // 10, 1))
+        untimed, timed_ = [], []
+        for _ in range(3):
+            untimed.append(count / proxy.loop(request, count).seconds)
+            timed_.append(count / proxy.loop(request, count, timed=True).seconds)
+    sides = {"untimed_per_second": median(untimed), "timed_per_second": median(timed_)}
+    return Entry(
+        sides["untimed_per_second"], "exchanges/s", sides, f"timed {short(sides['timed_per_second'])}"
+    )
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def serving_after(url: str, made: Filter, version: str) -> float:
+    """Milliseconds from the call of deploy to the first answer of the new code."""
+    address = urlsplit(url).netloc
+    start = time.perf_counter()
+    done = threading.Event()
+    seen: list[float] = []
+
+    def watch() -> None:
+        connection = http.client.HTTPConnection(address, timeout=5)
+        with contextlib.closing(connection):
+            while not done.is_set():
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                answer.read()
+                if answer.getheader("x-version") == version:
+                    seen.append(time.perf_counter() - start)
+                    return
+                time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        made.deploy("envoy")
+        watcher.join(10)
+    finally:
+        done.set()
+    if not seen:
+        raise SystemExit(f"swap.envoy: version {version} did not serve within 10 s of its deployment")
+    return seen[0] * 1000
+
+
+def spread(real: LatencyReport) -> str:
+    added = real.added(50) or 0.0
+    return f"Envoy adds {added / 1000:.1f} µs at the median of {len(real.filtered.rounds)} rounds"
+
+
+ENTRIES: dict[str, Callable[[], Entry]] = {
+    "embedded.simple": embedded_simple,
+    "embedded.python": embedded_python,
+    "embedded.flat": embedded_flat,
+    "embedded.vs_envoy": embedded_vs_envoy,
+    "loop.c": loop_c,
+    "loop.python": loop_python,
+    "swap.envoy": swap_envoy,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(ENTRIES)}")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json", metavar="FILE")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(ENTRIES)
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    found: dict[str, Entry] = {}
+    failed = []
+    print(f"{'benchmark':<20}{'value':>12}  {'unit':<22}notes")
+    for name in options.names or ENTRIES:
+        try:
+            entry = found[name] = ENTRIES[name]()
+        except WasmhubError as error:
+            failed.append(name)
+            print(f"{name:<20}{'failed':>12}  {error}", flush=True)
+        else:
+            print(f"{name:<20}{number(entry.value):>12}  {entry.unit:<22}{entry.note}", flush=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(
+        json.dumps({title: asdict(entry) for title, entry in found.items()}, indent=2) + "\n"
+    )
+    print(f"written: {options.out}")
+    return 1 if failed else 0
+
+
+def number(value: float) -> str:
+    return short(value) if abs(value) >= 1000 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

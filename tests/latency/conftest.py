@@ -1,0 +1,61 @@
+"""Small filters, written as text, that the measurements are tried on."""
+
+from __future__ import annotations
+
+import pytest
+import wasmtime
+
+from wasmhub_magics.module import Module
+from wasmhub_magics.plugin import Plugin
+
+FRAME = """(module
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (data (i32.const 16) "x-addedyes")
+  (global $next (mut i32) (i32.const 4096))
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 4096))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {body}))
+"""
+ADD = "(drop (call $add (i32.const 0) (i32.const 16) (i32.const 7) (i32.const 23) (i32.const 3)))"
+
+
+def plugin(name: str, body: str) -> Plugin:
+    return Plugin(Module(bytes(wasmtime.wat2wasm(FRAME.format(body=body)))), name=name)
+
+
+@pytest.fixture(scope="session")
+def adder() -> Plugin:
+    """Adds ten headers to each request."""
+    return plugin("adder", ADD * 10 + "(i32.const 0)")
+
+
+@pytest.fixture(scope="session")
+def trapper() -> Plugin:
+    """Traps on each request."""
+    return plugin("trapper", "unreachable")
+
+
+@pytest.fixture(scope="session")
+def grower() -> Plugin:
+    """Takes a page of memory for each request and keeps it."""
+    return plugin("grower", "(drop (memory.grow (i32.const 1))) (i32.const 0)")
+
+
+@pytest.fixture(scope="session")
+def hanger() -> Plugin:
+    """Never returns from a request."""
+    return plugin("hanger", "(loop $again (br $again)) (i32.const 0)")
+
+
+@pytest.fixture(scope="session")
+def pauser() -> Plugin:
+    """Pauses each request and never lets it go on."""
+    return plugin("pauser", "(i32.const 1)")
+
+
+@pytest.fixture(scope="session")
+def late_trapper() -> Plugin:
+    """Traps on the five hundredth request."""
+    count = "(global.set $next (i32.add (global.get $next) (i32.const 1)))"
+    return plugin("late_trapper", f"{count} (if (i32.eq (global.get $next) (i32.const 4596)) (then unreachable)) (i32.const 0)")

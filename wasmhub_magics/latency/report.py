@@ -1,0 +1,305 @@
+"""What a filter costs: the result of a measurement, with the same run without the filter beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any, Literal
+
+from .histogram import Histogram
+from .memory import Memory
+from .show import PERCENTILES, bundle, named, table
+from .units import duration, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+    from .axis import Line
+    from .comparison import Comparison
+
+__all__ = ["LatencyReport", "Side"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a measurement: the chain with the filter in it, or the same chain without.
+
+    ``rounds`` are the latencies of each round. ``exchanges`` counts requests sent, ``errors`` those that
+    failed (no answer, or a 5xx). ``per_second`` is the rate reached: by the embedded proxy as fast as it can
+    and without clock reads, by Envoy at the rate asked for. ``fuel`` counts Wasm instructions of one
+    exchange, host and filter together; None where nobody counted.
+    """
+
+    rounds: tuple[Histogram, ...]
+    exchanges: int = 0
+    per_second: float = 0.0
+    errors: int = 0
+    statuses: tuple[tuple[int, int], ...] = ()
+    fuel: float | None = None
+
+    @cached_property
+    def histogram(self) -> Histogram:
+        """All rounds in one histogram."""
+        return Histogram.merged(self.rounds)
+
+    def percentile(self, percent: float) -> float:
+        """The median over the rounds of this percentile, in nanoseconds; 100 is the highest of all rounds."""
+        rounds = [part for part in self.rounds if part.buckets]
+        if not rounds:
+            return 0.0
+        if percent >= 100:
+            return float(self.histogram.max)
+        return float(median(part.percentile(percent) for part in rounds))
+
+    def differences(self, other: Side, percent: float) -> list[float]:
+        """How much more each round took at a percentile than the other side's round that ran beside it."""
+        pairs = zip(self.rounds, other.rounds, strict=False)
+        return [
+            float(a.percentile(percent) - b.percentile(percent)) for a, b in pairs if a.buckets and b.buckets
+        ]
+
+    def added(self, other: Side, percent: float) -> float:
+        """The median of the differences: what disturbs both sides of a round alike drops out of it."""
+        return float(median(self.differences(other, percent) or [0.0]))
+
+
+@dataclass(frozen=True)
+class LatencyReport:
+    """What a filter costs: latencies with it and without it (the baseline), in alternating rounds of one run.
+
+    ``engine`` says which question is answered: ``embedded`` is the cost of the code (nanoseconds inside the
+    embedded proxy), ``envoy`` what a client of real Envoy feels at a constant ``rate`` of requests a second.
+    ``corrected`` tells that the latencies include those that a late response hid (coordinated omission).
+    ``seconds`` is the wall time of the run.
+    """
+
+    engine: Literal["embedded", "envoy"]
+    name: str
+    digest: str
+    request: str
+    filtered: Side
+    unfiltered: Side | None = None
+    rate: float | None = None
+    corrected: bool = False
+    seconds: float = 0.0
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def histogram(self) -> Histogram:
+        """Latencies with the filter."""
+        return self.filtered.histogram
+
+    @property
+    def baseline(self) -> Histogram | None:
+        """Latencies without the filter; None where they were not measured."""
+        return None if self.unfiltered is None else self.unfiltered.histogram
+
+    @property
+    def exchanges(self) -> int:
+        """How many requests went through the filter."""
+        return self.filtered.exchanges
+
+    @property
+    def per_second(self) -> float:
+        """Exchanges a second with the filter."""
+        return self.filtered.per_second
+
+    @property
+    def errors(self) -> int:
+        """How many requests failed, with and without the filter: no answer, or a 5xx."""
+        return self.filtered.errors + (self.unfiltered.errors if self.unfiltered else 0)
+
+    @property
+    def fuel(self) -> float | None:
+        """Wasm instructions of one exchange with the filter; None where nobody counted."""
+        return self.filtered.fuel
+
+    @property
+    def added_fuel(self) -> float | None:
+        """Wasm instructions that the filter adds to an exchange; None where a side was not counted."""
+        if self.unfiltered is None or self.unfiltered.fuel is None or self.filtered.fuel is None:
+            return None
+        return self.filtered.fuel - self.unfiltered.fuel
+
+    def percentile(self, percent: float) -> float:
+        """Latency with the filter in nanoseconds: the median over the rounds of this percentile."""
+        return self.filtered.percentile(percent)
+
+    @property
+    def p50(self) -> float:
+        """The median in nanoseconds."""
+        return self.percentile(50)
+
+    @property
+    def p90(self) -> float:
+        """What 90 % do not exceed, in nanoseconds."""
+        return self.percentile(90)
+
+    @property
+    def p99(self) -> float:
+        """What 99 % do not exceed, in nanoseconds."""
+        return self.percentile(99)
+
+    @property
+    def p999(self) -> float:
+        """What 99.9 % do not exceed, in nanoseconds."""
+        return self.percentile(99.9)
+
+    @property
+    def max(self) -> float:
+        """The highest latency in nanoseconds."""
+        return self.percentile(100)
+
+    def added(self, percent: float = 50) -> float | None:
+        """What the filter adds at a percentile, in nanoseconds; None without baseline.
+
+        It is the median of the rounds' differences between the time with the filter and without, and can come
+        out below 0 where the difference drowns in noise; ``added_range`` tells how far it spreads.
+        """
+        if self.unfiltered is None or not self.unfiltered.histogram.count:
+            return None
+        return self.filtered.added(self.unfiltered, percent)
+
+    def added_range(self, percent: float = 50) -> tuple[float, float] | None:
+        """Between which values the middle half of the rounds' differences lies; None below four rounds."""
+        if self.unfiltered is None:
+            return None
+        found = self.filtered.differences(self.unfiltered, percent)
+        if len(found) < 4:
+            return None
+        low, _, high = quantiles(found, n=4, method="inclusive")
+        return low, high
+
+    def compare(self, *others: LatencyReport) -> Comparison:
+        """This report beside others: build beside build, or filter beside filter."""
+        from .comparison import Comparison
+
+        return Comparison((self, *others))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values: durations in nanoseconds, histograms in HdrHistogram's own form."""
+        added = {named(p): self.added(p) for p in (*PERCENTILES, 100.0)}
+        return {
+            "engine": self.engine,
+            "name": self.name,
+            "digest": self.digest,
+            "request": self.request,
+            "rate": self.rate,
+            "corrected": self.corrected,
+            "seconds": self.seconds,
+            "filter": _side(self.filtered),
+            "baseline": None if self.unfiltered is None else _side(self.unfiltered),
+            "added_ns": None if self.added(50) is None else added,
+            "memory": {
+                "samples": [list(sample) for sample in self.memory.samples],
+                "slope_bytes": self.memory.slope,
+                "verdict": self.memory.verdict,
+            },
+        }
+
+    def to_frame(self) -> DataFrame:
+        """A pandas table: a row for each percentile, ``filter``, ``baseline`` and ``added`` in nanoseconds.
+
+        Raises ImportError without pandas.
+        """
+        import pandas as pd
+
+        percents = [*PERCENTILES, 100.0]
+        columns: dict[str, list[float | None]] = {"filter": [self.percentile(p) for p in percents]}
+        if self.unfiltered is not None:
+            columns["baseline"] = [self.unfiltered.percentile(p) for p in percents]
+            columns["added"] = [self.added(p) for p in percents]
+        return pd.DataFrame(columns, index=pd.Index([named(p) for p in percents], name="percentile"))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the chart with matplotlib, into ``ax`` or a new figure. Raises ImportError without it."""
+        from .chart import draw
+
+        return draw(self._lines, self._title, ax)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.name}: {_WHAT[self.engine]}"
+
+    @property
+    def _lines(self) -> list[Line]:
+        from .axis import Line
+
+        lines = [Line(self.name, self.filtered)]
+        if self.unfiltered is not None:
+            lines.append(Line("without filter", self.unfiltered, baseline=True))
+        return lines
+
+    @property
+    def _notes(self) -> list[str]:
+        notes = [f"{self.request}, {self.exchanges:,} exchanges"]
+        if self.rate is not None:
+            notes.append(f"{self.rate:g} requests a second, {_times(len(self.filtered.rounds), 'round')}")
+        if self.corrected:
+            notes.append("corrected for coordinated omission")
+        return notes
+
+    def __str__(self) -> str:
+        sides = [("filter", self.filtered)]
+        if self.unfiltered is not None:
+            sides.append(("baseline", self.unfiltered))
+        rows = [(label, [side.percentile(p) for p in (*PERCENTILES, 100.0)]) for label, side in sides]
+        if self.added(50) is not None:
+            rows.append(("added", [self.added(p) or 0.0 for p in (*PERCENTILES, 100.0)]))
+        lines = [f"{self._title} ({self.digest[:19]})", "; ".join(self._notes)]
+        lines += table(rows) if self.histogram.count else ["no exchange was measured"]
+        return "\n".join([*lines, *self._facts()])
+
+    def _facts(self) -> Iterable[str]:
+        base = self.unfiltered
+        spread = self.added_range()
+        if spread is not None:
+            between = f"between {duration(spread[0])} and {duration(spread[1])}"
+            yield f"added      {between} at p50 in the middle half of {len(self.filtered.rounds)} rounds"
+        if self.engine == "embedded" and self.per_second:
+            beside = f", {short(base.per_second)} without the filter" if base else ""
+            yield f"throughput {short(self.per_second)} exchanges a second{beside}"
+        if self.fuel is not None:
+            added = "" if self.added_fuel is None else f", {self.added_fuel:,.6g} of it added by the filter"
+            yield f"fuel       {self.fuel:,.6g} instructions an exchange{added}"
+        if self.memory.samples:
+            yield f"memory     {self.memory}"
+        if self.errors:
+            beside = f", {base.errors:,} of {base.exchanges:,} without it" if base else ""
+            failed = f"{self.filtered.errors:,} of {self.exchanges:,} requests with the filter"
+            yield f"FAILED     {failed}{beside}"
+        odd = [(status, count) for status, count in self.filtered.statuses if not 200 <= status < 300]
+        if odd:
+            listed = ", ".join(f"{'no answer' if s < 0 else s}: {count:,}" for s, count in odd)
+            yield f"statuses   {listed}"
+
+    def __repr__(self) -> str:
+        added = self.added(50)
+        plus = "" if added is None else f", adds {duration(added)}"
+        return f"<LatencyReport {self.name} ({self.engine}): p50 {duration(self.p50)}{plus}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        return bundle(str(self), self._title, self._notes, self._lines)
+
+
+_WHAT = {"embedded": "cost in the embedded proxy", "envoy": "latency in real Envoy"}
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {
+        "percentiles_ns": {named(p): side.percentile(p) for p in (*PERCENTILES, 100.0)},
+        "mean_ns": side.histogram.mean,
+        "exchanges": side.exchanges,
+        "per_second": side.per_second,
+        "errors": side.errors,
+        "statuses": {str(status): count for status, count in side.statuses},
+        "fuel": side.fuel,
+        "histogram": side.histogram.encode(),
+    }
+
+
+def _times(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
