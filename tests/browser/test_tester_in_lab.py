@@ -1,0 +1,190 @@
+"""The request tester as a person meets it in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import GREETER, Opener
+from tests.browser.lab import Notebook
+
+pytestmark = pytest.mark.browser
+
+ANSWER_MS = 30_000
+
+
+def open_tester(notebook: Opener, **options: str) -> tuple[Notebook, Locator]:
+    """A notebook whose filter is built and whose tester is open."""
+    opened = notebook("%wasm_test greeter", **options)
+    opened.run(0)
+    opened.run(1)
+    area = opened.run(2)
+    tester = area.locator(".wht")
+    expect(tester).to_be_visible(timeout=ANSWER_MS)
+    return opened, tester
+
+
+def ours(notebook: Notebook) -> list[str]:
+    """Complaints of the page that may come from the tester."""
+    return [each for each in notebook.complaints if re.search(r"anywidget|wht|wh-exchange|blob:", each)]
+
+
+def test_a_person_types_a_header_presses_send_and_sees_what_the_filter_did(notebook: Opener) -> None:
+    opened, tester = open_tester(notebook)
+    tester.get_by_label("Path").fill("/items?id=1")
+    tester.get_by_label("Header name").first.fill("x-user")
+    tester.get_by_label("Header value").first.fill("ada")
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-status")).to_have_text("200 OK", timeout=ANSWER_MS)
+    expect(tester.locator(".wh-add").filter(has_text="x-greeting")).to_have_text("x-greeting: hello ada")
+    expect(tester.locator(".wh-add").filter(has_text="x-served-by")).to_be_visible()
+    expect(tester.get_by_text("hello from the upstream")).to_be_visible()
+    expect(tester.get_by_text("answered")).to_be_visible()
+    assert ours(opened) == []
+
+
+def test_everything_can_be_done_with_the_keyboard(notebook: Opener) -> None:
+    opened, tester = open_tester(notebook)
+    keyboard = opened.page.keyboard
+    tester.get_by_label("Method").focus()
+    keyboard.type("P")
+    keyboard.press("Tab")
+    expect(tester.get_by_label("Path")).to_be_focused()
+    keyboard.press("Control+a")
+    keyboard.type("/a/b/dd")
+    keyboard.press("Tab")
+    expect(tester.get_by_role("button", name="Send")).to_be_focused()
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    expect(tester.get_by_label("Header name")).to_be_focused()
+    keyboard.type("x-user")
+    keyboard.press("Tab")
+    keyboard.type("grace")
+    keyboard.press("Control+Enter")
+    expect(tester.locator(".wh-add").filter(has_text="x-greeting")).to_contain_text(
+        "hello grace", timeout=ANSWER_MS
+    )
+    expect(tester.locator(".wh-head")).to_contain_text("POST /a/b/dd")
+    assert opened.prompt(2) == "[3]:"
+    assert opened.page.locator(".jp-Notebook .jp-CodeCell").count() == 3
+
+
+def test_enter_in_the_path_sends(notebook: Opener) -> None:
+    _, tester = open_tester(notebook)
+    tester.get_by_label("Path").fill("/enter")
+    tester.get_by_label("Path").press("Enter")
+    expect(tester.locator(".wh-head")).to_contain_text("GET /enter", timeout=ANSWER_MS)
+
+
+def test_header_rows_are_added_and_removed(notebook: Opener) -> None:
+    _, tester = open_tester(notebook)
+    tester.get_by_role("button", name="Add header").click()
+    expect(tester.get_by_label("Header name").nth(1)).to_be_focused()
+    tester.get_by_label("Header name").nth(1).fill("x-second")
+    tester.get_by_label("Header value").nth(1).fill("2")
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-row").filter(has_text="x-second")).to_be_visible(timeout=ANSWER_MS)
+    tester.get_by_role("button", name="Remove header").nth(1).click()
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-row").filter(has_text="x-second")).to_have_count(0, timeout=ANSWER_MS)
+
+
+def test_a_mistake_is_told_in_the_widget_and_the_button_lives_on(notebook: Opener) -> None:
+    opened, tester = open_tester(notebook)
+    tester.get_by_label("Path").fill("/with space")
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wht-error")).to_contain_text("no request path", timeout=ANSWER_MS)
+    tester.get_by_label("Path").fill("/without")
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-status")).to_have_text("200 OK", timeout=ANSWER_MS)
+    assert ours(opened) == []
+
+
+def test_a_cell_that_is_run_again_updates_the_answer_that_is_shown(notebook: Opener) -> None:
+    opened, tester = open_tester(notebook)
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-add").filter(has_text="x-greeting")).to_contain_text(
+        "hello", timeout=ANSWER_MS
+    )
+    opened.replace(1, GREETER.replace("hello ", "good morning "))
+    opened.run(1)
+    greeting = tester.locator(".wh-add").filter(has_text="x-greeting")
+    expect(greeting).to_contain_text("good morning stranger", timeout=ANSWER_MS)
+
+
+def test_what_is_typed_while_the_kernel_is_busy_is_answered_afterwards(notebook: Opener) -> None:
+    opened = notebook("%wasm_test greeter", "import time; time.sleep(4)")
+    for index in range(3):
+        opened.run(index)
+    tester = opened.page.locator(".wht")
+    busy = opened.page.locator(".jp-Notebook .jp-CodeCell").nth(3)
+    busy.locator(".cm-content").click()
+    opened.page.keyboard.press("Control+Enter")
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.get_by_role("status")).to_contain_text("kernel is busy", timeout=ANSWER_MS)
+    expect(tester.locator(".wh-status")).to_have_text("200 OK", timeout=ANSWER_MS)
+    expect(tester.get_by_role("status")).not_to_contain_text("busy")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_text_stands_out_from_its_background(notebook: Opener, theme: str) -> None:
+    _, tester = open_tester(notebook, theme=theme)
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-status")).to_be_visible(timeout=ANSWER_MS)
+    ratios = tester.evaluate(CONTRAST)
+    assert len(ratios) > 10
+    low = {text: round(ratio, 2) for text, ratio in ratios if ratio < 4.5}
+    assert not low
+
+
+@pytest.mark.parametrize("width", [400, 700])
+def test_it_fits_into_a_narrow_column(notebook: Opener, width: int) -> None:
+    _, tester = open_tester(notebook)
+    tester.get_by_role("button", name="Send").click()
+    expect(tester.locator(".wh-status")).to_be_visible(timeout=ANSWER_MS)
+    tester.evaluate("(element, width) => { element.style.width = `${width}px`; }", width)
+    wider = tester.evaluate(
+        """element => [...element.querySelectorAll('*')]
+          .filter(e => e.getBoundingClientRect().right > element.getBoundingClientRect().right + 1)
+          .map(e => e.className || e.tagName)"""
+    )
+    assert wider == []
+
+
+CONTRAST = """root => {
+  const parse = (text) => {
+    const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
+    return { r, g, b, a };
+  };
+  const over = (top, under) => ({
+    r: top.r * top.a + under.r * (1 - top.a), g: top.g * top.a + under.g * (1 - top.a),
+    b: top.b * top.a + under.b * (1 - top.a), a: 1,
+  });
+  const light = ({ r, g, b }) => {
+    const linear = (c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    const [x, y, z] = [r, g, b].map((c) => linear(c / 255));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const background = (element) => {
+    const chain = [];
+    for (let e = element; e; e = e.parentElement) chain.unshift(parse(getComputedStyle(e).backgroundColor));
+    return chain.reduce((under, top) => over(top, under), { r: 255, g: 255, b: 255, a: 1 });
+  };
+  const found = [];
+  for (const element of root.querySelectorAll('*')) {
+    const texts = [...element.childNodes].filter((node) => node.nodeType === 3);
+    const text = texts.map((node) => node.data.trim()).join('');
+    const value = element.matches('input,select') ? element.value : text;
+    if (!value || !element.checkVisibility() || element.matches('style,option,.wht-quiet')) continue;
+    const under = background(element);
+    let shade = 1;
+    for (let e = element; e; e = e.parentElement) shade *= Number(getComputedStyle(e).opacity);
+    const colour = parse(getComputedStyle(element).color);
+    const over_ = over({ ...colour, a: colour.a * shade }, under);
+    const [a, b] = [light(over_), light(under)];
+    found.push([value.slice(0, 40), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
+  }
+  return found;
+}"""

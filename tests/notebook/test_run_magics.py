@@ -1,0 +1,131 @@
+"""%wasm_send, %wasm_bench, %wasm_verify."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.notebook.conftest import PYTHON_GREETER, Shell
+from wasmhub_magics.errors import RequestError, WasmhubError
+
+
+def test_send_takes_curls_flags_and_returns_the_exchange(greeter: Shell) -> None:
+    exchange = greeter.run("%wasm_send greeter GET /items?id=1 -H 'x-user: ada'")
+    assert exchange.request.path == "/items?id=1"
+    assert exchange.upstream_request.headers["x-greeting"] == "hello ada"
+    assert exchange.response.status == 200
+    assert "+ x-greeting: hello ada" in repr(exchange)
+    assert "wh-add" in exchange._repr_html_()
+
+
+def test_braces_and_dollars_of_a_body_reach_the_filter(greeter: Shell) -> None:
+    greeter.run("a = 'REPLACED'")
+    exchange = greeter.run(
+        """%wasm_send greeter -d '{"a":1,"b":"$a"}' -H 'content-type: application/json' /items"""
+    )
+    assert exchange.request.body == b'{"a":1,"b":"$a"}'
+    assert exchange.request.method == "POST"
+
+
+def test_flags_may_stand_between_the_words(greeter: Shell) -> None:
+    exchange = greeter.run("%wasm_send greeter PUT -H 'x-user: ada' /items -d x")
+    assert (exchange.request.method, exchange.request.path) == ("PUT", "/items")
+
+
+def test_a_request_in_a_variable_is_sent(greeter: Shell) -> None:
+    greeter.run("from wasmhub_magics import Request\nr = Request('DELETE', '/x', {'x-user': 'eve'})")
+    assert greeter.run("%wasm_send greeter @r").request.method == "DELETE"
+
+
+def test_the_upstream_is_a_status_a_response_or_a_function(greeter: Shell) -> None:
+    assert greeter.run("%wasm_send greeter / --upstream 503").response.status == 503
+    greeter.run("from wasmhub_magics import Response\nr = Response(201, {'x-a': 'b'}, 'made')")
+    assert greeter.run("%wasm_send greeter / --upstream @r").response.body == b"made"
+    greeter.run("def upstream(request):\n    return Response(200, {}, request.headers['x-greeting'])")
+    assert greeter.run("%wasm_send greeter / --upstream @upstream").response.body == b"hello stranger"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%wasm_send",
+        "%wasm_send nothing /",
+        "%wasm_send greeter / --upstream maybe",
+        "%wasm_send greeter / --upstream 99",
+        "%wasm_send greeter / --upstream @nothing",
+        "%wasm_send greeter / --upstream @number",
+        "%wasm_send greeter @number",
+        "%wasm_send greeter / -H nonsense",
+        "%wasm_send greeter / /more",
+        "%wasm_send greeter / --engine car",
+        "%wasm_send greeter / -d @nothing.json",
+        "%wasm_send greeter 'open",
+        "%wasm_test nothing",
+        "%wasm_test",
+        "%wasm_bench nothing",
+        "%wasm_bench greeter --vs nothing",
+        "%wasm_bench greeter --rate 5",
+        "%wasm_verify greeter @number",
+        "%wasm_verify nothing",
+        "%wasm_push nothing",
+        "%wasm_push greeter --username ada --password secret123",
+        "%wasm_push greeter --password @number",
+        "%wasm_pull",
+        "%wasm_deploy nothing",
+        "%wasm_deploy greeter --to mars",
+        "%wasm_undeploy nothing",
+        "%wasm_status extra",
+        "%wasm_doctor extra",
+    ],
+)
+def test_a_mistake_is_told_without_a_traceback(greeter: Shell, line: str) -> None:
+    greeter.run("number = 5")
+    error = greeter.fail(line)
+    assert isinstance(error, WasmhubError)
+    assert "secret123" not in str(error)
+    rendered = "\n".join(error._render_traceback_())  # type: ignore[attr-defined]
+    assert "File " not in rendered
+    assert len(rendered.splitlines()) < 12
+
+
+def test_the_filter_keeps_its_machine_between_sends(shell: Shell) -> None:
+    shell.run(
+        "%%wasm_filter counter\nseen = 0\ndef on_request_headers(ctx):\n    global seen\n    seen += 1\n"
+        "    ctx.request.headers['x-seen'] = str(seen)\n"
+    )
+    seen = [shell.run("%wasm_send counter /").upstream_request.headers["x-seen"] for _ in range(3)]
+    assert seen == ["1", "2", "3"]
+
+
+def test_an_error_of_plain_python_code_still_shows_where_in_the_cell(greeter: Shell) -> None:
+    error = greeter.fail("from wasmhub_magics import Request\nRequest('NO METHOD')")
+    assert isinstance(error, RequestError)
+    assert not hasattr(error, "_render_traceback_")
+
+
+def test_bench_reports_the_filter_and_the_baseline(greeter: Shell) -> None:
+    report = greeter.run("%wasm_bench greeter /items -H 'x-user: ada' --seconds 0.2")
+    assert report.exchanges > 0
+    assert report.baseline.count > 0
+    bundle = report._repr_mimebundle_()
+    assert "image/svg+xml" in bundle
+
+
+def test_bench_puts_two_filters_side_by_side(greeter: Shell) -> None:
+    greeter.run("%%wasm_filter other\n" + PYTHON_GREETER.replace("hello", "good morning"))
+    comparison = greeter.run("%wasm_bench greeter --vs other --seconds 0.2")
+    assert [report.name for report in comparison.reports] == ["other", "greeter"]
+
+
+def test_the_same_request_goes_through_the_real_envoy(greeter: Shell) -> None:
+    exchange = greeter.run("%wasm_send greeter GET /items -H 'x-user: ada' --engine envoy")
+    assert exchange.engine == "envoy"
+    assert exchange.upstream_request.headers["x-greeting"] == "hello ada"
+
+
+def test_verify_compares_with_the_real_envoy(greeter: Shell) -> None:
+    greeter.run(
+        "from wasmhub_magics import Request\n"
+        "requests = [Request('GET', '/a'), Request('POST', '/b', body='x')]"
+    )
+    assert greeter.run("%wasm_verify greeter @requests").agrees
+    assert greeter.run("%wasm_verify greeter /items -H 'x-user: ada'").agrees

@@ -1,0 +1,46 @@
+"""Loading and unloading: what ``%load_ext``, ``%reload_ext`` and ``%unload_ext`` do."""
+
+from __future__ import annotations
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from .completion import complete
+from .magics import GROUPS
+from .settings import WasmMagics
+
+__all__ = ["load", "unload"]
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register magics, settings and completer with a shell; a second call changes nothing."""
+    if _settings(shell) is not None:
+        return
+    settings = WasmMagics(parent=shell)
+    shell.configurables.append(settings)  # type: ignore[arg-type]
+    for group in GROUPS:
+        shell.register_magics(group(shell, settings))
+    shell.Completer.custom_matchers.append(complete)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take away what ``load`` registered; the filters that were built stay."""
+    ours = tuple(GROUPS)
+    manager = shell.magics_manager
+    for group in ours:
+        manager.registry.pop(group.__name__, None)
+        for kind, names in group.magics.items():
+            for name in names:
+                manager.magics[kind].pop(name, None)
+    shell.configurables[:] = [
+        each for each in shell.configurables if type(each).__name__ not in {"WasmMagics", *_names(ours)}
+    ]
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [each for each in matchers if each.__module__ != complete.__module__]
+
+
+def _settings(shell: InteractiveShell) -> object | None:
+    return next((each for each in shell.configurables if type(each).__name__ == "WasmMagics"), None)
+
+
+def _names(classes: tuple[type, ...]) -> set[str]:
+    return {each.__name__ for each in classes}

@@ -1,0 +1,12 @@
+"""The magics: one group a file, each magic a thin wrapper of a public function."""
+
+from __future__ import annotations
+
+from .magics_deploy import DeployMagics
+from .magics_filter import FilterMagics
+from .magics_hub import HubMagics
+from .magics_run import RunMagics
+
+__all__ = ["GROUPS"]
+
+GROUPS = (FilterMagics, RunMagics, HubMagics, DeployMagics)

@@ -1,0 +1,181 @@
+"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify: run a filter."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import magics_class, no_var_expand
+
+from ..errors import RequestError
+from ..http import Request
+from .arguments import (
+    argument,
+    chosen_request,
+    engine_argument,
+    line_magic,
+    magic_arguments,
+    parse,
+    request_arguments,
+    upstream_from,
+    variable,
+)
+from .errors import clean_errors
+from .group import Group
+from .session import SESSION
+
+if TYPE_CHECKING:
+    from ..envoy import ParityReport
+    from ..latency import Comparison, LatencyReport
+    from ..proxy import Exchange
+    from .tester import Tester
+
+__all__ = ["RunMagics"]
+
+
+@magics_class
+class RunMagics(Group):
+    """Magics that run filters."""
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @request_arguments()
+    @argument(
+        "--upstream", metavar="STATUS", help="who answers: a status, or @name of a Response or a function"
+    )
+    @engine_argument()
+    @line_magic
+    @clean_errors
+    def wasm_send(self, line: str) -> Exchange:
+        """Send one request through a filter and show what changed, the log and the host calls.
+
+        The flags are those of curl; ``@name`` in place of a path sends the Request of that variable. The
+        filter keeps its virtual machine between sends, as in a proxy.
+
+        Examples::
+
+            %wasm_send greeter GET /items -H 'x-user: ada'
+            %wasm_send greeter -d '{"id": 1}' -H 'content-type: application/json' /items --upstream 503
+        """
+        options = parse(self.wasm_send, line)
+        made = self.filter(options.name)
+        request = chosen_request(options, self.variables)
+        upstream = upstream_from(options.upstream, self.variables)
+        if (options.engine or self.settings.engine) == "envoy":
+            from ..envoy import EnvoyProxy
+
+            with EnvoyProxy([made.plugin]) as proxy:
+                exchange: Exchange = proxy.send(request, **upstream)
+        else:
+            exchange = made.send(request, **upstream)
+        SESSION.exchanges[made.name] = exchange
+        return exchange
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("names", nargs="+", metavar="NAME", help="name of the filter; several make a chain")
+    @line_magic
+    @clean_errors
+    def wasm_test(self, line: str) -> Tester:
+        """Open the request tester: a form for a request, and what the filter made of it.
+
+        Ctrl+Enter sends. A cell that builds the filter again updates the open tester.
+
+        Examples::
+
+            %wasm_test greeter
+            %wasm_test auth greeter
+        """
+        options = parse(self.wasm_test, line)
+        filters = [self.filter(name) for name in options.names]
+        from .tester_loader import tester
+
+        return tester(filters)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @request_arguments()
+    @argument(
+        "--vs",
+        metavar="WHAT",
+        default="none",
+        help="baseline: none (the chain without the filter), or another filter",
+    )
+    @argument(
+        "--upstream", metavar="STATUS", help="who answers: a status, or @name of a Response or a function"
+    )
+    @engine_argument()
+    @argument("--rate", metavar="N", type=int, help="requests a second (envoy)")
+    @argument("--seconds", metavar="S", type=float, help="how long to measure")
+    @line_magic
+    @clean_errors
+    def wasm_bench(self, line: str) -> LatencyReport | Comparison:
+        """Measure what a filter costs and draw its latencies beside those without it.
+
+        The embedded engine measures the filter's code, the envoy engine what users of a real Envoy feel
+        at a constant rate. Request flags are those of curl.
+
+        Examples::
+
+            %wasm_bench greeter
+            %wasm_bench greeter --vs greeter_v1 --seconds 5 /items -H 'x-user: ada'
+            %wasm_bench greeter --engine envoy --rate 2000
+        """
+        options = parse(self.wasm_bench, line)
+        made = self.filter(options.name)
+        other = None if options.vs == "none" else self.filter(options.vs)
+        request = chosen_request(options, self.variables)
+        given: dict[str, Any] = {"engine": options.engine or self.settings.engine}
+        given |= upstream_from(options.upstream, self.variables)
+        given |= {
+            name: value for name in ("rate", "seconds") if (value := getattr(options, name)) is not None
+        }
+        if "rate" in given and given["engine"] != "envoy":
+            raise RequestError(
+                "the embedded engine runs as fast as it can, there is no rate to set", do="add --engine envoy"
+            )
+        if other is None:
+            return made.bench(request, **given)
+        from ..latency import Comparison
+
+        return Comparison((other.bench(request, **given), made.bench(request, **given)))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @request_arguments()
+    @argument(
+        "--upstream", metavar="STATUS", help="who answers: a status, or @name of a Response or a function"
+    )
+    @line_magic
+    @clean_errors
+    def wasm_verify(self, line: str) -> ParityReport:
+        """Send the same requests through the embedded proxy and the real Envoy and list the differences.
+
+        ``@name`` in place of a path takes the requests of that variable, a Request or a list of them; with no
+        request at all a standard set is used.
+
+        Examples::
+
+            %wasm_verify greeter
+            %wasm_verify greeter @requests
+            %wasm_verify greeter /items -H 'x-user: ada'
+        """
+        options = parse(self.wasm_verify, line)
+        made = self.filter(options.name)
+        return made.verify(self._requests(options), **upstream_from(options.upstream, self.variables))
+
+    def _requests(self, options: argparse.Namespace) -> list[Request] | None:
+        if len(options.words) == 1 and options.words[0].startswith("@"):
+            value = variable(options.words[0], self.variables)
+            found = [value] if isinstance(value, Request) else value
+            if not isinstance(found, list | tuple) or not all(isinstance(each, Request) for each in found):
+                raise RequestError(
+                    f"{options.words[0]} holds no requests",
+                    do='assign a list such as [Request("GET", "/path")]',
+                )
+            return list(found)
+        request = chosen_request(options, self.variables)
+        return None if request == Request() and not options.words else [request]

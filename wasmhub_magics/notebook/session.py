@@ -1,0 +1,77 @@
+"""The session: the filters that have been built, and who wants to hear of a new one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
+
+from ..errors import RequestError
+
+if TYPE_CHECKING:
+    from ..filter import Filter
+    from ..proxy import Exchange
+
+__all__ = ["SESSION", "Session"]
+
+
+class Follower(Protocol):
+    """Something that shows a filter and wants its newer versions."""
+
+    def follow(self, made: Filter) -> None:
+        """Take the filter that now has the name."""
+
+
+class Session:
+    """What is kept between cells: filters by name, and the last exchange of each."""
+
+    def __init__(self) -> None:
+        self.filters: dict[str, Filter] = {}
+        self.exchanges: dict[str, Exchange] = {}
+        self.followers: WeakSet[Any] = WeakSet()
+
+    def add(self, made: Filter) -> None:
+        """Keep a filter under its name and tell those who follow that name.
+
+        The virtual machine of the filter that had the name is stopped; a send to it would start a new one.
+        """
+        before = self.filters.get(made.name)
+        self.filters[made.name] = made
+        for follower in list(self.followers):
+            follower.follow(made)
+        if before is not None and before is not made:
+            before.restart()
+
+    def find(self, name: str, variables: Mapping[str, object]) -> Filter:
+        """The filter of this name: the last one built or loaded under it, or a variable that holds one.
+
+        Raises RequestError, which lists the names there are.
+        """
+        from ..filter import Filter
+
+        if name in self.filters:
+            return self.filters[name]
+        value = variables.get(name)
+        if isinstance(value, Filter):
+            return value
+        raise RequestError(f"there is no filter named {name!r}", do=self._advice(name))
+
+    def clear(self) -> None:
+        """Forget everything and stop the virtual machines."""
+        for made in self.filters.values():
+            made.restart()
+        self.filters.clear()
+        self.exchanges.clear()
+        self.followers.clear()
+
+    def _advice(self, name: str) -> str:
+        if not self.filters:
+            return f"write one in a cell that starts with %%wasm_filter {name}, or get one by %wasm_pull"
+        known = ", ".join(sorted(self.filters))
+        near = difflib.get_close_matches(name, self.filters, n=1)
+        return f"did you mean {near[0]}? known: {known}" if near else f"use one of: {known}"
+
+
+# %autoreload runs this file again in the same namespace: what is there stays.
+SESSION: Session = globals().get("SESSION") or Session()

@@ -1,0 +1,21 @@
+"""Settings of the magics: what ``%config WasmMagics`` lists and sets."""
+
+from __future__ import annotations
+
+from traitlets import CaselessStrEnum, Float, Unicode
+from traitlets.config import Configurable
+
+__all__ = ["WasmMagics"]
+
+
+class WasmMagics(Configurable):
+    """Defaults of the magics; an option on a magic's line goes before them."""
+
+    language = Unicode("python", help="Language of %%wasm_filter where --lang is not given.").tag(config=True)
+    timeout = Float(300.0, min=1.0, help="Seconds after which a compiler is stopped.").tag(config=True)
+    engine = CaselessStrEnum(
+        ("embedded", "envoy"),
+        "embedded",
+        help="Proxy of %wasm_send and %wasm_bench where --engine is not given.",
+    ).tag(config=True)
+    progress_after = Float(0.5, min=0.0, help="Seconds after which a running build says so.").tag(config=True)
