@@ -11,7 +11,9 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
-BOTTOM = ["errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl"]
+BOTTOM = [
+    "errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
+]  # fmt: skip
 MIDDLE = {
     "build": set[str](),
     "guest": set[str](),

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .curl import add_request_arguments, request_from
@@ -166,8 +166,8 @@ def _configured(options: argparse.Namespace) -> Filter:
     return made.configure(root_id=options.root_id, failure_policy=options.failure_policy)
 
 
-def _credentials(options: argparse.Namespace) -> dict[str, object]:
-    given: dict[str, object] = {"insecure": options.insecure}
+def _credentials(options: argparse.Namespace) -> dict[str, Any]:
+    given: dict[str, Any] = {"insecure": options.insecure}
     if options.username:
         asked = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         given |= {"username": options.username, "password": asked}

@@ -27,6 +27,16 @@ __all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
 Engine = Literal["embedded", "envoy"]
 
 
+class _Unset:
+    """What stands for a configuration that is not named: None is a configuration too."""
+
+    def __repr__(self) -> str:
+        return "unchanged"
+
+
+_UNSET = _Unset()
+
+
 class _Session:
     """The embedded proxy that a filter keeps between sends, so that its VM keeps its state as in Envoy."""
 
@@ -84,9 +94,9 @@ class Filter:
 
     def configure(
         self,
-        config: Config = ...,  # type: ignore[assignment]
+        config: Config | _Unset = _UNSET,
         *,
-        vm_config: Config = ...,  # type: ignore[assignment]
+        vm_config: Config | _Unset = _UNSET,
         root_id: str | None = None,
         vm_id: str | None = None,
         env: Mapping[str, str] | None = None,
@@ -106,8 +116,8 @@ class Filter:
             "failure_policy": failure_policy,
             "allow_on_headers_stop_iteration": allow_on_headers_stop_iteration,
             "limits": limits,
-            "configuration": None if config is ... else encode_config(config),
-            "vm_configuration": None if vm_config is ... else encode_config(vm_config),
+            "configuration": None if isinstance(config, _Unset) else encode_config(config),
+            "vm_configuration": None if isinstance(vm_config, _Unset) else encode_config(vm_config),
         }
         plugin = self.plugin.replace(**{k: v for k, v in changes.items() if v is not None})
         return replace(self, plugin=plugin)
