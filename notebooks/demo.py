@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -81,15 +82,14 @@ def result(cell: Any) -> str:
 def run_notebook(steps: Steps) -> None:
     """Run the quickstart in a real kernel, a section a step."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=180, kernel_name="python3", resources={"metadata": {"path": "."}}
-    )
+    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
+    client = NotebookClient(notebook, km=kernel, timeout=180)
     with client.setup_kernel():
         for name, cells in sections(notebook):
             with steps.step(name) as said:
                 for index, cell in cells:
                     client.execute_cell(cell, index)
-                    said[:] = [result(cell)] if result(cell) else said
+                    said.append(result(cell))
 
 
 @contextmanager

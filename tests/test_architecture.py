@@ -15,7 +15,7 @@ BOTTOM = [
     "errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
 ]  # fmt: skip
 MIDDLE = {
-    "build": set[str](),
+    "build": {"guest"},
     "guest": set[str](),
     "proxy": set[str](),
     "envoy": {"proxy"},

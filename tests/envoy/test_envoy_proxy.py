@@ -173,6 +173,19 @@ def test_lines_of_the_start_come_once_though_envoy_configures_several_machines(p
         assert len(proxy.log) == 2
 
 
+def test_a_flood_of_log_lines_is_cut_and_told(envoy, plugin):
+    flood = """(local $left i32) (local.set $left (i32.const 25000))
+      (loop $again
+        (drop (call $log (i32.const 2) (i32.const 4096) (i32.const 900)))
+        (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))"""
+    envoy.swap([plugin(request_headers=flood, log='LOG("the end")')])
+    exchange = envoy.send(Request())
+    assert exchange.response.status == 200
+    assert exchange.log[-1].message == "the end"
+    assert len(exchange.log) < 25_001
+    assert exchange.warnings == (f"{25_001 - len(exchange.log)} log lines were dropped: there were too many",)
+
+
 def test_filters_run_in_order_and_in_reverse_for_the_response(envoy, plugin):
     chain = [
         plugin(name, request_headers=f'LOG("{name} in")', response_headers=f'LOG("{name} out")')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ __all__ = ["TRAP", "Entry", "EnvoyLog", "filter_lines"]
 
 LEVELS = {"warning": "warn", "off": "critical"}
 KEPT = 20_000
+KEPT_SIZE = 16 << 20
 TRAP = "Function: "
 LONGEST = 1 << 20
 
@@ -34,12 +36,15 @@ class EnvoyLog:
     """Envoy's log as it comes: bytes go in, entries come out.
 
     A mark that nobody can guess stands before and after each entry, so a message of several lines stays one
-    entry, and a filter cannot forge one. The last 20,000 entries are kept, of each the first MiB.
+    entry, and a filter cannot forge one. The last 16 MiB are kept, at most 20,000 entries, of each the first
+    MiB.
     """
 
     def __init__(self) -> None:
         self.mark = secrets.token_hex(8)
-        self.entries: deque[Entry] = deque(maxlen=KEPT)
+        self.entries: deque[Entry] = deque()
+        self._size = 0
+        self._lock = threading.Lock()
         self.stray: deque[str] = deque(maxlen=200)
         """What came outside of entries: crashes, and complaints of the loader."""
         self.count = 0
@@ -53,34 +58,35 @@ class EnvoyLog:
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         opening, closing = f"{self.mark}<".encode(), f">{self.mark}\n".encode()
-        rest = self._rest + data
-        while True:
-            start = rest.find(opening)
-            if start < 0:
-                break
-            end = rest.find(closing, start)
-            if end < 0:
-                break
-            self._stray(rest[:start])
-            self._entry(rest[start + len(opening) : end])
-            rest = rest[end + len(closing) :]
-        if len(rest) > LONGEST + 4096:  # an entry without end: its head is enough, its end must be found
-            rest = rest[:LONGEST] + rest[-4096:]
-        self._rest = rest
+        with self._lock:
+            rest, at = self._rest + data, 0
+            while (start := rest.find(opening, at)) >= 0:
+                end = rest.find(closing, start)
+                if end < 0:
+                    break
+                self._stray(rest[at:start])
+                self._entry(rest[start + len(opening) : end])
+                at = end + len(closing)
+            rest = rest[at:]
+            if len(rest) > LONGEST + 4096:  # an entry without end: its head is enough, its end must be found
+                rest = rest[:LONGEST] + rest[-4096:]
+            self._rest = rest
 
     def since(self, number: int) -> tuple[Entry, ...]:
         """The entries after that number which are still kept."""
         fresh: list[Entry] = []
-        for entry in reversed(self.entries):
-            if entry.number <= number:
-                break
-            fresh.append(entry)
+        with self._lock:
+            for entry in reversed(self.entries):
+                if entry.number <= number:
+                    break
+                fresh.append(entry)
         return tuple(reversed(fresh))
 
     def tail(self, count: int = 5) -> str:
         """The last words, for the message of an error."""
-        words = [*self.stray, self._rest.decode("utf-8", "replace").strip()]
-        words += [f"[{e.level}] {e.text}" for e in list(self.entries)[-count:]]
+        with self._lock:
+            words = [*self.stray, self._rest.decode("utf-8", "replace").strip()]
+            words += [f"[{e.level}] {e.text}" for e in list(self.entries)[-count:]]
         return "\n".join(w for w in words[-2 * count :] if w)
 
     def _stray(self, data: bytes) -> None:
@@ -91,6 +97,9 @@ class EnvoyLog:
         self.count += 1
         number = int(thread) if thread.isdecimal() else 0
         self.entries.append(Entry(self.count, level, component, number, text))
+        self._size += len(text)
+        while len(self.entries) > KEPT or (self._size > KEPT_SIZE and len(self.entries) > 1):
+            self._size -= len(self.entries.popleft().text)
 
 
 def filter_lines(

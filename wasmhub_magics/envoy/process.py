@@ -238,7 +238,7 @@ class _Pipes:
         for pipe in (child.stdout, child.stderr):
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
-            with contextlib.suppress(OSError):  # a larger buffer is a favour that the kernel may refuse
+            with contextlib.suppress(OSError, AttributeError):  # a favour that not every kernel grants
                 fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
             self._open[pipe.fileno()] = pipe
         assert child.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -49,7 +50,8 @@ class EnvoyProxy:
         self.timeout = timeout
         self.plugins: tuple[Plugin, ...] = _chain(filters)
         self._lock = threading.RLock()
-        self._lines: list[LogLine] = []
+        self._lines: deque[LogLine] = deque(maxlen=20_000)
+        self._dropped = 0
         self._seen = 0
         self._closed = False
         self._options: dict[str, Any] = {
@@ -67,7 +69,7 @@ class EnvoyProxy:
 
     @property
     def log(self) -> tuple[LogLine, ...]:
-        """Every line that filters logged since the start, start-up included."""
+        """The lines that filters logged since the start, start-up included; at most the last 20,000."""
         with self._lock:
             self._collect()
             return tuple(self._lines)
@@ -109,6 +111,8 @@ class EnvoyProxy:
             lines = self._collect()
             access = self._access(server, answer) if alive else {}
             warnings = [answer.warning] if answer.warning else []
+            if self._dropped:
+                warnings.append(f"{self._dropped} log lines were dropped: there were too many")
             if not alive:
                 warnings.append(self._lost())
             if visit.error is not None:
@@ -207,7 +211,8 @@ class EnvoyProxy:
     def _collect(self) -> tuple[LogLine, ...]:
         self._server.process.drain()
         entries = self._server.process.log.since(self._seen)
-        self._seen = self._server.process.log.count
+        before, self._seen = self._seen, entries[-1].number if entries else self._seen
+        self._dropped = (entries[0].number - 1 if entries else self._seen) - before
         lines = self._server.lines(entries)
         self._lines.extend(lines)
         return lines

@@ -80,7 +80,9 @@ def explain(text: str) -> tuple[str, str] | None:
 def reason(plugin: Plugin | None, entries: Iterable[Entry], lines: Iterable[LogLine] = ()) -> EnvoyRejected:
     """The error for a filter that Envoy refused, made from what its log says about it."""
     causes = [
-        e.text for e in entries if e.level in ("error", "critical") and not e.text.startswith("wasm log")
+        e.text.rstrip("\n")
+        for e in entries
+        if e.level in ("error", "critical") and not e.text.startswith("wasm log")
     ]
     warnings = [e.text for e in entries if e.level == "warning" and "rejected" in e.text]
     known = [(cause, known) for cause in causes if (known := explain(cause)) is not None]

@@ -100,8 +100,9 @@ class EnvoyServer:
             self.process = EnvoyProcess(
                 binary, bootstrap, directory, log_level=log_level, start_timeout=start_timeout
             )
-        except EnvoyError as error:
-            if "Address already in use" in str(error):
+        except BaseException as error:
+            shutil.rmtree(directory, ignore_errors=True)
+            if isinstance(error, EnvoyError) and "Address already in use" in str(error):
                 raise EnvoyError(
                     f"port {port} on {config.HOST} is in use",
                     do="choose another port, or none to get a free one",
