@@ -125,5 +125,5 @@ def test_deploy_serves_until_it_is_interrupted_and_leaves_nothing_behind(tmp_pat
 
 def test_doctor_names_every_part(run: Run) -> None:
     said = run("doctor").stdout
-    for part in ("python", "envoy", "wasmtime", "ziglang"):
+    for part in ("python", "envoy", "wasmtime", "zig", "h2load", "local store"):
         assert part in said.lower()

@@ -18,6 +18,7 @@ FRAME = """(module
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {body}))
 """
 ADD = "(drop (call $add (i32.const 0) (i32.const 16) (i32.const 7) (i32.const 23) (i32.const 3)))"
+COUNT = "(global.set $next (i32.add (global.get $next) (i32.const 1)))"
 
 
 def plugin(name: str, body: str) -> Plugin:
@@ -38,8 +39,10 @@ def trapper() -> Plugin:
 
 @pytest.fixture(scope="session")
 def grower() -> Plugin:
-    """Takes a page of memory for each request and keeps it."""
-    return plugin("grower", "(drop (memory.grow (i32.const 1))) (i32.const 0)")
+    """Takes a page of memory with every 64th request and keeps it."""
+    due = "(i32.eqz (i32.rem_u (global.get $next) (i32.const 64)))"
+    grow = f"(if {due} (then (drop (memory.grow (i32.const 1)))))"
+    return plugin("grower", f"{COUNT} {grow} (i32.const 0)")
 
 
 @pytest.fixture(scope="session")
@@ -57,5 +60,5 @@ def pauser() -> Plugin:
 @pytest.fixture(scope="session")
 def late_trapper() -> Plugin:
     """Traps on the five hundredth request."""
-    count = "(global.set $next (i32.add (global.get $next) (i32.const 1)))"
-    return plugin("late_trapper", f"{count} (if (i32.eq (global.get $next) (i32.const 4596)) (then unreachable)) (i32.const 0)")
+    trap = "(if (i32.eq (global.get $next) (i32.const 4596)) (then unreachable))"
+    return plugin("late_trapper", f"{COUNT} {trap} (i32.const 0)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 import time
 
@@ -82,9 +82,9 @@ def test_an_upstream_function_is_asked_and_its_answer_used(adder: Plugin) -> Non
 
 
 def test_memory_that_grows_with_each_request_is_called_a_leak(grower: Plugin, adder: Plugin) -> None:
-    leaking = bench(grower, n=800, baseline=False)
+    leaking = bench(grower, n=8000, baseline=False)
     assert leaking.memory.verdict == "growing"
-    assert leaking.memory.slope == pytest.approx(65536, rel=0.2)
+    assert leaking.memory.slope == pytest.approx(65536 / 64, rel=0.1)
     assert "leaks" in str(leaking)
     assert bench(adder, n=800, baseline=False).memory.verdict == "flat"
 
@@ -96,7 +96,9 @@ def test_options_that_measure_nothing_are_refused(adder: Plugin, options: dict[s
 
 
 def test_an_interrupt_ends_the_measurement_at_once(adder: Plugin) -> None:
-    threading.Timer(0.5, _thread.interrupt_main).start()
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(0.5, signal.pthread_kill, [main, signal.SIGINT]).start()
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         bench(adder, seconds=60)
@@ -126,4 +128,4 @@ def test_a_filter_that_pauses_for_good_is_not_measured(pauser: Plugin) -> None:
 def test_a_filter_that_fails_on_the_way_is_found_out(late_trapper: Plugin) -> None:
     with pytest.raises(ProxyError, match="late_trapper fails on this request") as caught:
         bench(late_trapper, n=1000)
-    assert "unreachable" in caught.value.where
+    assert "exchanges in a loop" in caught.value.where

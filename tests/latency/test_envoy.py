@@ -31,6 +31,9 @@ def test_both_sides_get_the_same_number_of_requests_and_none_fails(adder: Plugin
     assert len(report.filtered.rounds) == len(report.unfiltered.rounds) == 2
     assert report.added(50) is not None
     assert "adder: latency in real Envoy" in str(report)
+    assert len(report.filtered.cpu) == 2
+    assert min(report.unfiltered.cpu) > 0
+    assert "of Envoy a request" in str(report)
 
 
 def test_the_filter_is_in_the_chain_on_one_side_only(trapper: Plugin) -> None:

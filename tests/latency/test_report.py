@@ -59,6 +59,17 @@ def test_what_disturbs_both_sides_of_a_round_drops_out_of_the_difference() -> No
     assert report().added_range(50) is None
 
 
+def test_processor_time_is_compared_round_by_round() -> None:
+    with_filter, without = (
+        replace(side(900), cpu=(5000.0, 90_000.0, 5200.0)),
+        replace(side(300), cpu=(4000.0, 89_100.0, 4000.0)),
+    )
+    made = report(engine="envoy", filtered=with_filter, unfiltered=without)
+    assert made.added_cpu == 1000
+    assert "processor  5.2 µs of Envoy a request, 1 µs of it added by the filter" in str(made)
+    assert report().added_cpu is None
+
+
 def test_the_text_says_what_was_measured_on_both_sides() -> None:
     text = str(report(memory=Memory(tuple((n, 131072) for n in range(8)))))
     for word in (
@@ -201,3 +212,21 @@ def test_quantities_read_as_people_write_them() -> None:
     ]  # fmt: skip
     assert [short(n) for n in (950, 12_500, 1_940_000, 999_999)] == ["950", "12.5k", "1.94M", "1M"]
     assert [size(n) for n in (512, 65536, 1.5 * 2**20)] == ["512 B", "64 KiB", "1.5 MiB"]
+
+
+def test_a_report_becomes_a_table_of_pandas() -> None:
+    made = report()
+    frame = made.to_frame()
+    assert list(frame.index) == ["p50", "p90", "p99", "p99.9", "max"]
+    assert frame.loc["p99", "filter"] == made.p99
+    assert frame.loc["p50", "added"] == made.added(50)
+    assert list(report(unfiltered=None).to_frame().columns) == ["filter"]
+
+
+def test_a_report_is_drawn_by_matplotlib_into_the_axes_it_gets() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert report().plot(axes) is axes
+    assert [line.get_label() for line in axes.get_lines()] == ["greeter", "without filter"]
+    assert axes.get_title() == "greeter: cost in the embedded proxy"

@@ -107,15 +107,19 @@ class _Track:
         self.status = -1 if exchange.response is None else exchange.response.status
 
     def exchange(self) -> Exchange:
-        """Send an ordinary exchange. Raises ProxyError where the filter fails in it or does not let it go on."""
+        """Send an ordinary exchange. Raises ProxyError where the filter fails in it or holds it for good."""
         exchange = self.proxy.send(self.request)
         failure = next((line.message for line in exchange.log if _FAILED.match(line.message)), "")
         if failure or exchange.details == "wasm_fail_stream" or exchange.outcome != "complete":
             told = next((line.message for line in self.proxy.log if _FAILED.match(line.message)), "")
-            what = "leaves this request unanswered" if exchange.outcome != "complete" else "fails on this request"
+            what = (
+                "leaves this request unanswered"
+                if exchange.outcome != "complete"
+                else "fails on this request"
+            )
             raise ProxyError(
                 f"{name_of(list(self.proxy.plugins))} {what}, so its cost cannot be measured",
-                where=(failure or told).partition("\n")[0],
+                where=(failure or told).partition("\n")[0] or f"on one of {self.count:,} exchanges in a loop",
                 do=f"send it {self.request.method} {self.request.path} and look at the exchange",
             )
         return exchange

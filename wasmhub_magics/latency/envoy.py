@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from ..envoy.server import EnvoyServer
 from ..envoy.upstream import UpstreamServer
@@ -55,6 +56,7 @@ def bench_envoy(
     if baseline:
         sides.append(empty)
     seen: list[list[Sent]] = [[] for _ in sides]
+    cpu: list[list[float]] = [[] for _ in sides]
     start = time.perf_counter()
     with _server(len(chain), upstream) as server:
         for turn in range(rounds):
@@ -62,17 +64,19 @@ def bench_envoy(
             for side in order if turn % 2 == 0 else reversed(order):  # so that a drift hits both alike
                 server.swap(sides[side])
                 run_load(server.url, request, rate=rate, seconds=WARM_SECONDS, connections=connections)
+                before = _cpu_ns(server.process.pid)
                 sent = run_load(
                     server.url, request, rate=rate, seconds=seconds / rounds, connections=connections
                 )
                 seen[side].append(sent)
+                cpu[side].append((_cpu_ns(server.process.pid) - before) / len(sent.replies))
     return LatencyReport(
         "envoy",
         name_of(chain),
         chain[0].module.digest if chain else "",
         f"{request.method} {request.path}",
-        _side(seen[0], rate),
-        _side(seen[1], rate) if baseline else None,
+        _side(seen[0], cpu[0], rate),
+        _side(seen[1], cpu[1], rate) if baseline else None,
         rate=rate,
         corrected=True,
         seconds=time.perf_counter() - start,
@@ -101,7 +105,12 @@ def _server(slots: int, upstream: Upstream) -> Iterator[EnvoyServer]:
         yield stack.enter_context(contextlib.closing(EnvoyServer((), where, slots=slots)))
 
 
-def _side(rounds: list[Sent], rate: float) -> Side:
+def _cpu_ns(pid: int) -> int:
+    """Processor time that a process has used so far; 0 where the system is not Linux."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def _side(rounds: list[Sent], cpu: list[float], rate: float) -> Side:
     statuses: Counter[int] = Counter()
     for sent in rounds:
         statuses.update(dict(sent.statuses))
@@ -111,4 +120,5 @@ def _side(rounds: list[Sent], rate: float) -> Side:
         rate,
         sum(sent.failed for sent in rounds),
         tuple(sorted(statuses.items())),
+        cpu=tuple(cpu) if all(cpu) else (),
     )

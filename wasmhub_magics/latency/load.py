@@ -125,6 +125,11 @@ class Load:
             raise
         self._deadline = time.monotonic() + seconds + _GRACE
 
+    @property
+    def running(self) -> bool:
+        """Whether h2load is still at it."""
+        return self._process.poll() is None
+
     def wait(self) -> Sent:
         """Wait until all requests are answered and tell what was seen.
 

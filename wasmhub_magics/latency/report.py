@@ -30,7 +30,8 @@ class Side:
     ``rounds`` are the latencies of each round. ``exchanges`` counts requests sent, ``errors`` those that
     failed (no answer, or a 5xx). ``per_second`` is the rate reached: by the embedded proxy as fast as it can
     and without clock reads, by Envoy at the rate asked for. ``fuel`` counts Wasm instructions of one
-    exchange, host and filter together; None where nobody counted.
+    exchange, host and filter together; None where nobody counted. ``cpu`` is the processor time in
+    nanoseconds that Envoy spent on a request, round by round; empty where the system does not tell.
     """
 
     rounds: tuple[Histogram, ...]
@@ -39,6 +40,7 @@ class Side:
     errors: int = 0
     statuses: tuple[tuple[int, int], ...] = ()
     fuel: float | None = None
+    cpu: tuple[float, ...] = ()
 
     @cached_property
     def histogram(self) -> Histogram:
@@ -124,6 +126,17 @@ class LatencyReport:
             return None
         return self.filtered.fuel - self.unfiltered.fuel
 
+    @property
+    def added_cpu(self) -> float | None:
+        """Processor time in nanoseconds that the filter adds to a request in Envoy: the median of the rounds.
+
+        Other programs on the machine disturb it far less than latencies. None where it is not known.
+        """
+        if self.unfiltered is None or not self.filtered.cpu or not self.unfiltered.cpu:
+            return None
+        pairs = zip(self.filtered.cpu, self.unfiltered.cpu, strict=False)
+        return float(median(a - b for a, b in pairs))
+
     def percentile(self, percent: float) -> float:
         """Latency with the filter in nanoseconds: the median over the rounds of this percentile."""
         return self.filtered.percentile(percent)
@@ -203,7 +216,7 @@ class LatencyReport:
     def to_frame(self) -> DataFrame:
         """A pandas table: a row for each percentile, ``filter``, ``baseline`` and ``added`` in nanoseconds.
 
-        Raises ImportError without pandas.
+        Raises ImportError without pandas (``pip install "wasmhub-magics[plot]"``).
         """
         import pandas as pd
 
@@ -259,6 +272,10 @@ class LatencyReport:
         if spread is not None:
             between = f"between {duration(spread[0])} and {duration(spread[1])}"
             yield f"added      {between} at p50 in the middle half of {len(self.filtered.rounds)} rounds"
+        if self.filtered.cpu:
+            each, plus = median(self.filtered.cpu), self.added_cpu
+            beside = "" if plus is None else f", {duration(plus)} of it added by the filter"
+            yield f"processor  {duration(each)} of Envoy a request{beside}"
         if self.engine == "embedded" and self.per_second:
             beside = f", {short(base.per_second)} without the filter" if base else ""
             yield f"throughput {short(self.per_second)} exchanges a second{beside}"
@@ -297,6 +314,7 @@ def _side(side: Side) -> dict[str, Any]:
         "errors": side.errors,
         "statuses": {str(status): count for status, count in side.statuses},
         "fuel": side.fuel,
+        "cpu_ns": median(side.cpu) if side.cpu else None,
         "histogram": side.histogram.encode(),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 from .axis import Line, colours, is_logarithmic, ticks
@@ -132,16 +132,16 @@ def _band(lines: list[Line], paint: list[str], x: Scale, y: Scale) -> list[str]:
     pair = _pair(lines)
     if pair is None:
         return []
-    there = _path(pair[0].points, x, y)
-    back = _path(tuple(reversed(pair[1].points)), x, y)
-    return [f'<path d="{there}L{back[1:]}Z" fill="{paint[0]}" fill-opacity=".1"/>']
+    end = min(line.points[-1][0] for line in pair)
+    there, back = ([point for point in line.points if point[0] <= end] for line in pair)
+    return [f'<path d="{_path([*there, *reversed(back)], x, y)}Z" fill="{paint[0]}" fill-opacity=".1"/>']
 
 
 def _pair(lines: list[Line]) -> tuple[Line, Line] | None:
     return (lines[0], lines[1]) if len(lines) == 2 and lines[1].baseline else None
 
 
-def _path(points: tuple[tuple[float, float], ...], x: Scale, y: Scale) -> str:
+def _path(points: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
     return "M" + "L".join(f"{x(a):.1f} {y(max(b, 1.0)):.1f}" for a, b in points)
 
 
