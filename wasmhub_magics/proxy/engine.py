@@ -67,6 +67,7 @@ class Watch:
 class _Job:
     work: Callable[[], Any]
     finished: threading.Lock = field(default_factory=threading.Lock)
+    done: bool = False
     interrupted: bool = False
     result: Any = None
     error: BaseException | None = None
@@ -101,10 +102,9 @@ class Owner:
         job.finished.acquire()
         caught: BaseException | None = None
         self._put(job)
-        while True:
+        while not job.done:  # not the lock alone: an interrupt may come when it has just been taken
             try:
                 job.finished.acquire()
-                break
             except BaseException as error:  # a signal handler raised in this thread
                 caught = error
                 self._interrupt(job)
@@ -172,6 +172,7 @@ class Owner:
             except BaseException as error:  # it belongs to the thread that waits
                 job.error = error
             self._job = None
+            job.done = True
             job.finished.release()
             del job
 
