@@ -1,15 +1,13 @@
-"""JupyterLab, a browser, and the quickstart's cells."""
+"""JupyterLab, a browser, and a notebook with a filter in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Locator, expect, sync_playwright
 
-from tests.browser.lab import Lab, Notebook, cell, chromium
+from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell, chromium
 
 GREETER = """\
 %%wasm_filter greeter
@@ -22,43 +20,35 @@ def on_response_headers(ctx):
     print("answered")
 """
 
-Opener = Callable[..., Notebook]
-
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    """Debian's browser; a machine without one fails, because what is looked at here matters."""
+def context() -> Iterator[BrowserContext]:
+    """Debian's browser, its cache shared by all tests; a machine without one fails, it does not skip."""
     try:
-        return {"executable_path": chromium(), "args": ["--no-sandbox"]}
+        path = chromium()
     except RuntimeError as error:
         pytest.fail(str(error), pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser.new_context(viewport={"width": 1200, "height": 1000})
+        browser.close()
 
 
 @pytest.fixture(scope="session")
-def lab(browser_type_launch_args: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One server for all browser tests."""
-    with Lab(tmp_path_factory.mktemp("lab")) as server:
-        yield server
+def notebook(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
+    with Lab(tmp_path_factory.mktemp("lab")) as lab:
+        cells = ["%load_ext wasmhub_magics", GREETER, "%wasm_test greeter", "import time; time.sleep(4)"]
+        opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
+        opened.run(0)
+        opened.run(1)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
-def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[Opener]:
-    """Open a notebook with these cells; the filter and the extension come first."""
-    opened: list[Notebook] = []
-
-    def opener(*sources: str, theme: str = "JupyterLab Light") -> Notebook:
-        name = f"{request.node.name}.ipynb".replace("[", "-").replace("]", "")
-        lab.write(name, [cell("%load_ext wasmhub_magics"), cell(GREETER), *map(cell, sources)])
-        made = Notebook(page, lab, name, theme)
-        opened.append(made)
-        return made
-
-    yield opener
-    for each in opened:
-        each.close()
-
-
-@pytest.fixture
-def screenshots(tmp_path: Path) -> Path:
-    """Where pictures go."""
-    return tmp_path
+def tester(notebook: Notebook) -> Locator:
+    """A request tester that has just been opened."""
+    shown = notebook.run(2).locator(".wht")
+    expect(shown).to_be_visible(timeout=ANSWER_MS)
+    return shown

@@ -141,7 +141,7 @@ class Lab:
 class Notebook:
     """A notebook open in JupyterLab in a browser page."""
 
-    def __init__(self, page: Page, lab: Lab, name: str, theme: str = "JupyterLab Light") -> None:
+    def __init__(self, page: Page, lab: Lab, name: str) -> None:
         self.page = page
         self.complaints: list[str] = []
         page.on("console", self._console)
@@ -149,17 +149,13 @@ class Notebook:
         page.goto(f"{lab.url}/lab/tree/{name}?token=t&reset")
         page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=ANSWER_MS)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=ANSWER_MS)
-        page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         # What looks idle may not be connected yet: a command sent then would be lost.
         page.wait_for_function(READY, timeout=ANSWER_MS)
 
     def run(self, index: int) -> Locator:
         """Run a cell, wait until it is done, and return its output area."""
-        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
-        cell.scroll_into_view_if_needed()
-        cell.locator(".cm-content").click()
         before = self.prompt(index)
-        self.page.keyboard.press("Control+Enter")
+        self.start(index)
         self.page.wait_for_function(
             """([index, before]) => {
               const cell = document.querySelectorAll('.jp-Notebook .jp-CodeCell')[index];
@@ -169,12 +165,20 @@ class Notebook:
             arg=[index, before],
             timeout=ANSWER_MS,
         )
-        return cell.locator(".jp-OutputArea").first
+        return self._cell(index).locator(".jp-OutputArea").first
+
+    def start(self, index: int) -> None:
+        """Run a cell without waiting for it."""
+        self._cell(index).scroll_into_view_if_needed()
+        self._cell(index).locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+
+    def _cell(self, index: int) -> Locator:
+        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
 
     def prompt(self, index: int) -> str:
         """What stands left of a cell: ``[3]:`` once it has run."""
-        prompt = self.page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".jp-InputPrompt")
-        return prompt.first.text_content() or ""
+        return self._cell(index).locator(".jp-InputPrompt").first.text_content() or ""
 
     def replace(self, index: int, source: str) -> None:
         """Put another source into a cell."""
@@ -185,6 +189,15 @@ class Notebook:
             }""",
             [index, source],
         )
+
+    def theme(self, name: str) -> None:
+        """Change the theme: JupyterLab Light, JupyterLab Dark."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+        )
+        light = str("Light" in name).lower()
+        body = f"body[data-jp-theme-light='{light}']"
+        self.page.wait_for_selector(body, state="attached", timeout=ANSWER_MS)
 
     def close(self) -> None:
         """Stop the kernel and leave the page without a question about unsaved work."""

@@ -147,7 +147,7 @@ class TokenServer:
             return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
                 given = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic "))
                 known = given == f"{USER}:{PASSWORD}".encode()

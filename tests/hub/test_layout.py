@@ -1,4 +1,4 @@
-"""Images are written as Istio and docker want them, the same each time, and read in every layout they know."""
+"""Images are written as Istio and docker want them, always the same, and read in every layout they know."""
 
 from __future__ import annotations
 
@@ -122,9 +122,7 @@ def test_the_only_layer_is_an_archive_with_the_module_and_its_runtime_configurat
         {"key": "x" * (5 << 20)},
     ],
 )
-def test_an_annotation_that_cannot_be_written_is_refused(
-    module: Module, annotations: dict[str, str]
-) -> None:
+def test_an_annotation_that_cannot_be_written_is_refused(module: Module, annotations: dict[str, str]) -> None:
     with pytest.raises(RequestError, match="annotation"):
         pack(module, name="greeter", annotations=annotations)
 

@@ -51,7 +51,7 @@ def test_a_name_that_was_read_prints_as_it_was(text: str) -> None:
         ("Greeter", "greeter would do"),
         ("my greeter", "my-greeter would do"),
         ("team//greeter", "no name of a repository"),
-        ("../greeter", "no name of a repository"),
+        ("../greeter", "no address"),
         ("a/../../b", "no name of a repository"),
         ("/etc/passwd", "no name of a repository"),
         ("greeter:", "no tag"),
@@ -62,7 +62,7 @@ def test_a_name_that_was_read_prints_as_it_was(text: str) -> None:
         ("greeter@", "no digest"),
         (f"greeter@{DIGEST.upper()}", "no digest"),
         ("local host:5000/greeter", "no address"),
-        ("user:secret@host.example/greeter", "no digest"),
+        ("user@host.example/greeter", "holds no login"),
         ("host:99999/greeter", "no address"),
         ("host:port/greeter", "no address"),
         ("a" * 256, "no name of a repository"),
@@ -79,6 +79,21 @@ def test_a_bad_name_is_explained(text: str, says: str | None) -> None:
         parse_reference(text)
     assert says in str(caught.value)
     assert caught.value.do
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ada:hunter2@host.example/greeter",
+        "https://ada:hunter2@host.example/x",
+        "ada:hunter2@x",
+        "a:b@hunter2@h/x",
+    ],
+)
+def test_a_password_in_a_name_is_not_repeated(text: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        parse_reference(text)
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -194,19 +197,30 @@ def test_an_error_shows_no_frames_of_ours(shell: Shell) -> None:
 
 
 def test_the_same_cell_comes_from_the_cache(shell: Shell) -> None:
-    body = "%%wasm_filter a\n# unique to this test\n" + PYTHON_GREETER
-    shell.run(body)
-    assert shell.run(body).built.cached
-    assert not shell.run(body.replace("wasm_filter a", "wasm_filter a --force")).built.cached
+    cell = '%%wasm_filter a --lang c\n#include "proxy_wasm.h"\n'
+    shell.run(cell)
+    assert shell.run(cell).built.cached
+    assert not shell.run(cell.replace("lang c", "lang c --force")).built.cached
+    assert not shell.run(cell.replace("lang c", "lang c --define LIMIT=3")).built.cached
 
 
-def test_a_missing_toolchain_is_one_sentence_with_a_command(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    import sys
-
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A machine without a C compiler."""
+    home = importlib.import_module("wasmhub_magics.build.c")
+    finders = (home.find_ziglang, home.find_clang)
     monkeypatch.setitem(sys.modules, "ziglang", None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    error = shell.fail("%%wasm_filter a --lang c\nint x_unique_to_this_test;\n")
+    for finder in finders:
+        finder.cache_clear()
+    yield
+    for finder in finders:
+        finder.cache_clear()
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_a_missing_toolchain_is_one_sentence_with_a_command(shell: Shell) -> None:
+    error = shell.fail("%%wasm_filter a --lang c\nint x;\n")
     assert isinstance(error, ToolchainMissing)
     assert "pip install" in error.do
+    assert len(error._render_traceback_()) == 2  # type: ignore[attr-defined]

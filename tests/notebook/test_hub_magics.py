@@ -19,7 +19,7 @@ def test_what_is_pushed_to_the_local_store_is_found_and_pulled(greeter: Shell) -
 
 def test_names_of_variables_are_expanded_in_references(greeter: Shell) -> None:
     greeter.run("tag = 'v7'")
-    assert greeter.run("%wasm_push greeter demo/greeter:{tag}").reference.endswith(":v7")
+    assert str(greeter.run("%wasm_push greeter demo/greeter:{tag}").reference).endswith(":v7")
 
 
 def test_an_image_that_is_not_there_is_told(shell: Shell) -> None:

@@ -51,6 +51,14 @@ def test_it_starts_from_the_last_request_that_was_sent(greeter: Shell) -> None:
     assert "hello eve" in tester.answer["html"]
 
 
+def test_after_a_new_build_it_keeps_the_request_and_shows_no_old_answer(greeter: Shell) -> None:
+    greeter.run("%wasm_send greeter /start")
+    greeter.run("%%wasm_filter greeter\n" + PYTHON_GREETER + "\n# changed\n")
+    tester = greeter.run("%wasm_test greeter")
+    assert tester.form["path"] == "/start"
+    assert tester.answer == {}
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -86,7 +94,7 @@ def test_empty_header_rows_are_left_out_and_a_path_gets_its_slash(greeter: Shell
 CONFIGURED = """\
 %%wasm_filter configured --config one
 def on_request_headers(ctx):
-    ctx.request.headers["x-config"] = ctx.config
+    ctx.request.headers["x-config"] = ctx.configuration.decode()
 """
 
 

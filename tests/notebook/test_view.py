@@ -78,9 +78,25 @@ def test_an_answer_of_the_filter_itself_says_that_the_upstream_was_not_asked() -
         upstream_request=None, upstream_response=None, response=Response(403, {"x-why": "rule"}, "no")
     )
     assert "403 Forbidden" in exchange_text(made)
-    assert "upstream was not asked" in exchange_text(made)
+    assert "the filter answered by itself" in exchange_text(made)
     assert "x-why" in exchange_text(made)
     assert "not asked" in exchange_html(made)
+
+
+def test_a_filter_that_failed_is_not_said_to_have_answered() -> None:
+    made = exchange(
+        upstream_request=None,
+        upstream_response=None,
+        response=Response(503, {"server": "envoy", "x-own": "1"}),
+        details="wasm_fail_stream",
+        log=(LogLine("error", "Traceback\n  line 3"),),
+    )
+    text = exchange_text(made)
+    assert "the filter failed" in text
+    assert "x-own: 1" in text
+    assert "server" not in text
+    assert "    [error] Traceback\n      line 3" in text
+    assert "wh-fail" in exchange_html(made)
 
 
 def test_a_paused_stream_says_so() -> None:

@@ -195,7 +195,7 @@ static void step(Str c, const char *phase, u32 id) {
   } else if (is(c, "outside")) {
     sink = *(volatile u32 *)0xfffffff0;
   } else if (is(c, "divide")) {
-    volatile u32 zero = 0; sink = 1 / zero;
+    volatile u32 zero = 0; sink = 7 / zero;
   } else {
     word("unknown command "); text(c.s, c.n); say();
   }

@@ -37,7 +37,7 @@ class Challenge:
     def parse(cls, header: str) -> tuple[Challenge, ...]:
         """All challenges of a header, in order."""
         starts = list(_SCHEME.finditer(header))
-        ends = [start.start() for start in starts[1:]] + [len(header)]
+        ends = [*(start.start() for start in starts[1:]), len(header)][: len(starts)]
         return tuple(
             cls(
                 start[1].lower(),

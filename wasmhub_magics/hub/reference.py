@@ -69,13 +69,19 @@ def parse_reference(text: str | Reference) -> Reference:
     if "://" in name:
         raise RequestError(
             "a name of an image is no URL",
-            where=repr(text),
+            where=_shown(text),
             do=f"leave {name.split('://')[0]}:// out: write {_FORM}",
         )
-    rest, at, digest = name.partition("@")
+    rest, at, digest = name.rpartition("@") if "@" in name else (name, "", "")
+    if at and "/" in digest:
+        raise RequestError(
+            "the name of an image holds no login",
+            where=_shown(text),
+            do="leave out what is before the @ and pass username and password",
+        )
     if at and not _DIGEST.fullmatch(digest):
         raise RequestError(
-            f"{digest!r} is no digest", where=repr(text), do="write sha256: and 64 digits of 0-9 and a-f"
+            f"{digest!r} is no digest", where=_shown(text), do="write sha256: and 64 digits of 0-9 and a-f"
         )
     registry, rest = _split_registry(rest)
     if registry:
@@ -84,13 +90,13 @@ def parse_reference(text: str | Reference) -> Reference:
     if not registry and (repository == "localhost" or "." in repository) and tag.isdecimal():
         raise RequestError(
             f"{rest!r} names a registry and no repository",
-            where=repr(text),
+            where=_shown(text),
             do=f"add the repository, such as {rest}/greeter:v1",
         )
     if colon and not _TAG.fullmatch(tag):
         raise RequestError(
             f"{tag!r} is no tag",
-            where=repr(text),
+            where=_shown(text),
             do="use up to 128 letters, digits, '_', '.' and '-'; not '.' or '-' first",
         )
     _check_repository(repository, text)
@@ -110,6 +116,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _shown(text: str) -> str:
+    """The text for an error message, without what could be a password in it."""
+    before, _, after = text.rpartition("@")
+    return repr(text) if not before or after.startswith("sha256:") else repr(f"…@{after}")
+
+
 def _split_registry(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
@@ -123,7 +135,7 @@ def _check_host(registry: str, text: str) -> None:
     if not _HOST.fullmatch(registry) or not good_port:
         raise RequestError(
             f"{registry!r} is no address of a registry",
-            where=repr(text),
+            where=_shown(text),
             do="write HOST or HOST:PORT, such as localhost:5000 or registry.example.com",
         )
 
@@ -138,7 +150,7 @@ def _check_repository(repository: str, text: str) -> None:
     hint = f"; {better} would do" if _REPOSITORY.fullmatch(better) and len(better) <= 255 else ""
     raise RequestError(
         f"{repository!r} is no name of a repository",
-        where=repr(text),
+        where=_shown(text),
         do="use lower-case letters and digits, with single '.', '_', '-' and '/' between them, "
         f"255 at most{hint}",
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json as json_text
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -18,7 +17,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import oras.container  # type: ignore[import-untyped]
 import oras.provider  # type: ignore[import-untyped]
 import requests
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from .. import __version__
 from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, RegistryUnreachable, Unauthorized
@@ -26,11 +25,11 @@ from .auth import Challenge, ChallengeAuth
 from .credentials import DOCKER_HUB, Credential
 from .layout import Packed
 from .manifest import ACCEPTED, LARGEST_BLOB, LARGEST_MANIFEST, Blob, Descriptor
+from .network import network_error
 from .reference import Reference, is_loopback
 
 __all__ = ["Registry"]
 
-CONNECT_SECONDS = 5.0
 PROBE_SECONDS = 10.0
 
 
@@ -267,50 +266,14 @@ class Registry(oras.provider.Registry):  # type: ignore[misc]
                 headers=dict(headers or {}),
                 params=params,
                 stream=True,
-                timeout=(min(CONNECT_SECONDS, seconds), seconds),
+                timeout=seconds,
                 verify=self._tls_verify,
                 # environment variables name proxies for the world outside; None takes them away again
                 proxies={"http": None, "https": None} if is_loopback(host) else None,
             )
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise self._broken(error, host, seconds) from None
+            raise network_error(error, host, seconds) from None
         return response
-
-    def _broken(self, error: Exception, host: str, seconds: float) -> HubError:
-        """The error of ours for one of the network."""
-        reason = _reason(error)
-        if isinstance(error, requests.exceptions.SSLError):
-            if "CERTIFICATE" in str(error).upper():
-                return RegistryUnreachable(
-                    f"the certificate of {host} is not trusted",
-                    where=f"https://{host}",
-                    do="pass tls_verify= the file of the authority that signed it",
-                )
-            return RegistryUnreachable(
-                f"{host} does not speak https",
-                where=f"https://{host}",
-                do="check the port; if the registry speaks plain http, pass insecure=True",
-            )
-        if isinstance(reason, requests.Timeout | ReadTimeoutError | TimeoutError):
-            what, do = (
-                f"{host} does not answer within {min(seconds, self.timeout):g} seconds",
-                "check that it is up, or pass a longer timeout",
-            )
-        elif isinstance(reason, NameResolutionError | socket.gaierror):
-            what, do = f"there is no host {host}", "check the name of the registry and your network"
-        elif isinstance(reason, ConnectionRefusedError | NewConnectionError):
-            what, do = f"nobody listens at {host}", "start the registry, or check the host and the port"
-        elif type(reason).__name__ in ("BadStatusLine", "UnknownProtocol"):
-            return NotARegistry(
-                f"{host} is no registry: it does not speak http",
-                where=host,
-                do="check the host and the port",
-            )
-        elif isinstance(error, requests.exceptions.ProxyError):
-            what, do = f"the proxy on the way to {host} does not work", "check HTTPS_PROXY and NO_PROXY"
-        else:
-            what, do = f"{host} broke off the connection", "try again; if it stays so, look at its log"
-        return RegistryUnreachable(what, where=host, do=do)
 
     def _read(self, response: requests.Response, limit: int) -> bytes:
         """The body, or its first bytes where it is longer than the limit."""
@@ -322,7 +285,7 @@ class Registry(oras.provider.Registry):  # type: ignore[misc]
                     if len(data) > limit:
                         break
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise self._broken(error, urlsplit(response.url).netloc, self.timeout) from None
+            raise network_error(error, urlsplit(response.url).netloc, self.timeout) from None
         return bytes(data)
 
     def _body(self, response: requests.Response) -> bytes:
@@ -399,7 +362,8 @@ class Registry(oras.provider.Registry):  # type: ignore[misc]
         return ImageNotFound(f"{self.host} has no image {reference}", where=self.host, do=do)
 
     def _container(self, reference: Reference) -> Any:
-        """The name in the form of oras, which gives the addresses."""
+        """The name in the form of oras, which gives the addresses; their scheme is known from then on."""
+        self._probe()
         namespace, _, repository = reference.repository.rpartition("/")
         if self.host == DOCKER_HUB and not namespace:
             namespace = "library"
@@ -408,18 +372,4 @@ class Registry(oras.provider.Registry):  # type: ignore[misc]
         return container
 
     def _url(self, address: str) -> str:
-        self._probe()
         return f"{self.prefix}://{address}"
-
-
-def _reason(error: BaseException) -> BaseException:
-    """What an error of requests or urllib3 was made from."""
-    seen = error
-    for _ in range(6):
-        inner = getattr(seen, "reason", None)
-        if not isinstance(inner, BaseException):
-            inner = next((each for each in seen.args if isinstance(each, BaseException)), None)
-        if inner is None:
-            return seen
-        seen = inner
-    return seen

@@ -137,7 +137,9 @@ def _parser(magic: str) -> Any:
 PYTHON_WORDS = (
     "on_configure", "on_vm_start", "on_request_headers", "on_request_body", "on_request_trailers",
     "on_response_headers", "on_response_body", "on_response_trailers", "on_log", "on_done",
-    "ctx", "request", "response", "headers", "trailers", "body", "respond", "log", "property",
+    "ctx", "request", "response", "headers", "trailers", "body", "append_body", "prepend_body", "respond",
+    "config", "configuration", "vm_configuration", "property", "set_property", "log", "resume_request",
+    "resume_response", "close", "end_of_stream", "CONTINUE", "PAUSE", "BUFFER", "WATERMARK", "NO_BUFFER",
     "False", "None", "True", "and", "break", "class", "continue", "def", "elif", "else", "except",
     "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass", "raise",
     "return", "try", "while", "with", "yield",

@@ -69,7 +69,7 @@ class RunMagics(Group):
                 exchange: Exchange = proxy.send(request, **upstream)
         else:
             exchange = made.send(request, **upstream)
-        SESSION.exchanges[made.name] = exchange
+        SESSION.exchanges[made.name] = (made, exchange)
         return exchange
 
     @no_var_expand

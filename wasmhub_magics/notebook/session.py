@@ -24,11 +24,11 @@ class Follower(Protocol):
 
 
 class Session:
-    """What is kept between cells: filters by name, and the last exchange of each."""
+    """What is kept between cells: filters by name, and the last exchange under each name with its filter."""
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
-        self.exchanges: dict[str, Exchange] = {}
+        self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
         self.followers: WeakSet[Any] = WeakSet()
 
     def add(self, made: Filter) -> None:

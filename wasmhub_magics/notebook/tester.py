@@ -84,7 +84,7 @@ class Tester(AnyWidget):
                 exchange = self._chain.send(request)
             self.exchange = exchange
         if len(filters) == 1:
-            SESSION.exchanges[filters[0].name] = exchange
+            SESSION.exchanges[filters[0].name] = (self._built[filters[0].name], exchange)
         return exchange
 
     def close(self) -> None:
@@ -143,8 +143,9 @@ class Tester(AnyWidget):
         self._versions += 1
         self.build = f"{self._versions} {' '.join(made.digest for made in filters)}"
 
-    def _start(self, last: Exchange | None) -> None:
-        request = last.request if last is not None else Request("GET", "/")
+    def _start(self, last: tuple[Filter, Exchange] | None) -> None:
+        """Begin with the last request, and with its answer where that is the answer of this very build."""
+        request = Request("GET", "/") if last is None else last[1].request
         self.form = {
             "method": request.method,
             "path": printable(request.path),
@@ -152,9 +153,9 @@ class Tester(AnyWidget):
             "body": request.text,
             "configs": {name: _config(made) for name, made in self._built.items()},
         }
-        if last is not None:
-            self.exchange = last
-            self.answer = {"html": exchange_html(last), "serial": 0}
+        if last is not None and last[0] is self._built[last[0].name]:
+            self.exchange = last[1]
+            self.answer = {"html": exchange_html(last[1]), "serial": 0}
 
     def __repr__(self) -> str:
         shown = "nothing sent yet" if self.exchange is None else exchange_text(self.exchange)

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 TICK_SECONDS = 0.01
 IDLE_TICKS = 50
+INTERRUPT_SECONDS = 0.05
 STACK_BYTES = 1 << 20
 
 
@@ -104,7 +105,8 @@ class Owner:
         self._put(job)
         while not job.done:  # not the lock alone: an interrupt may come when it has just been taken
             try:
-                job.finished.acquire()
+                # With a timeout, since not every interrupt wakes a thread that waits for a lock.
+                job.finished.acquire(timeout=INTERRUPT_SECONDS)
             except BaseException as error:  # a signal handler raised in this thread
                 caught = error
                 self._interrupt(job)

@@ -18,7 +18,13 @@ Mark: TypeAlias = Literal["+", "-", " ", "·"]
 Pair: TypeAlias = tuple[str, str]
 Line: TypeAlias = tuple[Mark, str, str]
 
-PROXY_HEADERS = {"date", "server", "x-envoy-expected-rq-timeout-ms", "x-envoy-upstream-service-time"}
+PROXY_HEADERS = {
+    "date",
+    "server",
+    "transfer-encoding",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-upstream-service-time",
+}
 """Headers that the proxy itself sets (router and connection manager), where no filter has touched them."""
 CALLS_SHOWN = 300
 """Host calls that are shown; what is left out is counted."""
@@ -36,7 +42,7 @@ def _text(exchange: Exchange) -> Iterator[str]:
     for warning in exchange.warnings:
         yield f"warning: {warning}"
     if exchange.upstream_request is None:
-        yield "the upstream was not asked"
+        yield _unasked(exchange)
     for title, lines in (("request", _request_lines(exchange)), ("response", _response_lines(exchange))):
         changes = [line for line in lines if line[0] in "+-"]
         if changes:
@@ -46,14 +52,26 @@ def _text(exchange: Exchange) -> Iterator[str]:
     if response is not None:
         if exchange.upstream_response is None:
             yield "response headers:"
-            yield from (f"    {name}: {value}" for name, value in response.headers.pairs)
+            lines = _response_lines(exchange)
+            yield from (
+                f"    {name}: {value}" for mark, name, value in lines if mark == " " and name[0] != ":"
+            )
         if response.body:
             yield f"body ({_body_size(exchange)}):"
             yield from (f"    {line}" for line in _shown(response.body).splitlines())
         yield from (f"trailer {name}: {value}" for name, value in response.trailers.pairs)
     if exchange.log:
         yield "log:"
-        yield from (f"    {line}" for line in exchange.log)
+        yield from (f"    {line}".replace("\n", "\n    ") for line in exchange.log)
+
+
+def _unasked(exchange: Exchange) -> str:
+    """Why the upstream was not asked."""
+    if exchange.details.startswith("wasm_fail"):
+        return "The upstream was not asked: the filter failed, and its failure policy ended the request."
+    if exchange.response is None:
+        return "The upstream was not asked: the request never came that far."
+    return "The upstream was not asked: the filter answered by itself."
 
 
 def _asked(exchange: Exchange) -> str:
@@ -145,10 +163,8 @@ def _credited(exchange: Exchange, lines: list[Line]) -> list[Line]:
     touched = {text.lower() for call in exchange.trace.host_calls for text in call.taken}
     own = {name for name in PROXY_HEADERS if name.encode() not in touched}
     kept = [line for line in lines if line[0] != "-" or line[1] not in own]
-    return [
-        ("·", name, value) if mark == "+" and name in own else (mark, name, value)
-        for mark, name, value in kept
-    ]
+    new = "+" if exchange.upstream_response is not None else "+ "
+    return [("·" if mark in new and name in own else mark, name, value) for mark, name, value in kept]
 
 
 def compared(before: Iterable[Pair], after: Iterable[Pair]) -> list[Line]:
@@ -198,10 +214,8 @@ def _head(exchange: Exchange) -> str:
 def _request_box(exchange: Exchange) -> str:
     seen = exchange.upstream_request
     if seen is None:
-        told = "The upstream was not asked: the filter answered by itself."
-        if exchange.response is None:
-            told = "The request never reached the upstream."
-        return _box("What the upstream saw", f"<div class='wh-dim'>{told}</div>")
+        kind = "wh-fail" if exchange.details.startswith("wasm_fail") else "wh-dim"
+        return _box("What the upstream saw", f"<div class='{kind}'>{_unasked(exchange)}</div>")
     lines = _request_lines(exchange)
     rows = _rows(lines)
     rows += _rows([(" ", f"trailer {name}", value) for name, value in seen.trailers.pairs])

@@ -273,8 +273,7 @@ pub fn proxy_send_local_response(
     const why = try vm.read(details, details_len);
     const content = try vm.read(text, text_len);
     const raw = try vm.read(pairs, pairs_len);
-    const filter = context.filter orelse return;
-    if (filter.replied) return error.BadArgument;
+    if (context.filter == null) return;
     var list: Pairs = .init(raw);
     const bytes = try worker.arena.take(list.count * @sizeOf(headers.Entry));
     const entries = std.mem.bytesAsSlice(headers.Entry, @as([]align(8) u8, @alignCast(bytes)));
@@ -282,16 +281,14 @@ pub fn proxy_send_local_response(
     for (why) |*letter| {
         if (std.ascii.isWhitespace(letter.*)) letter.* = '_';
     }
-    filter.replied = true;
     if (worker.caller.?.filter) |caller| caller.stop = true;
-    worker.stream.answer = .{
+    try worker.stream.later(.{ .reply = .{
         .status = status,
         .headers = entries,
         .body = content,
         .grpc_status = if (grpc_status > 16) null else grpc_status,
         .details = why,
-    };
-    try worker.stream.later(.{ .reply = filter });
+    } });
 }
 
 pub fn proxy_continue_stream(stream: u32) Error!void {

@@ -91,9 +91,9 @@ pub fn date(text: *[29]u8) void {
     const time = epoch.getDaySeconds();
     const weekday: usize = @intCast(day.day % 7);
     _ = std.fmt.bufPrint(text, "{s}, {d:0>2} {s} {d:0>4} {d:0>2}:{d:0>2}:{d:0>2} GMT", .{
-        days[weekday * 3 ..][0..3],                       month.day_index + 1,
+        days[weekday * 3 ..][0..3],                                 month.day_index + 1,
         months[@as(usize, month.month.numeric() - 1) * 3 ..][0..3], year.year,
-        time.getHoursIntoDay(),                           time.getMinutesIntoHour(),
+        time.getHoursIntoDay(),                                     time.getMinutesIntoHour(),
         time.getSecondsIntoMinute(),
     }) catch unreachable;
 }

@@ -86,7 +86,10 @@ pub const Prepared = struct {
             const name = reader.text();
             const value = reader.text();
             size += name.len + value.len;
-            if (!isHopByHop(name)) try map.add(arena, name, value);
+            if (!isHopByHop(name) and !isForbidden(name, value)) try map.add(arena, name, value);
+        }
+        if (map.get("x-forwarded-proto")) |proto| {
+            if (std.mem.eql(u8, proto, "http") or std.mem.eql(u8, proto, "https")) try map.set(":scheme", proto);
         }
         prepared.refused = if (count + 1 > header_count_limit)
             "http1.too_many_headers"
@@ -99,7 +102,6 @@ pub const Prepared = struct {
         prepared.head = std.mem.eql(u8, method, "HEAD");
         const kind = map.get("content-type") orelse "";
         prepared.grpc = std.mem.eql(u8, kind, "application/grpc") or std.mem.startsWith(u8, kind, "application/grpc+");
-        if (prepared.chunks.len == 1 and !prepared.trailers.exists) try addLength(map, arena, prepared.chunks[0].len);
         if (map.get("x-forwarded-proto") == null) try map.append("x-forwarded-proto", scheme);
         prepared.request_id = null;
         if (map.get("x-request-id") == null) {
@@ -135,29 +137,46 @@ pub const Answer = struct {
         }
         answer.chunks = try reader.frames(arena);
         try reader.map(&answer.trailers, arena);
-        // HTTP/1 tells the length of a body that comes in one piece; Envoy shows filters both ways of telling.
+        const empty = answer.chunks.len == 0 and !answer.trailers.exists;
+        if (map.get("content-length") == null and status != 204 and status != 304) {
+            // How HTTP/1 tells where the body ends; filters see it.
+            if (empty and !head) try map.append("content-length", "0") else try map.append("transfer-encoding", "chunked");
+        }
         if (head or status == 204 or status == 304) {
             answer.chunks = &.{};
             answer.trailers.clear();
-        } else if (answer.chunks.len <= 1 and !answer.trailers.exists) {
-            try addLength(map, arena, if (answer.chunks.len == 0) 0 else answer.chunks[0].len);
-        } else if (map.get("content-length") == null) {
-            try map.append("transfer-encoding", "chunked");
         }
     }
 };
-
-fn addLength(map: *headers.Map, arena: *Arena, size: usize) OutOfMemory!void {
-    if (map.get("content-length") != null) return;
-    const text = try arena.take(20);
-    try map.append("content-length", std.fmt.bufPrint(text, "{d}", .{size}) catch unreachable);
-}
 
 fn isHopByHop(name: []const u8) bool {
     inline for (.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade" }) |known| {
         if (std.mem.eql(u8, name, known)) return true;
     }
     return false;
+}
+
+/// What the connection manager takes out of a client's request, besides what belongs to the connection.
+fn isForbidden(name: []const u8, value: []const u8) bool {
+    if (std.mem.eql(u8, name, "referer")) return std.mem.indexOf(u8, value, "://") == null;
+    if (std.mem.eql(u8, name, "expect")) return std.mem.eql(u8, value, "100-continue");
+    if (!std.mem.startsWith(u8, name, "x-envoy-")) return false;
+    const internal = [_][]const u8{
+        "internal",               "retry-on",                 "retry-grpc-on",                    "max-retries",
+        "force-trace",            "ip-tags",                  "retriable-status-codes",           "retriable-header-names",
+        "upstream-alt-stat-name", "upstream-rq-timeout-ms",   "upstream-rq-per-try-timeout-ms",   "expected-rq-timeout-ms",
+        "original-url",           "hedge-on-per-try-timeout", "upstream-rq-timeout-alt-response",
+    };
+    for (internal) |known| {
+        if (std.mem.eql(u8, name["x-envoy-".len..], known)) return true;
+    }
+    return false;
+}
+
+/// HTTP/1 carries trailers after a chunked body only.
+fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
+    if (map.get("content-length") != null) trailers.clear();
+    return trailers;
 }
 
 pub const Reader = struct {
@@ -244,7 +263,7 @@ pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
     upstream_request.clearRetainingCapacity();
     std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
-    try putMessage(&stream.request.headers, stream.upstream_body.items, &stream.request.trailers);
+    try putMessage(&stream.request.headers, stream.upstream_body.items, trailersAfter(&stream.request.headers, &stream.request.trailers));
 }
 
 var upstream_request: std.ArrayList(u8) = .empty;
@@ -285,14 +304,14 @@ pub fn putResult(stream: *Stream, nanoseconds: u64) OutOfMemory!void {
     const answered = stream.outcome() == .complete;
     try put(u8, @intFromBool(answered));
     if (answered) {
-        try putMessage(&stream.response.headers, stream.client_body.items, &stream.response.trailers);
+        try putMessage(&stream.response.headers, stream.client_body.items, trailersAfter(&stream.response.headers, &stream.response.trailers));
     }
     try putLog();
 }
 
 /// What the connection manager makes of a response after all filters.
 pub fn finishHeaders(map: *headers.Map) OutOfMemory!void {
-    inline for (.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding" }) |name| map.remove(name);
+    map.removeAll(&.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding" });
     if (map.get("date") == null) try map.append("date", &date);
     try map.set("server", "envoy");
 }

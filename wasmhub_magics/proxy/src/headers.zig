@@ -107,6 +107,19 @@ pub const Map = struct {
         map.pseudo = pseudo;
     }
 
+    /// Take out several names at once, none of them a pseudo header.
+    pub fn removeAll(map: *Map, comptime names: []const []const u8) void {
+        var kept: usize = 0;
+        outer: for (map.entries.items) |entry| {
+            inline for (names) |name| {
+                if (same(entry.name, name)) continue :outer;
+            }
+            map.entries.items[kept] = entry;
+            kept += 1;
+        }
+        map.entries.shrinkRetainingCapacity(kept);
+    }
+
     /// Names and values together, as Envoy counts `byteSize`.
     pub fn byteSize(map: *const Map) usize {
         var size: usize = 0;
@@ -124,10 +137,29 @@ pub fn lower(name: []u8) void {
     for (name) |*letter| letter.* = std.ascii.toLower(letter.*);
 }
 
+/// Nearly all names differ in length, so a comparison is rare, and then two loads decide it.
 inline fn same(left: []const u8, right: []const u8) bool {
     if (left.len != right.len) return false;
-    if (left.len > 0 and left[left.len - 1] != right[left.len - 1]) return false;
-    return std.mem.eql(u8, left, right);
+    return sameBytes(left.ptr, right.ptr, left.len);
+}
+
+fn sameBytes(left: [*]const u8, right: [*]const u8, size: usize) bool {
+    if (size > 16) {
+        return word(u64, left) == word(u64, right) and std.mem.eql(u8, left[8..size], right[8..size]);
+    }
+    if (size >= 8) {
+        return word(u64, left) == word(u64, right) and
+            word(u64, left + (size - 8)) == word(u64, right + (size - 8));
+    }
+    if (size >= 4) {
+        return word(u32, left) == word(u32, right) and
+            word(u32, left + (size - 4)) == word(u32, right + (size - 4));
+    }
+    return std.mem.eql(u8, left[0..size], right[0..size]);
+}
+
+inline fn word(comptime T: type, bytes: [*]const u8) T {
+    return @as(*align(1) const T, @ptrCast(bytes)).*;
 }
 
 const inline_both = [_][]const u8{
@@ -155,6 +187,17 @@ const inline_request = [_][]const u8{
     "x-envoy-upstream-alt-stat-name",           "x-envoy-upstream-rq-per-try-timeout-ms",
     "x-envoy-upstream-rq-timeout-alt-response", "x-envoy-upstream-rq-timeout-ms",
     "x-envoy-upstream-stream-duration-ms",
+    // What extensions of the released Envoy 1.40 register besides.
+         "accept",
+    "accept-encoding",                          "access-control-request-headers",
+    "access-control-request-method",            "access-control-request-private-network",
+    "authorization",                            "cache-control",
+    "cdn-loop",                                 "content-encoding",
+    "grpc-accept-encoding",                     "if-match",
+    "if-modified-since",                        "if-none-match",
+    "if-range",                                 "if-unmodified-since",
+    "origin",                                   "pragma",
+    "referer",
 };
 const inline_response = [_][]const u8{
     ":status",                                "date",
@@ -163,6 +206,13 @@ const inline_response = [_][]const u8{
     "x-envoy-degraded",                       "x-envoy-immediate-health-check-fail",
     "x-envoy-ratelimited",                    "x-envoy-upstream-canary",
     "x-envoy-upstream-healthchecked-cluster", "x-envoy-upstream-service-time",
+    "access-control-allow-credentials",       "access-control-allow-headers",
+    "access-control-allow-methods",           "access-control-allow-origin",
+    "access-control-expose-headers",          "access-control-max-age",
+    "age",                                    "cache-control",
+    "content-encoding",                       "etag",
+    "expires",                                "last-modified",
+    "vary",
 };
 const inline_response_trailers = [_][]const u8{ "grpc-status", "grpc-message" };
 

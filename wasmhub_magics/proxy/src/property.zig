@@ -7,6 +7,7 @@ const headers = @import("headers.zig");
 const worker = @import("worker.zig");
 const arena_gpa = @import("arena.zig").gpa;
 const Context = @import("vm.zig").Context;
+const reply = @import("reply.zig");
 const Filter = @import("stream.zig").Filter;
 const Stream = @import("stream.zig").Stream;
 
@@ -108,13 +109,15 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
             if (!filter.logging) return error.NotFound;
             return number(clock.wall() -% startTime(stream));
         },
-        .total_size => return number(stream.request.bytes + stream.request.headers.byteSize()),
         else => {},
     }
     // Envoy forgets the request's headers where this filter has let them go, and finds them again for the log.
     if (!filter.half(.request).headers and !filter.logging) {
-        if (key == .size) return number(stream.request.bytes);
-        return error.NotFound;
+        return switch (key) {
+            .size, .total_size => number(stream.request.bytes),
+            .headers_bytes => number(0),
+            else => error.NotFound,
+        };
     }
     const map = &stream.request.headers;
     return switch (key) {
@@ -129,6 +132,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
         .id => find(map, "x-request-id"),
         .headers => ofMap(map, path),
         .headers_bytes => number(map.byteSize()),
+        .total_size => number(stream.request.bytes + map.byteSize()),
         .size => number(contentLength(map) orelse stream.request.bytes),
         else => unreachable,
     };
@@ -153,7 +157,6 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const visible = filter.half(.response).headers or filter.logging;
     switch (key) {
         .code => {
-            if (!stream.response_started) return error.NotFound;
             const text = map.get(":status") orelse return error.NotFound;
             return number(std.fmt.parseInt(u32, text, 10) catch 0);
         },
@@ -174,7 +177,7 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
         .headers_bytes => number(map.byteSize()),
         .grpc_status => {
             const text = stream.response.trailers.get("grpc-status") orelse map.get("grpc-status") orelse
-                return error.NotFound;
+                return number(reply.grpcStatus(std.fmt.parseInt(u32, map.get(":status") orelse "0", 10) catch 0));
             return number(std.fmt.parseInt(u32, text, 10) catch return error.NotFound);
         },
         else => unreachable,

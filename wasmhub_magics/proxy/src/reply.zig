@@ -47,7 +47,8 @@ pub fn reason(comptime status: u16) []const u8 {
     };
 }
 
-fn grpcStatus(status: u32) u32 {
+/// The gRPC status that stands for an HTTP status.
+pub fn grpcStatus(status: u32) u32 {
     return switch (status) {
         400 => 13,
         401 => 16,
@@ -61,18 +62,6 @@ fn grpcStatus(status: u32) u32 {
 pub fn number(value: usize) error{OutOfMemory}![]const u8 {
     var text: [20]u8 = undefined;
     return worker.arena.dupe(std.fmt.bufPrint(&text, "{d}", .{value}) catch unreachable);
-}
-
-pub fn joined(parts: []const []const u8) error{OutOfMemory}![]const u8 {
-    var size: usize = 0;
-    for (parts) |part| size += part.len;
-    const text = try worker.arena.take(size);
-    var at: usize = 0;
-    for (parts) |part| {
-        @memcpy(text[at..][0..part.len], part);
-        at += part.len;
-    }
-    return text;
 }
 
 fn percentEncoded(body: []const u8) error{OutOfMemory}![]const u8 {

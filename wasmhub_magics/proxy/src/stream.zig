@@ -52,8 +52,6 @@ pub const Filter = struct {
     skipped: bool = false,
     halves: [2]Half = .{ .{}, .{} },
     end_of_stream: bool = false,
-    /// This filter has answered; a second answer is refused.
-    replied: bool = false,
     failure_sent: bool = false,
     /// `on_log` runs: headers can be read once more.
     logging: bool = false,
@@ -105,7 +103,7 @@ const Source = enum { chunk, held };
 const Action = union(enum) {
     resume_request: *Filter,
     resume_response: *Filter,
-    reply: *Filter,
+    reply: reply_zig.Reply,
     close,
 };
 
@@ -151,8 +149,6 @@ pub const Stream = struct {
     recording: bool = true,
     details: []const u8 = "",
     answer_source: *const exchange.Answer = undefined,
-    answer: reply_zig.Reply = .{},
-    answer_sent: bool = false,
     properties: std.ArrayList(headers.Entry) = .empty,
     start_time: u64 = 0,
     request_id: [36]u8 = undefined,
@@ -191,7 +187,6 @@ pub const Stream = struct {
         stream.was_reset = false;
         stream.upstream_called = false;
         stream.upstream_answered = false;
-        stream.answer_sent = false;
         stream.details = "";
         stream.start_time = 0;
         stream.stage = .request;
@@ -690,9 +685,14 @@ pub const Stream = struct {
         switch (stream.actions.orderedRemove(0)) {
             .resume_request => |filter| try stream.continueFrom(.request, filter),
             .resume_response => |filter| try stream.continueFrom(.response, filter),
-            .reply => if (!stream.answer_sent) {
-                stream.answer_sent = true;
-                try stream.localReply(stream.answer);
+            .reply => |first| {
+                // Of several answers in one callback Envoy sends the first, with the details of the last.
+                var reply = first;
+                for (stream.actions.items) |other| {
+                    if (other == .reply) reply.details = other.reply.details;
+                }
+                stream.actions.clearRetainingCapacity();
+                try stream.localReply(reply);
             },
             .close => {
                 if (stream.details.len == 0 or stream.upstream_answered) stream.details = "wasm_close_stream";
@@ -703,7 +703,6 @@ pub const Stream = struct {
     }
 
     fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
-        if (filter.half(side).iteration == .going) return;
         try stream.push(.{ .kind = .continuation, .side = side, .position = stream.positionOf(side, filter) });
     }
 
@@ -753,7 +752,6 @@ pub const Stream = struct {
             .body = "missing required header: :method",
             .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
         });
-        try map.set("x-envoy-expected-rq-timeout-ms", "15000");
         stream.request_routed = true;
         stream.request_done = end_stream;
     }
@@ -765,6 +763,10 @@ pub const Stream = struct {
     }
 
     fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
+        if (stream.response_started) {
+            log.warn("a filter continued a response that was not paused: its headers went out twice, which no client understands", .{});
+            return stream.resetStream();
+        }
         if (stream.response.headers.get(":status") == null) {
             return stream.localReply(.{
                 .status = 502,

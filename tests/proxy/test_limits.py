@@ -1,0 +1,126 @@
+"""Limits end what a filter does not end by itself, and Ctrl-C ends it at once."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+
+import pytest
+
+from wasmhub_magics.errors import ModuleError, StartError
+from wasmhub_magics.http import Request
+from wasmhub_magics.plugin import Limits
+
+QUICK = Limits(callback_seconds=0.15)
+
+
+@pytest.mark.parametrize("command", ["spin", "logspin"])
+def test_an_endless_loop_is_stopped_and_the_policy_acts(run, puppet, command):
+    exchange = run(puppet(f"request_headers {command}", limits=QUICK)).send()
+    assert (exchange.response.status, exchange.details) == (503, "wasm_fail_stream")
+    trap = next((line.message for line in exchange.log if line.level == "error"), "")
+    if command == "spin":
+        assert "stopped after 0.15 s in proxy_on_request_headers (limit callback_seconds)" in trap
+
+
+def test_an_endless_loop_at_the_start_is_a_start_error(run, puppet):
+    with pytest.raises(StartError, match="limit callback_seconds"):
+        run(puppet("configure spin", limits=QUICK))
+
+
+def test_many_quick_callbacks_may_take_longer_than_one(run, puppet):
+    proxy = run(puppet("", limits=Limits(callback_seconds=0.05)), trace=False)
+    start, n = time.perf_counter(), 0
+    while time.perf_counter() - start < 0.3:
+        n += proxy.loop(Request(), 2000).n
+    assert proxy.send().response.status == 200
+    assert n > 0
+
+
+def test_a_memory_bomb_meets_the_limit(run, puppet):
+    proxy = run(puppet("request_headers bomb", limits=Limits(memory_bytes=4 << 20)))
+    exchange = proxy.send()
+    assert exchange.response.status == 503
+    assert "limit memory_bytes" in exchange.log[-1].message
+    assert proxy.memory[0] <= 4 << 20
+
+
+def test_a_module_that_starts_above_its_limit_is_refused(run, puppet):
+    with pytest.raises(ModuleError, match="memory_bytes"):
+        run(puppet("", limits=Limits(memory_bytes=1 << 16)))
+
+
+def test_a_log_flood_is_cut_and_counted(run, puppet):
+    exchange = run(puppet("request_headers flood 1000", limits=Limits(log_bytes=2000))).send()
+    assert sum(len(line.message) for line in exchange.log) <= 2000
+    assert any("log lines" in warning and "limit log_bytes" in warning for warning in exchange.warnings)
+    assert exchange.response.status == 200
+
+
+def test_fuel_is_counted_exactly(run, puppet):
+    proxy = run(puppet(""), fuel=True, clock=0, seed=1, trace=False)
+    first, second, third = (proxy.send().timing.fuel for _ in range(3))
+    assert first > 0
+    assert second == third
+
+
+def test_fuel_can_be_limited(run, puppet):
+    exchange = run(puppet("request_headers spin", limits=Limits(fuel=1_000_000))).send()
+    assert exchange.response.status == 503
+    assert "limit fuel" in exchange.log[-1].message
+
+
+def test_stack_overflow_is_a_trap_of_the_filter(run):
+    exchange = run("request_headers recurse").send()
+    assert (exchange.response.status, exchange.details) == (503, "wasm_fail_stream")
+
+
+def interrupted_after(seconds, work):
+    timer = threading.Timer(seconds, _thread.interrupt_main)
+    timer.start()
+    start = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+            time.sleep(30)
+    finally:
+        timer.cancel()
+        timer.join()
+    return time.monotonic() - start
+
+
+def test_ctrl_c_ends_a_filter_at_once_and_a_second_send_works(run, puppet):
+    proxy = run(puppet("request_body spin", limits=Limits(callback_seconds=60)))
+    assert interrupted_after(0.2, lambda: proxy.send(Request("POST", "/", body="x"))) < 10
+    exchange = proxy.send()
+    assert exchange.response.status == 200
+    assert exchange.log[0].message == "context_create 2 1 0"
+
+
+def test_ctrl_c_ends_a_loop_and_a_start(run, puppet):
+    proxy = run(puppet(""))
+    assert interrupted_after(0.2, lambda: proxy.loop(n=1 << 40)) < 10
+    assert proxy.send().response.status == 200
+    assert interrupted_after(0.2, lambda: run(puppet("configure spin", limits=Limits(callback_seconds=60)))) < 10
+
+
+def test_ctrl_c_in_an_upstream_function_leaves_the_proxy_usable(run):
+    proxy = run("")
+    interrupted_after(0.2, lambda: proxy.send(upstream=lambda request: time.sleep(30)))
+    assert proxy.send().response.status == 200
+
+
+def test_threads_may_share_a_proxy(run):
+    proxy = run("")
+    statuses = []
+
+    def work():
+        statuses.extend(proxy.send().response.status for _ in range(10))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert statuses == [200] * 40

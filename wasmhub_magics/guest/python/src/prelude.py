@@ -1,0 +1,640 @@
+# mypy: ignore-errors
+# ruff: noqa
+# What a filter's source finds: `ctx` with its parts, `log`, and the callbacks that the proxy calls.
+#
+# MicroPython runs this once, when the runtime is made. Afterwards nothing may be kept that grows with the
+# requests. Bytes from the proxy that are not UTF-8 are surrogates in a str, and become bytes again on the way back.
+
+import builtins
+import io
+import json
+import struct
+import sys
+import time
+
+import js
+from uctypes import addressof
+
+_log = js.proxy_log
+_get = js.proxy_get_header_map_value
+_add = js.proxy_add_header_map_value
+_replace = js.proxy_replace_header_map_value
+_remove = js.proxy_remove_header_map_value
+_get_pairs = js.proxy_get_header_map_pairs
+_set_pairs = js.proxy_set_header_map_pairs
+_get_buffer = js.proxy_get_buffer_bytes
+_set_buffer = js.proxy_set_buffer_bytes
+_get_property = js.proxy_get_property
+_set_property = js.proxy_set_property
+_respond = js.proxy_send_local_response
+_continue = js.proxy_continue_stream
+_close = js.proxy_close_stream
+_listen = js.listen
+_take = js.take
+_next = js.next
+_text = js.text
+_raw = js.raw
+
+_MAPS = ("request headers", "request trailers", "response headers", "response trailers")
+_STATUS = {
+    1: "there is no such thing",
+    2: "not allowed here, or a wrong argument",
+    3: "the value cannot be serialised",
+    4: "the value cannot be parsed",
+    7: "it is empty",
+    8: "somebody else has changed it meanwhile",
+    10: "internal failure of the proxy, or a capability that the proxy withholds",
+    12: "the proxy does not have this",
+}
+
+
+class HostError(RuntimeError):
+    """The proxy refused something. `status` is its number of the Proxy-Wasm ABI."""
+
+    def __init__(self, what, status, why=""):
+        super().__init__("%s: %s (status %d)" % (what, why or _STATUS.get(status, "refused"), status))
+        self.status = status
+
+
+def _check(status, what):
+    if status:
+        raise HostError(what, status)
+
+
+def _taken(size):
+    # Only now is there a place for the bytes: they are written into it before anybody has seen it.
+    data = bytes(size)
+    _take(addressof(data)) if size else _take(0)
+    return data
+
+
+def _bytes(value, what):
+    if isinstance(value, str):
+        return _taken(_raw(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise TypeError("%s must be bytes or str, not %s" % (what, type(value).__name__))
+
+
+def _str(value, what):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (bytes, bytearray)):
+        return _text(addressof(value), len(value))
+    raise TypeError("%s must be str, not %s" % (what, type(value).__name__))
+
+
+def _pairs(headers):
+    items = headers.items() if hasattr(headers, "items") else headers
+    lengths, strings = [], []
+    for name, value in items:
+        for part, what in ((name, "the name of a header"), (value, "the value of a header")):
+            part = _bytes(part, what)
+            if b"\n" in part or b"\r" in part or b"\0" in part:
+                raise ValueError("a header cannot hold a line break or NUL: %r" % part)
+            lengths.append(len(part))
+            strings.append(part)
+    strings.append(b"")
+    return struct.pack("<%dI" % (len(lengths) + 1), len(lengths) // 2, *lengths) + b"\0".join(strings)
+
+
+class Headers:
+    """A header map. Names are case-insensitive, values are str; a name may have several entries."""
+
+    def __init__(self, kind):
+        self._map = kind
+
+    def _refusal(self, status, name, value=""):
+        if not isinstance(name, str):
+            return TypeError("the name of a header must be str, not %s" % type(name).__name__)
+        if status == 100:
+            if not name:
+                return ValueError("a header needs a name")
+            return ValueError("a header cannot hold a line break or NUL: %r" % ((name, value),))
+        where = _MAPS[self._map]
+        why = "they are at hand in on_%s only" % where.replace(" ", "_") if status == 2 else ""
+        return HostError("the %s cannot be used here" % where, status, why)
+
+    def get(self, name, default=None):
+        value = _get(self._map, name)
+        if value is None:
+            return default
+        if isinstance(value, int):
+            raise self._refusal(value, name)
+        return value
+
+    def __getitem__(self, name):
+        value = _get(self._map, name)
+        if value is None:
+            raise KeyError(name)
+        if isinstance(value, int):
+            raise self._refusal(value, name)
+        return value
+
+    def __setitem__(self, name, value):
+        if not isinstance(value, str):
+            value = _str(value, "the value of a header")
+        status = _replace(self._map, name, value)
+        if status:
+            raise self._refusal(status, name, value)
+
+    def add(self, name, value):
+        if not isinstance(value, str):
+            value = _str(value, "the value of a header")
+        status = _add(self._map, name, value)
+        if status:
+            raise self._refusal(status, name, value)
+
+    def __delitem__(self, name):
+        status = _remove(self._map, name)
+        if status:
+            raise self._refusal(status, name)
+
+    def pop(self, name, default=None):
+        value = self.get(name)
+        if value is None:
+            return default
+        del self[name]
+        return value
+
+    def setdefault(self, name, value):
+        found = self.get(name)
+        if found is not None:
+            return found
+        self[name] = value
+        return value
+
+    def update(self, headers):
+        for name, value in headers.items() if hasattr(headers, "items") else headers:
+            self[name] = value
+
+    def __contains__(self, name):
+        return self.get(name) is not None
+
+    def items(self):
+        size = _get_pairs(self._map)
+        if size < 0:
+            raise self._refusal(-size, "")
+        found = []
+        while True:
+            name = _next()
+            if name is None:
+                return found
+            found.append((name, _next()))
+
+    def keys(self):
+        found = []
+        for name, _ in self.items():
+            if name not in found:
+                found.append(name)
+        return found
+
+    def values(self):
+        return [value for _, value in self.items()]
+
+    def get_bytes(self, name, default=None):
+        value = self.get(name)
+        return default if value is None else _bytes(value, name)
+
+    def getall(self, name):
+        name = name.lower()
+        return [value for key, value in self.items() if key == name]
+
+    def replace(self, headers):
+        """Put these in the place of all there are; of the pseudo headers, of those only that are given."""
+        items = list(headers.items() if hasattr(headers, "items") else headers)
+        given = [name for name, _ in items]
+        items = [pair for pair in self.items() if pair[0].startswith(":") and pair[0] not in given] + items
+        data = _pairs(items)
+        status = _set_pairs(self._map, addressof(data), len(data))
+        if status:
+            raise self._refusal(status, "")
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def __len__(self):
+        return len(self.items())
+
+    def __repr__(self):
+        return "<Headers %r>" % (self.items(),)
+
+
+def _pseudo(name):
+    def read(self):
+        return self.headers.get(name)
+
+    def write(self, value):
+        self.headers[name] = value
+
+    return property(read, write)
+
+
+def _fixed(part):
+    """A part that assignment fills anew, so that it cannot be lost."""
+
+    def fill(_self, headers):
+        part.replace(headers)
+
+    return property(lambda _self: part, fill)
+
+
+class _Message:
+    # There is one of each kind for all streams: the proxy knows which stream it has called about.
+    def __setattr__(self, name, _value):
+        raise AttributeError("there is no %s to set; keep what you need in attributes of ctx" % name)
+
+    def _write(self, start, size, data):
+        data = _bytes(data, "a body")
+        status = _set_buffer(self._buffer, start, size, addressof(data) if data else 0, len(data))
+        if status:
+            side = ("request", "response")[self._buffer]
+            why = "it can in on_%s_body only" % side if status == 2 else ""
+            raise HostError("the %s body cannot be changed here" % side, status, why)
+
+    @property
+    def body(self):
+        size = _get_buffer(self._buffer, 0, 0x7FFFFFFF)
+        if size <= 0:
+            return b""
+        return _taken(size)
+
+    @body.setter
+    def body(self, data):
+        self._write(0, 0x7FFFFFFF, data)
+
+    def append_body(self, data):
+        self._write(0x7FFFFFFF, 0, data)
+
+    def prepend_body(self, data):
+        self._write(0, 0, data)
+
+
+class Request(_Message):
+    _buffer = 0
+    headers = _fixed(Headers(0))
+    trailers = _fixed(Headers(1))
+    method = _pseudo(":method")
+    path = _pseudo(":path")
+    authority = _pseudo(":authority")
+    scheme = _pseudo(":scheme")
+
+
+class Response(_Message):
+    _buffer = 1
+    headers = _fixed(Headers(2))
+    trailers = _fixed(Headers(3))
+
+    @property
+    def status(self):
+        value = self.headers.get(":status")
+        return None if value is None else int(value)
+
+    @status.setter
+    def status(self, value):
+        self.headers[":status"] = str(int(value))
+
+
+class Log:
+    """`log("text")`, and `log.warn("text")` for another level; several values are joined by spaces."""
+
+    def __call__(self, *values):
+        self._write(2, values)
+
+    def _write(self, level, values):
+        _log(
+            level,
+            values[0]
+            if len(values) == 1 and isinstance(values[0], str)
+            else " ".join([str(v) for v in values]),
+        )
+
+    def trace(self, *values):
+        self._write(0, values)
+
+    def debug(self, *values):
+        self._write(1, values)
+
+    def info(self, *values):
+        self._write(2, values)
+
+    def warn(self, *values):
+        self._write(3, values)
+
+    def error(self, *values):
+        self._write(4, values)
+
+    def critical(self, *values):
+        self._write(5, values)
+
+    warning = warn
+
+
+_INTEGERS = (
+    "request.time request.duration request.size request.total_size request.headers_bytes "
+    "response.code response.flags response.grpc_status response.size response.total_size response.headers_bytes "
+    "response.backend_latency source.port destination.port upstream.port upstream.num_endpoints "
+    "upstream.request_attempt_count upstream.cx_pool_ready_duration connection.id connection_id "
+    "xds.listener_direction"
+).split()
+
+
+class _Context:
+    """What streams and the plugin itself have in common."""
+
+    CONTINUE = 0
+    PAUSE = 1
+    BUFFER = 16
+    WATERMARK = 17
+    NO_BUFFER = 18
+    log = Log()
+
+    def property(self, *path, raw=False):
+        if len(path) == 1:
+            path = path[0].split(".")
+        size = _get_property("\0".join(path))
+        if size < 0:
+            if size in (-1, -3):  # absent, or present without a value
+                return None
+            raise HostError("the property " + ".".join(path), -size)
+        data = _taken(size)
+        if raw:
+            return data
+        name = ".".join(path)
+        if size == 8 and name in _INTEGERS:
+            return struct.unpack("<q", data)[0]
+        if size == 1 and name == "connection.mtls":
+            return data == b"\1"
+        try:
+            return data.decode()
+        except UnicodeError:
+            return data
+
+    def set_property(self, name, value):
+        data = _bytes(value, "the value of a property")
+        _check(_set_property(name, addressof(data) if data else 0, len(data)), "the property " + name)
+
+    def __repr__(self):
+        return "<%s %d>" % (type(self).__name__, self.id)
+
+
+class Plugin(_Context):
+    """The plugin: what on_vm_start and on_configure get, and what a stream calls its root."""
+
+    configuration = b""
+    config = {}
+
+    def __init__(self, number):
+        self.id = number
+        self.root = self
+
+    @property
+    def vm_configuration(self):
+        size = _get_buffer(6, 0, 0x7FFFFFFF)
+        return _taken(size) if size > 0 else b""
+
+
+class Stream(_Context):
+    """One request and its response. Attributes that a filter sets live as long as the stream."""
+
+    request = Request()
+    response = Response()
+    end_of_stream = False
+
+    def __init__(self, number, root):
+        self.id = number
+        self.root = root
+
+    @property
+    def configuration(self):
+        return self.root.configuration
+
+    @property
+    def config(self):
+        return self.root.config
+
+    @property
+    def vm_configuration(self):
+        return self.root.vm_configuration
+
+    def respond(self, status, headers=None, body=b"", details="", grpc_status=-1):
+        if not isinstance(status, int) or not 200 <= status <= 599:
+            raise ValueError("a response needs a status from 200 to 599, not %r" % (status,))
+        pairs = _pairs(headers or ())
+        data = _bytes(body, "a body")
+        place = addressof(data) if data else 0
+        result = _respond(status, details, place, len(data), addressof(pairs), len(pairs), grpc_status)
+        _check(result, "the response cannot be sent")
+        return self.PAUSE
+
+    def resume_request(self):
+        _check(_continue(0), "the request cannot be resumed")
+
+    def resume_response(self):
+        _check(_continue(1), "the response cannot be resumed")
+
+    def close(self):
+        """Reset the stream: the client gets no answer."""
+        _check(_close(0), "the stream cannot be closed")
+
+
+_roots = {}
+_parents = {}
+_streams = {}
+_namespace = {}
+
+
+_spare = []  # memory to tell of a MemoryError with
+
+
+def _failed(error, result):
+    """Log an error with its traceback as one line, without the lines of this file."""
+    if isinstance(error, MemoryError):
+        _spare.clear()
+    out = io.StringIO()
+    sys.print_exception(error, out)
+    lines = [line for line in out.getvalue().rstrip().split("\n") if not line.startswith('  File "<stdin>"')]
+    if isinstance(error, SystemExit):
+        lines[-1] += ": a filter cannot exit; return, or call ctx.respond"
+    _log(4, "\n".join(lines[1:] if len(lines) == 2 else lines))
+    return result
+
+
+def _stream(number):
+    root = _roots[_parents[number]] if number in _parents else _first
+    stream = _streams[number] = Stream(number, root)
+    return stream
+
+
+def _misreturned(name, result):
+    allowed = "None, ctx.CONTINUE or ctx.PAUSE"
+    if not name.endswith("trailers"):
+        allowed = "None, ctx.CONTINUE, ctx.PAUSE, ctx.BUFFER or ctx.WATERMARK"
+    raise TypeError("on_%s must return %s, not %r" % (name, allowed, result))
+
+
+def _listener(name, function, actions):
+    def call(number, _count, end):
+        try:
+            stream = _streams.get(number) or _stream(number)
+            stream.end_of_stream = end == 1
+            result = function(stream)
+            if result is None:
+                return 0
+            if isinstance(result, bool) or result not in actions:
+                _misreturned(name, result)
+            return actions[result]
+        except BaseException as error:
+            return _failed(error, -1)
+
+    def call_trailers(number, count):
+        return call(number, count, 1)
+
+    return call_trailers if name.endswith("trailers") else call
+
+
+def _ending(function):
+    def call(number):
+        if number in _roots:
+            return 1
+        try:
+            function(_streams.get(number) or _stream(number))
+            return 1
+        except BaseException as error:
+            return _failed(error, -1)
+
+    return call
+
+
+_HEADERS = {0: 0, 1: 1, 16: 3, 17: 4}
+_BODY = {0: 0, 1: 1, 16: 1, 17: 2, 18: 3}
+_TRAILERS = {0: 0, 1: 1}
+
+
+def _load(name, source):
+    """Run the filter's source and listen to the callbacks that it defines."""
+    try:
+        _spare.extend(range(2048))
+        _namespace["__name__"] = name
+        exec(compile(source, name, "exec"), _namespace)
+        streams = False
+        for direction in ("request", "response"):
+            for part, actions in (("headers", _HEADERS), ("body", _BODY), ("trailers", _TRAILERS)):
+                callback = direction + "_" + part
+                function = _namespace.get("on_" + callback)
+                if function is not None:
+                    _listen("proxy_on_" + callback, _listener(callback, function, actions))
+                    streams = True
+        for callback in ("log", "done"):
+            function = _namespace.get("on_" + callback)
+            if function is not None:
+                _listen("proxy_on_" + callback, _ending(function))
+                streams = True
+        function = _namespace.get("on_delete")
+        if streams or function is not None:  # also what a stream keeps must go with it
+            _listen("proxy_on_delete", _deleter(function))
+        return 1
+    except BaseException as error:
+        return _failed(error, 0)
+
+
+def _deleter(function):
+    ending = function and _ending(function)
+
+    def call(number):
+        global _first
+        if number in _roots:
+            del _roots[number]
+            if _roots:
+                _first = _roots[min(_roots)]
+            return 0
+        result = ending(number) if ending else 0
+        _streams.pop(number, None)
+        _parents.pop(number, None)
+        return result
+
+    return call
+
+
+def _on_context_create(number, parent):
+    global _first
+    if parent:
+        _parents[number] = parent
+    elif number not in _roots:
+        _first = _roots[number] = Plugin(number)
+        if len(_roots) > 1:
+            _first = _roots[min(_roots)]
+    return 0
+
+
+def _ask(name, root):
+    """Call a filter's own start function; False refuses."""
+    function = _namespace.get(name)
+    if function is None:
+        return 1
+    result = function(root)
+    if result is None or result:
+        return 1
+    _log(4, name + " refused: it returned %r" % (result,))
+    return 0
+
+
+def _on_vm_start(number, _size):
+    try:
+        return _ask("on_vm_start", _roots[number])
+    except BaseException as error:
+        return _failed(error, 0)
+
+
+def _on_configure(number, _size):
+    try:
+        root = _roots[number]
+        size = _get_buffer(7, 0, 0x7FFFFFFF)
+        root.configuration = _taken(size) if size > 0 else b""
+        root.config = _parsed(root.configuration)
+        return _ask("on_configure", root)
+    except BaseException as error:
+        return _failed(error, 0)
+
+
+def _parsed(configuration):
+    if not configuration.strip():
+        return {}
+    try:
+        return json.loads(configuration)
+    except ValueError:
+        return _str(configuration, "")
+
+
+class _Annotations:
+    """Stands for the modules that sources import for annotations only, and for everything in them."""
+
+    def __getattr__(self, _name):
+        return self
+
+    def __getitem__(self, _key):
+        return self
+
+    def __or__(self, _other):
+        return self
+
+    def __call__(self, *values, **_options):
+        return values[-1] if values else self  # as cast() and decorators do
+
+
+sys.modules["typing"] = sys.modules["__future__"] = _Annotations()
+
+
+def _no_sleep(*_):
+    raise RuntimeError("a filter cannot sleep: the proxy would stand still")
+
+
+for _name in ("sleep", "sleep_ms", "sleep_us"):
+    setattr(time, _name, _no_sleep)
+
+builtins.log = Log()
+builtins.HostError = HostError
+_listen("load", _load)
+_listen("proxy_on_context_create", _on_context_create)
+_listen("proxy_on_vm_start", _on_vm_start)
+_listen("proxy_on_configure", _on_configure)
