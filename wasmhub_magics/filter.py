@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -171,6 +172,8 @@ class Filter:
         if self.built is not None:
             notes.setdefault("wasmhub.filter/language", self.built.language)
             notes.setdefault("wasmhub.filter/toolchain", self.built.toolchain)
+            source = hashlib.sha256(self.built.source.encode()).hexdigest()
+            notes.setdefault("wasmhub.filter/source-digest", f"sha256:{source}")
         return push(
             self.module,
             reference or self.name,
@@ -235,13 +238,13 @@ def build(
     return Filter(Plugin(built.module, name=name), built)
 
 
-def load(module: str | Path | bytes, name: str = "") -> Filter:
+def load(module: str | Path | bytes | bytearray, name: str = "") -> Filter:
     """Take a ready-made module, from a file or as bytes.
 
     Raises ModuleError where it is nothing a proxy would load.
     """
-    if isinstance(module, bytes):
-        data, title = module, name or "filter"
+    if isinstance(module, bytes | bytearray):
+        data, title = bytes(module), name or "filter"
     else:
         path = Path(module)
         try:
