@@ -105,7 +105,11 @@ def _languages() -> Iterator[Check]:
     from .build import languages
 
     for language in languages().values():
-        yield _asked("languages", language.title, lambda each=language: str(each.detect()))  # type: ignore[misc]
+        yield _asked("languages", language.title, lambda each=language: _compiler(str(each.detect())))  # type: ignore[misc]
+
+
+def _compiler(toolchain: str) -> str:
+    return "needs no compiler" if toolchain.strip() in ("", "none") else toolchain
 
 
 def _proxies() -> Iterator[Check]:
