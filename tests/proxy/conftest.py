@@ -15,6 +15,7 @@ from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy import Proxy
 
 HERE = Path(__file__).parent
+ANSWER = Response(200, [("content-type", "text/plain")], b"answer")
 
 
 def compile_c(source: Path, target: Path, *flags: str) -> Module:
@@ -41,7 +42,7 @@ def puppet(puppet_module: Module) -> Callable[..., Plugin]:
 
     def make(script: str = "", name: str = "puppet", **fields: object) -> Plugin:
         lines = "\n".join(line.strip() for line in script.strip().splitlines())
-        return Plugin(puppet_module, name=name, configuration=lines.encode() or b" ", **fields)  # type: ignore[arg-type]
+        return Plugin(puppet_module, name=name, configuration=lines.encode() or b" ", **fields)
 
     return make
 
@@ -51,7 +52,7 @@ def run(puppet: Callable[..., Plugin]):
     """Start a proxy with one puppet (or the given plugins); it is closed after the test."""
     proxies = []
 
-    def start(*chain: Plugin | str, upstream=Response(200, [("content-type", "text/plain")], b"answer"), **options):
+    def start(*chain: Plugin | str, upstream=ANSWER, **options):
         plugins = [puppet(item) if isinstance(item, str) else item for item in chain]
         proxy = Proxy(plugins, upstream, **options)
         proxies.append(proxy)

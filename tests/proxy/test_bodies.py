@@ -14,7 +14,11 @@ def lines(exchange, start):
 
 def test_each_frame_is_a_callback_and_an_empty_one_ends_the_body(run):
     exchange = run("").send(Request("POST", "/", body="one two", chunks=[4]))
-    assert lines(exchange, "request_body") == ["request_body 2 4 0", "request_body 2 3 0", "request_body 2 0 1"]
+    assert lines(exchange, "request_body") == [
+        "request_body 2 4 0",
+        "request_body 2 3 0",
+        "request_body 2 0 1",
+    ]
 
 
 def test_a_request_without_a_body_has_no_body_callback(run):
@@ -25,7 +29,7 @@ def test_a_request_without_a_body_has_no_body_callback(run):
 
 def test_trailers_end_a_body_that_has_them(run):
     exchange = run("").send(Request("POST", "/", body="x", trailers={"x-sum": "1"}))
-    assert lines(exchange, "request_") [-1] == "request_trailers 2 1 0"
+    assert lines(exchange, "request_")[-1] == "request_trailers 2 1 0"
     assert exchange.upstream_request.trailers == {"x-sum": "1"}
 
 
@@ -60,8 +64,12 @@ def test_a_response_body_can_be_replaced(run):
 
 def test_the_next_filter_sees_a_changed_body_in_one_piece(run, puppet):
     first = puppet("request_body return 1\nrequest_end return 0", name="first", vm_id="1")
-    exchange = run(first, puppet("", name="second", vm_id="2")).send(Request("POST", "/", body="abc", chunks=[1, 1]))
-    second = [line.message for line in exchange.log if line.plugin == "second" and "request_body" in line.message]
+    exchange = run(first, puppet("", name="second", vm_id="2")).send(
+        Request("POST", "/", body="abc", chunks=[1, 1])
+    )
+    second = [
+        line.message for line in exchange.log if line.plugin == "second" and "request_body" in line.message
+    ]
     assert second == ["request_body 2 3 1"]
 
 
@@ -73,7 +81,9 @@ def test_trailers_can_be_added_at_the_end_of_a_body(run):
 
 
 def test_a_body_out_of_its_phase_reads_empty_and_refuses_writing(run):
-    exchange = run("request_headers body 0 0 9\nrequest_headers putbody 0 0 0 x\nrequest_headers body 4 0 9").send()
+    exchange = run(
+        "request_headers body 0 0 9\nrequest_headers putbody 0 0 0 x\nrequest_headers body 4 0 9"
+    ).send()
     assert lines(exchange, "body") == ["body -> 0 ", "body -> 1 "]
     assert lines(exchange, "putbody") == ["putbody -> 2"]
 
@@ -102,7 +112,9 @@ def test_a_held_response_over_the_limit_is_an_error_or_a_reset_where_its_headers
 
 def test_a_body_that_streams_through_may_be_larger_than_the_limit(run, puppet):
     plugin = puppet("", limits=Limits(body_bytes=1000))
-    exchange = run(plugin).send(Request("POST", "/", body="x" * 5000), upstream=Response(200, body="y" * 5000))
+    exchange = run(plugin).send(
+        Request("POST", "/", body="x" * 5000), upstream=Response(200, body="y" * 5000)
+    )
     assert len(exchange.upstream_request.body) == len(exchange.response.body) == 5000
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from wasmhub_magics.proxy.engine import owner
 
 HAMMER = """
@@ -46,7 +48,9 @@ print(done > 0, caught > 0)
 
 
 def test_interrupts_at_any_moment_never_leave_the_caller_waiting() -> None:
-    done = subprocess.run([sys.executable, "-c", HAMMER], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", HAMMER], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stdout.split() == ["True", "True"], done.stderr
 
 
@@ -54,9 +58,5 @@ def test_an_error_of_the_work_reaches_the_caller() -> None:
     def fail() -> None:
         raise LookupError("here")
 
-    try:
+    with pytest.raises(LookupError, match="here"):
         owner.run(fail)
-    except LookupError as error:
-        assert str(error) == "here"
-    else:
-        raise AssertionError("the error was lost")

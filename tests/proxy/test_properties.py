@@ -9,7 +9,8 @@ from wasmhub_magics.http import Request
 
 def told(run, phase, name, request=None, **options):
     exchange = run(f"{phase} prop {name}", **options).send(
-        request or Request("GET", "/a/b?c=d", [("x-user", "ada"), ("user-agent", "me")], authority="example.com")
+        request
+        or Request("GET", "/a/b?c=d", [("x-user", "ada"), ("user-agent", "me")], authority="example.com")
     )
     return next(line.message for line in exchange.log if line.message.startswith("prop")).partition(" -> ")[2]
 
@@ -56,7 +57,9 @@ def test_a_response_has_properties(run):
 
 
 def test_a_root_context_knows_its_plugin_and_no_request(run, puppet):
-    proxy = run(puppet("create_root prop plugin_root_id\ncreate_root prop request.path", root_id="my_root", vm_id="v"))
+    proxy = run(
+        puppet("create_root prop plugin_root_id\ncreate_root prop request.path", root_id="my_root", vm_id="v")
+    )
     # The script is known from the configuration, which contexts can read while they start.
     props = [line.message for line in proxy.log if line.message.startswith("prop")]
     assert props == ["prop plugin_root_id -> 0 my_root", "prop request.path -> 1 "]
@@ -73,7 +76,9 @@ def test_an_empty_path_cannot_be_read(run):
 
 
 def test_log_lines_carry_level_and_plugin(run, puppet):
-    exchange = run(puppet("request_headers log 1 a\nrequest_headers log 5 b\nrequest_headers log 6 c", name="x")).send()
+    exchange = run(
+        puppet("request_headers log 1 a\nrequest_headers log 5 b\nrequest_headers log 6 c", name="x")
+    ).send()
     own = [(line.level, line.message, line.plugin) for line in exchange.log if len(line.message) == 1]
     assert own == [("debug", "a", "x"), ("critical", "b", "x")]
     assert "log -> 2" in [line.message for line in exchange.log]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["BRIDGE", "FUNCTIONS"]
 
-FUNCTIONS = ("copy_in", "copy_out", "load32", "store32", "store64", "pages")
+FUNCTIONS = ("copy_in", "copy_out", "give", "load32", "store32", "store64", "pages")
 """Its exports, in the order in which the host module takes them."""
 
 
@@ -26,7 +26,7 @@ def _copy(name: str, target: str, source: str) -> str:
         )
 
     return f"""
-  (func (export "{name}") (param $t i32) (param $s i32) (param $n i32) (local $end i32)
+  (func ${name} (export "{name}") (param $t i32) (param $s i32) (param $n i32) (local $end i32)
     (if (i32.le_u (local.get $n) (i32.const 16)) (then
       {ends(8, "i64.store", "i64.load")}
       {ends(4, "i32.store", "i32.load")}
@@ -50,6 +50,10 @@ BRIDGE = f"""(module
   (import "host" "memory" (memory $host 0))
   {_copy("copy_in", "host", "filter")}
   {_copy("copy_out", "filter", "host")}
+  (func (export "give") (param $to i32) (param $from i32) (param $n i32) (param $at i32) (param $length i32)
+    (call $copy_out (local.get $to) (local.get $from) (local.get $n))
+    (i32.store $filter (local.get $at) (local.get $to))
+    (i32.store $filter (local.get $length) (local.get $n)))
   (func (export "load32") (param i32) (result i32) (i32.load $filter (local.get 0)))
   (func (export "store32") (param i32 i32) (i32.store $filter (local.get 0) (local.get 1)))
   (func (export "store64") (param i32 i64) (i64.store $filter (local.get 0) (local.get 1)))

@@ -1,8 +1,8 @@
 """The one thread that owns all WebAssembly work, and the watchdog that ends what runs too long.
 
-``wasmtime`` stores are not thread-safe, and a wasm call cannot be interrupted by a Python signal. So every call
-runs on the owner thread while the caller waits, and whatever must end a call (Ctrl-C in the waiting thread, a
-callback over its time) does so by moving the engine's epoch on, which makes the guest trap.
+``wasmtime`` stores are not thread-safe, and a wasm call cannot be interrupted by a Python signal. So every
+call runs on the owner thread while the caller waits, and whatever must end a call (Ctrl-C in the waiting
+thread, a callback over its time) does so by moving the engine's epoch on, which makes the guest trap.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def engine(fuel: bool) -> wasmtime.Engine:
 class Watch:
     """What the watchdog needs to know about a call that runs.
 
-    ``progress`` is the address of a counter that stands still while one callback runs, ``limit`` tells how many
-    seconds that callback may take. ``stopped`` is why the call was ended.
+    ``progress`` is the address of a counter that stands still while one callback runs, ``limit`` tells how
+    many seconds that callback may take. ``stopped`` is why the call was ended.
     """
 
     engine: wasmtime.Engine
@@ -124,7 +124,7 @@ class Owner:
         self._put(job)
 
     def enter(self, watch: Watch) -> None:
-        """Let the watchdog look at the call that starts now; raises KeyboardInterrupt where it came too late."""
+        """Let the watchdog look at the call that starts now; it ends at once where it was given up before."""
         watch.seen = -1
         with self._watch_lock:
             self._watch = watch

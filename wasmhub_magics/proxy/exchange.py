@@ -43,8 +43,8 @@ class Exchange:
     """What one request did: what the client got, what the upstream saw, and what the filters did to it.
 
     ``received`` is the request as the first filter got it (the connection manager has added
-    ``x-forwarded-proto`` and ``x-request-id``). ``upstream_request`` and ``upstream_response`` are None where a
-    filter answered by itself. ``response`` is None where the client got none: a filter left the stream
+    ``x-forwarded-proto`` and ``x-request-id``). ``upstream_request`` and ``upstream_response`` are None where
+    a filter answered by itself. ``response`` is None where the client got none: a filter left the stream
     ``paused``, or the stream was ``reset``. ``details`` are the response code details of Envoy.
     """
 

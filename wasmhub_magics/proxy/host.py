@@ -26,7 +26,7 @@ PLENTY_OF_FUEL = 1 << 62
 HOST_NAME = "wasmhub_host.wasm"
 
 
-class GuestTrap(Exception):  # noqa: N818
+class GuestTrap(Exception):
     """A filter trapped; ``text`` says why in the words of V8, ``frames`` where."""
 
     def __init__(self, text: str, frames: tuple[tuple[int, int, str], ...]) -> None:
@@ -50,7 +50,9 @@ def _host_bytes() -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise HostError(
-            "this installation has no host module", where=str(path), do="run python hatch_build.py in the source"
+            "this installation has no host module",
+            where=str(path),
+            do="run python hatch_build.py in the source",
         ) from None
 
 
@@ -125,7 +127,7 @@ class Host:
 
         function = self._functions.get(name)
         if function is None:
-            function = self._functions[name] = self.exports[name]
+            function = self._functions[name] = self._function(name)
         values = self._values
         for index, argument in enumerate(arguments):
             values[index].i64 = argument if argument < 1 << 63 else argument - (1 << 64)
@@ -162,6 +164,13 @@ class Host:
         finally:
             owner.leave()
             self._watch = kept
+
+    def _function(self, name: str) -> wasmtime.Func:
+        import wasmtime
+
+        function = self.exports[name]
+        assert isinstance(function, wasmtime.Func)
+        return function
 
     def say(self, data: bytes) -> int:
         """Put bytes into the host's input; the number is their length, which functions take."""
@@ -201,18 +210,6 @@ class Host:
         self.store.set_fuel(amount)
         return amount
 
-    @contextlib.contextmanager
-    def measured(self, limit: int | None) -> Iterator[list[int | None]]:
-        """Count the fuel that the block uses; the list's one item is the number, None where none is counted."""
-        used: list[int | None] = [None]
-        amount = self.refuel(limit) if self.fuel else 0
-        try:
-            yield used
-        finally:
-            if self.fuel:
-                used[0] = amount - self.store.get_fuel()
-                self.refuel(None)
-
     def memory_bytes(self) -> int:
         """The size of the host's own memory."""
         return self.memory.data_len(self.store)
@@ -226,7 +223,8 @@ class Host:
         vm, running = struct.unpack("<4xI8xI", ctypes.string_at(address, 20))
         if not running or vm >= len(self.limit_of_vm):
             return 3600.0
-        return self.limit_of_vm[vm]
+        limit: float = self.limit_of_vm[vm]
+        return limit
 
     def explain(self, trap: wasmtime.Trap) -> Exception:
         """What a trap means. A panic of the host says so itself, and is never taken for a filter's trap."""
@@ -235,7 +233,9 @@ class Host:
         self._stack.set_value(self.store, self._stack_top)
         if self._mailbox and self.field("panic_length"):
             message = self.read(self.field("panic"), self.field("panic_length")).decode("utf-8", "replace")
-            return HostError(f"the host failed: {message}", do="please report it with the filter and the request")
+            return HostError(
+                f"the host failed: {message}", do="please report it with the filter and the request"
+            )
         kind = "" if code is None else code.name
         if kind == "INTERRUPT":
             stopped = "" if self._watch is None else self._watch.stopped
@@ -245,7 +245,9 @@ class Host:
         guests = [frame for frame in frames if frame[2] != HOST_NAME]
         innermost_is_host = bool(frames) and frames[0][2] == HOST_NAME
         if not guests or (innermost_is_host and kind != "STACK_OVERFLOW"):
-            return HostError(f"the host failed: {trap.message.strip()}", do="please report it with the filter")
+            return HostError(
+                f"the host failed: {trap.message.strip()}", do="please report it with the filter"
+            )
         return GuestTrap(_WORDS.get(kind, trap.message.strip().splitlines()[0]), tuple(guests))
 
 

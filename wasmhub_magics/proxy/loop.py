@@ -15,10 +15,10 @@ class Loop:
     """``n`` exchanges in ``seconds`` of wall time, without a step into Python between them.
 
     ``counts`` are those of a log-linear histogram of nanoseconds, as HdrHistogram keeps them with three
-    significant figures: exact below 2048 ns, then 1024 steps for each power of two; empty where no exchange was
-    timed. ``fuel`` counts the instructions of all exchanges, None where the proxy does not count.
-    ``memory_before`` and ``memory_after`` are the bytes of each plugin's VM, ``host_before`` and ``host_after``
-    those of the host.
+    significant figures: exact below 2048 ns, then 1024 steps for each power of two; empty where no exchange
+    was timed. ``fuel`` counts the instructions of all exchanges, None where the proxy does not count.
+    ``memory_before`` and ``memory_after`` are the bytes of each plugin's VM, ``host_before`` and
+    ``host_after`` those of the host.
     """
 
     n: int

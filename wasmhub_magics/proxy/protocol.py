@@ -7,23 +7,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..http import Headers, Request, Response
+from .exchange import LogLevel, Outcome
 
-__all__ = ["Reader", "Record", "encode_answer", "encode_request", "read_record", "read_request", "read_response", "text"]
+__all__ = [
+    "Reader",
+    "Record",
+    "encode_answer",
+    "encode_request",
+    "read_record",
+    "read_request",
+    "read_response",
+    "text",
+]
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
 TRACE = 1
 ANSWERED = 2
-OUTCOMES = ("complete", "paused", "reset")
-LEVELS = ("trace", "debug", "info", "warn", "error", "critical")
+OUTCOMES: tuple[Outcome, ...] = ("complete", "paused", "reset")
+LEVELS: tuple[LogLevel, ...] = ("trace", "debug", "info", "warn", "error", "critical")
 
 Pairs = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was logged: (level, plugin number or None, text), what was dropped, warnings, and the raw trace."""
+    """What was logged: (level, plugin number or None, text), what was dropped, warnings, the raw trace."""
 
     lines: tuple[tuple[int, int | None, bytes], ...]
     dropped_lines: int

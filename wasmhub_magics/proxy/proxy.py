@@ -91,9 +91,9 @@ class Proxy:
     def send(self, request: Request | None = None, *, upstream: Upstream | None = None) -> Exchange:
         """Send one request through the chain; ``upstream`` answers this one instead of the proxy's own.
 
-        What an upstream function raises comes out here, and filters see their client go. Ctrl-C ends the filter
-        at once; its VM, whose state nobody knows then, is replaced before the next send, like every VM of this
-        proxy. Raises HostError where the proxy itself fails (the next send then starts anew).
+        What an upstream function raises comes out here, and filters see their client go. Ctrl-C ends the
+        filter at once; its VM, whose state nobody knows then, is replaced before the next send, like every VM
+        of this proxy. Raises HostError where the proxy itself fails (the next send then starts anew).
         """
         request = Request() if request is None else request
         answer = self.upstream if upstream is None else upstream
@@ -112,7 +112,12 @@ class Proxy:
             return step
 
     def loop(
-        self, request: Request | None = None, n: int = 1, *, timed: bool = False, upstream: Upstream | None = None
+        self,
+        request: Request | None = None,
+        n: int = 1,
+        *,
+        timed: bool = False,
+        upstream: Upstream | None = None,
     ) -> Loop:
         """Run the same exchange n times inside the host and measure; nothing is logged or traced.
 

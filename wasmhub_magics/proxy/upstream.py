@@ -13,7 +13,7 @@ Upstream: TypeAlias = "Response | Callable[[Request], Response]"
 
 
 def echo(request: Request) -> Response:
-    """The default upstream: 200 with the request's own body and content type, or a greeting where it has none."""
+    """The default upstream: 200 with the request's own body and content type, or a greeting without one."""
     if not request.body:
         return Response(200, [("content-type", "text/plain")], b"hello from the upstream\n")
     kind = request.headers.get("content-type", "application/octet-stream")

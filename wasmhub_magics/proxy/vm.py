@@ -16,7 +16,6 @@ from .compile import compiled
 from .host import Host
 from .protocol import text, texts
 
-
 __all__ = ["Vm", "VmKey", "key_of"]
 
 PAGE = 1 << 16
@@ -49,7 +48,8 @@ class Vm:
 def instantiate(host: Host, plugin: Plugin) -> Vm:
     """Instantiate a plugin's module, link it to the host and tell the host about it. Starts nothing.
 
-    Raises ModuleError where the module cannot be compiled or linked, GuestTrap where its start function traps.
+    Raises ModuleError where the module cannot be compiled or linked, GuestTrap where its start function
+    traps.
     """
     import wasmtime
 
@@ -134,7 +134,7 @@ def _fill(host: Host, memory: Any, segments: tuple[tuple[int, bytes], ...]) -> N
     for at, data in segments:
         if at + len(data) > size:
             raise ModuleError(
-                f"a data segment does not fit into the memory: {len(data)} bytes at {at}, memory {size} bytes",
+                f"a data segment does not fit: {len(data)} bytes at {at}, but the memory has {size}",
                 do="declare a larger memory",
             )
         ctypes.memmove(base + at, data, len(data))

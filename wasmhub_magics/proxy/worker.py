@@ -36,7 +36,9 @@ MASK = (1 << 32) - 1
 class Worker:
     """One host with everything a chain needs."""
 
-    def __init__(self, plugins: tuple[Plugin, ...], *, fuel: bool, clock: int | None, seed: int | None) -> None:
+    def __init__(
+        self, plugins: tuple[Plugin, ...], *, fuel: bool, clock: int | None, seed: int | None
+    ) -> None:
         self.plugins = plugins
         self.host = Host(fuel=fuel, clock=clock, seed=seed)
         self.start_log: tuple[LogLine, ...] = ()
@@ -117,7 +119,9 @@ class Worker:
             vm = instantiate(self.host, plugin)
             self.host.call("vm_initialize", vm.index)
         except GuestTrap as trap:
-            raise self._start_error(plugin, trap, "its start function" if not self.host.callback else "") from None
+            raise self._start_error(
+                plugin, trap, "its start function" if not self.host.callback else ""
+            ) from None
         vm.started = time.monotonic()
         return vm
 
@@ -139,7 +143,9 @@ class Worker:
                     do="see the log lines, and check the configuration",
                 )
 
-    def _start_error(self, plugin: Plugin, trap: GuestTrap, where: str = "") -> StartError | KeyboardInterrupt:
+    def _start_error(
+        self, plugin: Plugin, trap: GuestTrap, where: str = ""
+    ) -> StartError | KeyboardInterrupt:
         if isinstance(trap, Stopped) and trap.why == "interrupt":
             return KeyboardInterrupt()
         callback = where or self.host.callback
@@ -252,7 +258,7 @@ class Worker:
             upstream_response=upstream_response,
             log=self._lines(record),
             details=details,
-            outcome=outcome,  # type: ignore[arg-type]
+            outcome=outcome,
             trace=Trace(record.events, self._names(), Host.names, record.dropped_events),
             timing=Timing(total, fuel),
             warnings=(*record.warnings, *self._dropped(record)),
@@ -261,15 +267,15 @@ class Worker:
     def _dropped(self, record: Record) -> tuple[str, ...]:
         if not record.dropped_lines:
             return ()
-        return (
-            f"{record.dropped_lines} more log lines ({record.dropped_bytes:,} bytes) were dropped "
-            "(limit log_bytes)",
-        )
+        dropped = f"{record.dropped_lines} more log lines ({record.dropped_bytes:,} bytes) were dropped"
+        return (f"{dropped} (limit log_bytes)",)
 
     def _lines(self, record: Record) -> tuple[LogLine, ...]:
         names = self._names()
         return tuple(
-            LogLine(LEVELS[level], message.decode("utf-8", "replace"), "" if plugin is None else names[plugin])  # type: ignore[arg-type]
+            LogLine(
+                LEVELS[level], message.decode("utf-8", "replace"), "" if plugin is None else names[plugin]
+            )
             for level, plugin, message in record.lines
         )
 

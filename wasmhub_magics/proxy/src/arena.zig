@@ -4,6 +4,15 @@ const std = @import("std");
 
 pub const gpa = std.heap.wasm_allocator;
 
+/// Append to a list that nearly always has room: what grows it stays out of the way.
+pub inline fn append(list: anytype, item: anytype) error{OutOfMemory}!void {
+    if (list.items.len == list.capacity) {
+        @branchHint(.unlikely);
+        try list.ensureUnusedCapacity(gpa, 1);
+    }
+    list.appendAssumeCapacity(item);
+}
+
 pub const Arena = struct {
     block: []align(8) u8 = &.{},
     used: usize = 0,

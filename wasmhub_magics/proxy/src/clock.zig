@@ -63,22 +63,28 @@ pub fn fill(buffer: []u8) void {
 
 /// A version 4 UUID as text, as Envoy makes for `x-request-id`.
 pub fn uuid(text: *[36]u8) void {
-    const hex = "0123456789abcdef";
     var bits: [2]u64 = .{ ids.next(), ids.next() };
     const bytes = std.mem.asBytes(&bits);
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    var at: usize = 0;
-    for (bytes, 0..) |byte, index| {
+    comptime var at = 0;
+    inline for (0..16) |index| {
         if (index == 4 or index == 6 or index == 8 or index == 10) {
             text[at] = '-';
             at += 1;
         }
-        text[at] = hex[byte >> 4];
-        text[at + 1] = hex[byte & 15];
+        text[at..][0..2].* = hex[bytes[index]];
         at += 2;
     }
 }
+
+const hex: [256][2]u8 = pairs: {
+    @setEvalBranchQuota(2000);
+    const digits = "0123456789abcdef";
+    var all: [256][2]u8 = undefined;
+    for (&all, 0..) |*pair, byte| pair.* = .{ digits[byte >> 4], digits[byte & 15] };
+    break :pairs all;
+};
 
 /// The value of a `date` header, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub fn date(text: *[29]u8) void {

@@ -2,8 +2,10 @@
 //! first, one entry for each inline header.
 
 const std = @import("std");
-const gpa = @import("arena.zig").gpa;
-const Arena = @import("arena.zig").Arena;
+const arena_zig = @import("arena.zig");
+
+const Arena = arena_zig.Arena;
+const gpa = arena_zig.gpa;
 
 pub const Entry = struct { name: []const u8, value: []const u8 };
 
@@ -73,7 +75,7 @@ pub const Map = struct {
             try map.entries.insert(gpa, map.pseudo, .{ .name = name, .value = value });
             map.pseudo += 1;
         } else {
-            try map.entries.append(gpa, .{ .name = name, .value = value });
+            try arena_zig.append(&map.entries, Entry{ .name = name, .value = value });
         }
     }
 

@@ -226,7 +226,7 @@ export fn send(length: usize) Status {
 export fn trapped(length: usize) void {
     const plugin = worker.mailbox.plugin;
     worker.stream.trapped();
-    log.write(.err, plugin, input[0..length]);
+    log.keep(.err, plugin, input[0..length]);
 }
 
 /// Go on after `trapped`.

@@ -24,6 +24,12 @@ pub fn write(level: abi.Level, plugin: u32, text: []const u8) void {
         dropped_bytes += text.len;
         return;
     }
+    keep(level, plugin, text);
+}
+
+/// Write a line whatever the limit says: it tells why a filter failed.
+pub fn keep(level: abi.Level, plugin: u32, text: []const u8) void {
+    if (!on) return;
     lines.ensureUnusedCapacity(gpa, 9 + text.len) catch return;
     lines.appendAssumeCapacity(@backingInt(level));
     lines.appendSliceAssumeCapacity(std.mem.asBytes(&plugin));

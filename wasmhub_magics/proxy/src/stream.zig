@@ -209,7 +209,7 @@ pub const Stream = struct {
         if (prepared.refused) |refused| {
             return stream.localReply(.{ .status = 431, .body = reply_zig.reason(431), .details = refused });
         }
-        try stream.frames.append(gpa, .{ .kind = .request_source });
+        try stream.push(.{ .kind = .request_source });
     }
 
     /// Go on until the stream has ended, or needs an answer of the upstream (false).
@@ -249,7 +249,7 @@ pub const Stream = struct {
         try stream.response.headers.copy(&answer.headers);
         try stream.response.headers.set("x-envoy-upstream-service-time", try exchange.serviceTime());
         if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
-        try stream.frames.append(gpa, .{ .kind = .response_source, .side = .response });
+        try stream.push(.{ .kind = .response_source, .side = .response });
     }
 
     /// The running callback has trapped: its VM is dead, and the stream goes on without it.
@@ -292,7 +292,7 @@ pub const Stream = struct {
     }
 
     fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
-        try stream.frames.append(gpa, frame);
+        try arena_zig.append(&stream.frames, frame);
     }
 
     fn filterAt(stream: *Stream, side: Side, position: usize) *Filter {

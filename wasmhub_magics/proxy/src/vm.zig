@@ -16,6 +16,7 @@ const Error = abi.Error;
 pub const Bridge = struct {
     copy_in: *const fn (to: usize, from: u32, length: u32) callconv(.c) void,
     copy_out: *const fn (to: u32, from: usize, length: u32) callconv(.c) void,
+    give: *const fn (to: u32, from: usize, length: u32, ret_pointer: u32, ret_length: u32) callconv(.c) void,
     load32: *const fn (at: u32) callconv(.c) u32,
     store32: *const fn (at: u32, value: u32) callconv(.c) void,
     store64: *const fn (at: u32, value: u64) callconv(.c) void,
@@ -112,14 +113,16 @@ pub const Vm = struct {
     /// Copy bytes into memory that the filter's own allocator gives, and tell the filter where they are.
     pub fn give(vm: *Vm, bytes: []const u8, ret_pointer: u32, ret_length: u32) Error!void {
         if (trace.on) trace.given(bytes);
+        const length: u32 = @intCast(bytes.len);
         var at: u32 = 0;
-        if (bytes.len > 0) {
-            at = vm.allocate(@intCast(bytes.len));
+        if (length > 0) {
+            at = vm.allocate(length);
             if (at == 0) return error.InvalidMemoryAccess;
-            try vm.write(at, bytes);
+            try vm.check(at, length);
         }
-        try vm.store32(ret_pointer, at);
-        try vm.store32(ret_length, @intCast(bytes.len));
+        try vm.check(ret_pointer, 4);
+        try vm.check(ret_length, 4);
+        vm.bridge.give(at, @intFromPtr(bytes.ptr), length, ret_pointer, ret_length);
     }
 
     fn allocate(vm: *Vm, length: u32) u32 {
