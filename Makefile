@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab bench lint setup clean
+.PHONY: demo test lab bench parity lint setup clean
 
 demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
@@ -22,6 +22,9 @@ lab: .make/installed  ## JupyterLab on the tutorials
 bench: .make/installed  ## a table of what things cost here, and build/bench.json
 	@.ci/debian nghttp2-client
 	@$(BIN)/python tests/benchmarks/run.py
+
+parity: .make/installed  ## thousands of random exchanges through the embedded proxy and the real Envoy
+	@$(BIN)/python tests/parity/run.py --exchanges 10000 --seed 1
 
 lint: .make/installed  ## style and types
 	@$(BIN)/ruff check .

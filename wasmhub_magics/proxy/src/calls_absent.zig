@@ -99,11 +99,12 @@ const Foreign = enum {
     declare_property,
 };
 
-pub fn proxy_call_foreign_function(name: u32, name_len: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
+pub fn proxy_call_foreign_function(name: u32, name_len: u32, data: u32, data_len: u32, ret: u32, ret_len: u32) Error!void {
     const context = try calls.current();
     const text = try context.vm.read(name, name_len);
+    _ = try context.vm.read(data, data_len);
     const known = std.meta.stringToEnum(Foreign, text) orelse return error.NotFound;
-    if (known == .clear_route_cache) return;
+    if (known == .clear_route_cache) return context.vm.give("", ret, ret_len);
     log.warn("the foreign function {t} is not there in the embedded proxy yet: the filter got Unimplemented (12)", .{known});
     return error.Unimplemented;
 }
