@@ -27,7 +27,7 @@ lint: .make/installed  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src
+	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src wasmhub_magics/guest/zig
 
 setup: .make/installed  ## the virtual environment with everything in it
 
