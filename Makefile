@@ -31,10 +31,10 @@ lint: .make/installed  ## style and types
 
 setup: .make/installed  ## the virtual environment with everything in it
 
-.make/installed: pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig) $(wildcard wasmhub_magics/guest/python/src/*)
+.make/installed: pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig) $(wildcard wasmhub_magics/guest/*/src/*)
 	@mkdir -p .make
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@command -v node >/dev/null || { echo "Node 20 or later is needed to build the Python runtime" >&2; exit 1; }
+	@command -v node >/dev/null || { echo "Node 20 or later is needed to build the runtimes" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the package and its tools into .venv"
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'

@@ -15,6 +15,7 @@ __all__ = ["find_language", "language_of", "languages", "toolchains"]
 _HOMES = {
     "python": ("python", "Python"),
     "c": ("c", "C"),
+    "javascript": ("javascript", "JavaScript"),
     "zig": ("zig", "Zig"),
     "wat": ("wat", "Wat"),
     "wasm": ("ready", "Ready"),
