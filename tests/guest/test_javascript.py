@@ -192,7 +192,8 @@ def test_values_are_logged_so_that_they_can_be_read() -> None:
         function onRequestHeaders(ctx) {
           const ring = {};
           ring.ring = ring;
-          log("a", 1, 2n, [1, "x"], { b: null }, new Uint8Array([1, 2]), undefined, function onLog() {}, ring);
+          const data = new Uint8Array([1, 2]);
+          log("a", 1, 2n, [1, "x"], { b: null }, data, undefined, function onLog() {}, ring);
           console.error(new RangeError("far"));
           console.assert(false, "so");
           log.critical("end");

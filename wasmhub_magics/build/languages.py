@@ -17,6 +17,7 @@ _HOMES = {
     "c": ("c", "C"),
     "javascript": ("javascript", "JavaScript"),
     "zig": ("zig", "Zig"),
+    "assemblyscript": ("assemblyscript", "AssemblyScript"),
     "wat": ("wat", "Wat"),
     "wasm": ("ready", "Ready"),
 }

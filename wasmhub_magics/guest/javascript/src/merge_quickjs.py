@@ -1,6 +1,7 @@
 """Make ``runtime.wasm``: QuickJS, our glue and our prelude, in one module.
 
-QuickJS comes from npm, locked. The glue (C) is what it imports, placed behind its first pages of memory. What the prelude leaves in memory becomes the module's data, as in the Python runtime.
+QuickJS comes from npm, locked. The glue (C) is what it imports, placed behind its first pages of memory.
+What the prelude leaves in memory becomes the module's data, as in the Python runtime.
 """
 
 from __future__ import annotations
