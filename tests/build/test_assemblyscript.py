@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,21 @@ def test_a_machine_without_node_is_told_so_in_one_sentence(monkeypatch: pytest.M
     with pytest.raises(ToolchainMissing, match="AssemblyScript needs node and npm") as caught:
         find_language("as").detect()
     assert "install Node.js" in caught.value.do
+
+
+def test_a_compiler_on_the_path_serves_where_there_is_no_npm(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build("export function onLog(stream: Stream): void {}")
+    (found,) = cache.glob("assemblyscript-*/node_modules/assemblyscript/bin/asc.js")
+    script = tmp_path / "asc"
+    script.write_text(f'#!/bin/sh\nexec {shutil.which("node")} {found} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin-without-node")
+    toolchain = find_language("as").detect()
+    assert (toolchain.command, toolchain.version) == ((str(script),), "0.28.20")
+    failed = failure("export function onTick(plugin: Plugin): void { nope(); }")
+    assert "Cannot find name 'nope'" in failed.rendered
 
 
 def test_an_npm_that_fails_leaves_nothing_and_says_what_it_said(

