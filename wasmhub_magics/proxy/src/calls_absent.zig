@@ -13,10 +13,6 @@ fn absent(comptime name: []const u8) Error {
     return error.Unimplemented;
 }
 
-pub fn proxy_http_call(_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_http_call");
-}
-
 pub fn proxy_grpc_call(_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
     return absent("proxy_grpc_call");
 }
@@ -35,50 +31,6 @@ pub fn proxy_grpc_cancel(_: u32) Error!void {
 
 pub fn proxy_grpc_close(_: u32) Error!void {
     return absent("proxy_grpc_close");
-}
-
-pub fn proxy_get_shared_data(_: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_get_shared_data");
-}
-
-pub fn proxy_set_shared_data(_: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_set_shared_data");
-}
-
-pub fn proxy_register_shared_queue(_: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_register_shared_queue");
-}
-
-pub fn proxy_resolve_shared_queue(_: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_resolve_shared_queue");
-}
-
-pub fn proxy_enqueue_shared_queue(_: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_enqueue_shared_queue");
-}
-
-pub fn proxy_dequeue_shared_queue(_: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_dequeue_shared_queue");
-}
-
-pub fn proxy_define_metric(_: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_define_metric");
-}
-
-pub fn proxy_increment_metric(_: u32, _: i64) Error!void {
-    return absent("proxy_increment_metric");
-}
-
-pub fn proxy_record_metric(_: u32, _: i64) Error!void {
-    return absent("proxy_record_metric");
-}
-
-pub fn proxy_get_metric(_: u32, _: u32) Error!void {
-    return absent("proxy_get_metric");
-}
-
-pub fn proxy_set_tick_period_milliseconds(_: u32) Error!void {
-    return absent("proxy_set_tick_period_milliseconds");
 }
 
 pub fn envoy_resolve_dns(_: u32, _: u32, _: u32) Error!void {

@@ -252,7 +252,7 @@ fn putMap(map: *const headers.Map) OutOfMemory!void {
     }
 }
 
-fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const headers.Map) OutOfMemory!void {
+pub fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const headers.Map) OutOfMemory!void {
     try putMap(map);
     try putText(body);
     try putMap(trailers);

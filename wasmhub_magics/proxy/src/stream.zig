@@ -8,7 +8,9 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const arena_zig = @import("arena.zig");
+const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const events = @import("events.zig");
 const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
@@ -122,6 +124,9 @@ const Frame = struct {
     next_chunk: usize = 0,
 };
 
+/// Whose answer is needed before anything can go on.
+pub const Need = enum { done, upstream, call };
+
 pub const Outcome = enum(u8) { complete, paused, reset };
 
 pub const Stream = struct {
@@ -151,6 +156,8 @@ pub const Stream = struct {
     answer_source: *const exchange.Answer = undefined,
     properties: std.ArrayList(headers.Entry) = .empty,
     start_time: u64 = 0,
+    /// On the time line of events.zig.
+    began: u64 = 0,
     request_id: [36]u8 = undefined,
     finish_index: usize = 0,
     finish_step: enum { create, log, done, delete } = .create,
@@ -189,6 +196,9 @@ pub const Stream = struct {
         stream.upstream_answered = false;
         stream.details = "";
         stream.start_time = 0;
+        stream.began = events.now;
+        events.horizon = events.now;
+        callout.delivered = 0;
         stream.stage = .request;
 
         stream.filters.clearRetainingCapacity();
@@ -212,8 +222,8 @@ pub const Stream = struct {
         try stream.push(.{ .kind = .request_source });
     }
 
-    /// Go on until the stream has ended, or needs an answer of the upstream (false).
-    pub fn run(stream: *Stream) error{OutOfMemory}!bool {
+    /// Go on until the stream has ended and nothing is left beside it, or until somebody must answer.
+    pub fn run(stream: *Stream) error{OutOfMemory}!Need {
         while (true) {
             if (stream.frames.items.len > 0) {
                 try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
@@ -221,21 +231,54 @@ pub const Stream = struct {
             }
             switch (stream.stage) {
                 .request => {
-                    if (stream.response_done or stream.was_reset or !stream.request_done) {
+                    if (stream.response_done or stream.was_reset) {
+                        stream.finish();
+                        continue;
+                    }
+                    if (stream.actions.items.len > 0) {
+                        _ = try stream.act();
+                        continue;
+                    }
+                    switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
+                        .ran => continue,
+                        .ask => return .call,
+                        .idle => {},
+                    }
+                    if (!stream.request_done) {
                         stream.finish();
                         continue;
                     }
                     stream.stage = .upstream;
                     stream.upstream_called = true;
                     if (stream.recording) try exchange.keepUpstreamRequest(stream);
-                    const upstream = stream.prepared.upstream orelse return false;
+                    const upstream = stream.prepared.upstream orelse return .upstream;
                     try stream.respond(upstream);
                 },
-                .upstream => return false,
-                .response => stream.finish(),
+                .upstream => return .upstream,
+                .response => {
+                    if (!stream.response_done and !stream.was_reset) {
+                        if (stream.actions.items.len > 0) {
+                            _ = try stream.act();
+                            continue;
+                        }
+                        switch (try events.wait(stream.began)) {
+                            .ran => continue,
+                            .ask => return .call,
+                            .idle => {},
+                        }
+                    }
+                    stream.finish();
+                },
                 .finish_log => stream.stepLog(),
                 .finish_done => stream.stepDone(),
-                .ended => return true,
+                .ended => {
+                    stream.actions.clearRetainingCapacity();
+                    switch (try events.rest()) {
+                        .ran => {},
+                        .ask => return .call,
+                        .idle => return .done,
+                    }
+                },
             }
         }
     }
@@ -260,6 +303,7 @@ pub const Stream = struct {
         worker.caller = null;
         worker.context = null;
         stream.actions.clearRetainingCapacity();
+        callout.close();
         if (trace.on) trace.trapped();
     }
 
