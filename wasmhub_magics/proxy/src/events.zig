@@ -6,7 +6,6 @@ const std = @import("std");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const gpa = @import("arena.zig").gpa;
-const log = @import("log.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
 const Plugin = @import("plugin.zig").Plugin;
@@ -18,7 +17,7 @@ const Ready = struct { vm: *Vm, root: u32, token: u32 };
 var posted: std.ArrayList(Ready) = .empty;
 /// Nanoseconds that have been jumped over.
 pub var now: u64 = 0;
-/// Until here ticks may come although nothing but ticks is left.
+/// Until here ticks come although nothing but ticks is left.
 pub var horizon: u64 = 0;
 
 /// How long a paused stream waits for a tick to wake it.
@@ -67,27 +66,30 @@ fn promptNow() error{OutOfMemory}!Turn {
 
 /// The stream waits for something outside of it: let time go on.
 pub fn wait(began: u64) error{OutOfMemory}!Turn {
-    horizon = @max(horizon, began + patience);
-    return rest();
+    return next(began + patience);
 }
 
 /// Let happen all that is left, in the order of time.
 pub fn rest() error{OutOfMemory}!Turn {
+    return next(horizon);
+}
+
+fn next(limit: u64) error{OutOfMemory}!Turn {
     const turn = try prompt();
     if (turn != .idle) return turn;
     const call = callout.first();
     const plugin = nextTick();
     if (plugin) |ticking| {
-        if (ticking.tick_due <= if (call) |next| next.due else horizon) {
+        if (ticking.tick_due <= if (call) |answer| answer.due else limit) {
             jump(ticking.tick_due);
             ticking.tick_due = now + ticking.tick_period;
             vm_zig.invoke(void, &ticking.root, .proxy_on_tick, .{});
             return .ran;
         }
     }
-    const next = call orelse return .idle;
-    jump(next.due);
-    callout.deliver(next);
+    const answer = call orelse return .idle;
+    jump(answer.due);
+    callout.deliver(answer);
     return .ran;
 }
 

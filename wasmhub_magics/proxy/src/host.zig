@@ -290,7 +290,9 @@ export fn beside(nanoseconds: u64, traced: u32) Status {
     running = .beside;
     worker.arena.reset();
     log.on = true;
+    log.clear();
     trace.on = traced != 0;
+    trace.clear();
     events.horizon = events.now + nanoseconds;
     callout.looping = false;
     callout.delivered = 0;
