@@ -7,6 +7,7 @@ const events = @import("events.zig");
 const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
+const reply = @import("reply.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
 const Vm = vm_zig.Vm;
@@ -151,7 +152,7 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
     }
 }
 
-const refused = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused";
+const refused = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
 const closed = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
 /// What Envoy answers in the place of the cluster.
@@ -234,9 +235,7 @@ pub fn dropAll() void {
 
 /// What Envoy adds to a filter's request before it goes out.
 pub fn complete(map: *headers.Map, body: []const u8, timeout: u32) OutOfMemory!void {
-    _ = timeout;
-    if (body.len > 0) {
-        const length = try worker.arena.take(10);
-        try map.set("content-length", std.fmt.bufPrint(length, "{d}", .{body.len}) catch unreachable);
-    }
+    if (body.len > 0) try map.set("content-length", try reply.number(body.len));
+    try map.set("x-envoy-internal", "true");
+    if (timeout > 0) try map.set("x-envoy-expected-rq-timeout-ms", try reply.number(timeout));
 }

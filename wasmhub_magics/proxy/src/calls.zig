@@ -46,19 +46,14 @@ pub fn proxy_get_current_time_nanoseconds(ret_time: u32) Error!void {
 /// The map for reading. Null where a phase has none but reading is no mistake.
 fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     const kind = try MapType.from(raw);
-    if (kind == .call_headers or kind == .call_trailers) {
-        const call = callout.of(context) orelse return null;
-        const map = if (kind == .call_headers) &call.headers else &call.trailers;
-        return if (map.exists) map else null;
-    }
-    const filter = context.filter orelse return null;
+    const filter = context.filter orelse return called(context, kind);
     const stream = &worker.stream;
     const map = switch (kind) {
         .request_headers => &stream.request.headers,
         .request_trailers => &stream.request.trailers,
         .response_headers => &stream.response.headers,
         .response_trailers => &stream.response.trailers,
-        else => return null,
+        else => return called(context, kind),
     };
     if (filter.logging) {
         if (kind == .request_trailers or !map.exists) return null;
@@ -72,6 +67,17 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
         else => unreachable,
     };
     return if (visible) map else null;
+}
+
+/// The maps of a call-out's answer.
+fn called(context: *Context, kind: MapType) ?*headers.Map {
+    const call = callout.of(context) orelse return null;
+    const map = switch (kind) {
+        .call_headers => &call.headers,
+        .call_trailers => &call.trailers,
+        else => return null,
+    };
+    return if (map.exists) map else null;
 }
 
 /// The map for writing. Trailers come into being where the last frame of a body is written to.
@@ -216,7 +222,10 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         .downstream_data, .upstream_data, .grpc_message => return "",
-        .call_body => return if (callout.of(context)) |call| call.body.items else error.NotFound,
+        .call_body => {
+            const call = callout.of(context) orelse return error.NotFound;
+            return if (call.headers.exists) call.body.items else error.NotFound;
+        },
         .call_data => return error.NotFound,
     }
 }

@@ -4,8 +4,8 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const callout = @import("callout.zig");
 const calls = @import("calls.zig");
-const clock = @import("clock.zig");
 const events = @import("events.zig");
+const gpa = @import("arena.zig").gpa;
 const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
 const worker = @import("worker.zig");
@@ -37,14 +37,14 @@ pub fn proxy_http_call(
     const target = callout.find(name) orelse return error.BadArgument;
 
     var map: headers.Map = .{ .kind = .request };
-    defer map.entries.deinit(@import("arena.zig").gpa);
+    defer map.entries.deinit(gpa);
     var list: calls.Pairs = .init(raw);
     while (list.next()) |entry| try map.add(&worker.arena, entry.name, entry.value);
     if (map.get(":path") == null or map.get(":method") == null or map.get(":authority") == null) {
         return error.BadArgument;
     }
     var trailers: headers.Map = .{ .kind = .request_trailers };
-    defer trailers.entries.deinit(@import("arena.zig").gpa);
+    defer trailers.entries.deinit(gpa);
     list = .init(raw_trailers);
     while (list.next()) |entry| try trailers.add(&worker.arena, entry.name, entry.value);
     try callout.complete(&map, content, timeout);
@@ -52,14 +52,14 @@ pub fn proxy_http_call(
     const call = try callout.make(vm, plugin.root.id, target, @as(u64, timeout) * std.time.ns_per_ms);
     std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
     defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
-    try exchange.putMessage(&map, content, &trailers);
+    try exchange.putMessage(&map, content, exchange.trailersAfter(&map, &trailers));
     try vm.store32(ret_token, call.token);
 }
 
 /// Of a call-out that broke, in its callback; all is well at other times.
 pub fn proxy_get_status(ret_code: u32, ret_message: u32, ret_message_len: u32) Error!void {
     const context = try current();
-    const call = if (context.filter == null) callout.of(context) else null;
+    const call = callout.of(context);
     const broken = call != null and call.?.outcome == .broken;
     try context.vm.store32(ret_code, if (broken) 11 else 0);
     try context.vm.give(if (broken) "reset" else "", ret_message, ret_message_len);

@@ -70,7 +70,8 @@ pub fn wait(began: u64) error{OutOfMemory}!Turn {
 }
 
 /// Let happen all that is left, in the order of time.
-pub fn rest() error{OutOfMemory}!Turn {
+pub inline fn rest() error{OutOfMemory}!Turn {
+    if (posted.items.len == 0 and callout.waiting.items.len == 0 and horizon <= now) return .idle;
     return next(horizon);
 }
 

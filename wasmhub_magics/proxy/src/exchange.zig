@@ -174,7 +174,7 @@ fn isForbidden(name: []const u8, value: []const u8) bool {
 }
 
 /// HTTP/1 carries trailers after a chunked body only.
-fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
+pub fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
     if (map.get("content-length") != null) trailers.clear();
     return trailers;
 }
