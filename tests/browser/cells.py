@@ -61,5 +61,3 @@ def ours(notebook: Notebook) -> list[str]:
     """Complaints of the page that may come from the extension."""
     words = ("wasmhub", "wasm-filter", "CodeMirror", "language", "TypeError", "RangeError")
     return [each for each in notebook.complaints if any(word in each for word in words)]
-
-
