@@ -312,12 +312,32 @@ class Response(_Message):
         self.headers[":status"] = str(int(value))
 
 
+class _Received(Headers):
+    # While an answer can be read, a map that is not there is an empty one.
+    def get(self, name, default=None):
+        value = _get(self._map, name)
+        if value is None or (value == 2 and _answering):
+            return default
+        if isinstance(value, int):
+            raise self._refusal(value, name)
+        return value
+
+    def __getitem__(self, name):
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+
+_answering = False
+
+
 class Answer(_Message):
     """What a cluster answered to a call. `status` is None where the answer broke off."""
 
     _buffer = 4
-    headers = property(lambda _self, _headers=Headers(6): _headers)
-    trailers = property(lambda _self, _trailers=Headers(7): _trailers)
+    headers = property(lambda _self, _headers=_Received(6): _headers)
+    trailers = property(lambda _self, _trailers=_Received(7): _trailers)
 
     @property
     def status(self):
@@ -693,6 +713,7 @@ def _stream(number):
 
 
 def _on_answer(_root, token, _headers, _size, _trailers):
+    global _answering
     entry = _calls.pop(token, None)
     if entry is None:
         return 0
@@ -702,10 +723,13 @@ def _on_answer(_root, token, _headers, _size, _trailers):
             if context.id not in _streams:
                 return 0  # it has ended
             _check(_effective(context.id), "the stream cannot be reached")
+        _answering = True
         then(context, _answer)
         return 0
     except BaseException as error:
         return _failed(error, -1)
+    finally:
+        _answering = False
 
 
 def _telling(function):
