@@ -141,7 +141,33 @@ on_call stream
 on_call add 2 a b
 on_call continue 1
 """
+FOREIGN = f"""
+request_headers foreign uncompress nothing
+request_headers foreign uncompress
+request_headers foreign nothing x
+request_headers foreign clear_route_cache
+request_headers roundtrip hello hello hello hello
+request_headers roundtrip
+request_headers roundtrip {"abcdefghij klmnop" * 1500}
+request_headers state envoy.string abc
+request_headers state envoy.string
+request_headers state envoy.hashable_string abc
+request_headers state envoy.tcp_proxy.cluster abc
+request_headers state envoy.network.upstream_server_name abc
+request_headers state envoy.network.application_protocols h2
+request_headers state envoy.network.upstream_subject_alt_names a,b
+request_headers state envoy.upstream.dynamic_host abc
+request_headers state envoy.upstream.dynamic_port 007
+request_headers state envoy.upstream.dynamic_port 70000
+request_headers state envoy.upstream.dynamic_port x
+request_headers state envoy.upstream.dynamic_port -1
+request_headers state envoy.ratelimit.hits_addend 3
+request_headers state nothing 3
+request_headers foreign set_envoy_filter_state x
+request_headers foreign set_envoy_filter_state
+"""
 SCRIPTS = {
+    "foreign functions": FOREIGN,
     "metrics": METRICS,
     "shared data": SHARED,
     "queues": QUEUES,

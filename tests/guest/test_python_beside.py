@@ -86,7 +86,6 @@ def test_a_callback_that_raises_is_a_trap_with_a_traceback(start_anywhere):
             return ctx.PAUSE
         """,
         clusters={"auth": Response(200)},
-        **({}),
     ).send()
     assert exchange.outcome == "paused"
     assert any("ZeroDivisionError" in line.message for line in exchange.log)

@@ -264,6 +264,18 @@ static void step(Str c, const char *phase, u32 id) {
     Str k = next(), v = rest();
     s = proxy_call_foreign_function(k.s, k.n, v.s, v.n, &p, &n);
     word("foreign"); status(s); word(" "); text(p, n); say();
+  } else if (is(c, "state")) { // set_envoy_filter_state with a path and a value
+    Str k = next(), v = rest();
+    u32 o = 0;
+    head[o++] = 0x0a; head[o++] = k.n; memcpy(head + o, k.s, k.n); o += k.n;
+    head[o++] = 0x12; head[o++] = v.n; memcpy(head + o, v.s, v.n); o += v.n;
+    s = proxy_call_foreign_function("set_envoy_filter_state", 22, head, o, &p, &n);
+    word("state "); text(k.s, k.n); status(s);
+    o = 13 + k.n;
+    memcpy(head, "filter_state", 13); memcpy(head + 13, k.s, k.n);
+    p = 0; n = 0;
+    s = proxy_get_property(head, o, &p, &n);
+    status(s); word(" "); text(p, n); say();
   } else if (is(c, "roundtrip")) {
     Str v = rest(); char *q = 0; u32 m = 0;
     s = proxy_call_foreign_function("compress", 8, v.s, v.n, &p, &n);

@@ -443,7 +443,9 @@ class _Context:
     ):
         """Ask a cluster; `then(ctx, answer)` runs when it has answered. Returns PAUSE, for callbacks to return."""
         pairs = [(":method", method), (":path", path), (":authority", authority or cluster)]
-        pairs = _pairs(pairs + list((headers.items() if hasattr(headers, "items") else headers) if headers else ()))
+        pairs = _pairs(
+            pairs + list((headers.items() if hasattr(headers, "items") else headers) if headers else ())
+        )
         ends = _pairs(trailers) if trailers else b""
         data = _bytes(body, "a body")
         token = _http_call(
