@@ -6,6 +6,7 @@ import pytest
 
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.http import Request, Response
+from wasmhub_magics.plugin import Limits
 from wasmhub_magics.proxy import Delay, Failure
 
 HEADERS = ":method=GET;:path=/check;:authority=auth;x-one=1"
@@ -202,6 +203,27 @@ def test_a_loop_answers_calls_as_well(run, answer):
     proxy = run("configure define 0 n\non_call increment 4 1\n" + paused(), clusters={"auth": answer})
     proxy.loop(n=50)
     assert proxy.metrics["n"] == 50
+
+
+def test_a_peer_that_was_no_longer_read_is_read_again_after_the_resume(run, puppet):
+    script = paused(then=CONTINUE)
+    plugin = puppet(script, limits=Limits(body_bytes=1 << 20))
+    request = Request("POST", body=b"x" * 3_000_000, chunks=[500_000] * 5)
+    exchange = run(plugin, clusters={"auth": Response(200)}).send(request)
+    assert any("no longer read" in warning for warning in exchange.warnings)
+    assert len(exchange.upstream_request.body) == 3_000_000
+
+
+def test_calls_without_end_are_given_up(run):
+    script = f"request_headers call auth 0 {HEADERS} -\non_call call auth 0 {HEADERS} -"
+    exchange = run(script, clusters={"auth": Response(200)}, trace=False).send()
+    assert exchange.outcome == "complete"
+    assert "more than 10000 call-outs" in exchange.warnings[0]
+
+
+def test_the_text_of_an_exchange_names_its_calls(run):
+    exchange = run(paused(), clusters={"auth": Response(200)}).send()
+    assert "call of auth: GET /check -> 200" in repr(exchange)
 
 
 def test_the_upstream_is_a_cluster_too(run):

@@ -79,6 +79,8 @@ pub const Flow = struct {
     /// The holder lets bytes pass the limit, and the peer is not read meanwhile.
     streaming: bool = false,
     stalled: bool = false,
+    /// The data frame that comes next when the peer is read again; null while it is read.
+    unread: ?usize = null,
     /// The peer has sent everything.
     complete: bool = false,
     bytes: u64 = 0,
@@ -90,6 +92,7 @@ pub const Flow = struct {
         flow.held.clear();
         flow.streaming = false;
         flow.stalled = false;
+        flow.unread = null;
         flow.complete = false;
         flow.bytes = 0;
     }
@@ -365,7 +368,10 @@ pub const Stream = struct {
                 return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
             },
             .rest => {
-                if (flow_of.stalled) return stream.pop();
+                if (flow_of.stalled) {
+                    flow_of.unread = frame.next_chunk;
+                    return stream.pop();
+                }
                 if (frame.next_chunk < chunks.len) {
                     const bytes = chunks[frame.next_chunk];
                     frame.next_chunk += 1;
@@ -612,6 +618,15 @@ pub const Stream = struct {
             .last => {
                 half.from_current = false;
                 stream.pop();
+                flow_of.stalled = false;
+                const next = flow_of.unread orelse return;
+                flow_of.unread = null;
+                return stream.push(.{
+                    .kind = if (side == .request) .request_source else .response_source,
+                    .side = side,
+                    .phase = .rest,
+                    .next_chunk = next,
+                });
             },
             .returned => unreachable,
         }
