@@ -70,7 +70,7 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
 }
 
 /// The maps of a call-out's answer.
-fn called(context: *Context, kind: MapType) ?*headers.Map {
+noinline fn called(context: *Context, kind: MapType) ?*headers.Map {
     const call = callout.of(context) orelse return null;
     const map = switch (kind) {
         .call_headers => &call.headers,

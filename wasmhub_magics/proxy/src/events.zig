@@ -47,7 +47,7 @@ pub inline fn prompt() error{OutOfMemory}!Turn {
     return promptNow();
 }
 
-fn promptNow() error{OutOfMemory}!Turn {
+noinline fn promptNow() error{OutOfMemory}!Turn {
     @branchHint(.unlikely);
     if (posted.items.len > 0) {
         const ready = posted.orderedRemove(0);
@@ -75,7 +75,7 @@ pub inline fn rest() error{OutOfMemory}!Turn {
     return next(horizon);
 }
 
-fn next(limit: u64) error{OutOfMemory}!Turn {
+noinline fn next(limit: u64) error{OutOfMemory}!Turn {
     const turn = try prompt();
     if (turn != .idle) return turn;
     const call = callout.first();
