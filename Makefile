@@ -28,17 +28,22 @@ lint: .make/installed  ## style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src
+	@npm --prefix labextension run --silent lint
 
 setup: .make/installed  ## the virtual environment with everything in it
 
-.make/installed: pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig) $(wildcard wasmhub_magics/guest/python/src/*)
+SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/python/src/* labextension/*.json) \
+  $(shell find labextension/src labextension/style -type f)
+
+.make/installed: $(SOURCES)
 	@mkdir -p .make
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@command -v node >/dev/null || { echo "Node 20 or later is needed to build the Python runtime" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "Node 20.19 or later, with npm, is needed to build the Python runtime and the JupyterLab extension" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the package and its tools into .venv"
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
 clean:
-	rm -rf .make .venv build dist
+	rm -rf .make .venv build dist labextension/lib labextension/node_modules wasmhub_magics/labextension
+	rm -f wasmhub_magics/proxy/host.wasm wasmhub_magics/guest/python/runtime.wasm

@@ -1,6 +1,6 @@
-"""Build hook: compile the proxy's host module and merge the Python runtime into the package.
+"""Build hook: compile the proxy's host module, merge the Python runtime, build the JupyterLab extension.
 
-Both are made from committed sources and locked packages, so that the wheel needs neither zig nor node.
+All are made from committed sources and locked packages, so that the wheel needs neither zig nor node.
 A part that is newer than its sources is left as it is. ``python hatch_build.py`` does the same in place.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 ROOT = Path(__file__).parent
 PROXY = ROOT / "wasmhub_magics" / "proxy"
 PYTHON = ROOT / "wasmhub_magics" / "guest" / "python"
+LAB = ROOT / "labextension"
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
     for target, sources, make in (
         (PROXY / "host.wasm", sorted((PROXY / "src").glob("*.zig")), make_host),
         (PYTHON / "runtime.wasm", sorted((PYTHON / "src").iterdir()), make_python_runtime),
+        (ROOT / "wasmhub_magics" / "labextension" / "package.json", lab_sources(), make_labextension),
     ):
         newest = max(source.stat().st_mtime for source in [*sources, Path(__file__)])
         if not target.exists() or target.stat().st_mtime < newest:
@@ -34,14 +36,33 @@ def make_host(target: Path) -> None:
     """Compile the Zig host module for a freestanding WebAssembly host."""
     cache = ROOT / "build" / "zig"
     cache.mkdir(parents=True, exist_ok=True)
-    partial = cache / "host.wasm"
+    partial = cache / "wasmhub_host.wasm"  # backtraces tell the host from filters by this name
     run(
         [sys.executable, "-m", "ziglang", "build-exe", "-target", "wasm32-freestanding", "-O", "ReleaseSafe"]
         + ["-mcpu=generic+bulk_memory+multivalue+sign_ext+nontrapping_fptoint+simd128"]
-        + ["-fno-entry", "-rdynamic", "--export-table", "--growable-table", "--stack", "262144"]
+        + ["-fno-entry", "-rdynamic", "--export-table", "--growable-table", "--export=__stack_pointer"]
+        + ["--stack", "262144"]
         + ["--cache-dir", str(cache / "cache"), f"-femit-bin={partial}", str(PROXY / "src" / "host.zig")]
     )
+    partial.write_bytes(without_debug_sections(partial.read_bytes()))
     partial.replace(target)
+
+
+def without_debug_sections(module: bytes) -> bytes:
+    """The module with function names, but without the much larger rest of what debuggers want."""
+    kept, at = [module[:8]], 8
+    while at < len(module):
+        size, start, shift = 0, at + 1, 0
+        while True:
+            size |= (module[start] & 127) << shift
+            shift += 7
+            start += 1
+            if module[start - 1] < 128:
+                break
+        if module[at] != 0 or not module[start + 1 : start + size].startswith(b".debug_"):
+            kept.append(module[at : start + size])
+        at = start + size
+    return b"".join(kept)
 
 
 def make_python_runtime(target: Path) -> None:
@@ -52,11 +73,27 @@ def make_python_runtime(target: Path) -> None:
     merge(target, work=ROOT / "build" / "python-runtime")
 
 
-def run(command: list[str]) -> None:
+def lab_sources() -> list[Path]:
+    """What the JupyterLab extension is made of."""
+    folders = [each for folder in ("src", "style") for each in (LAB / folder).rglob("*") if each.is_file()]
+    return sorted([*folders, LAB / "package.json", LAB / "package-lock.json", LAB / "tsconfig.json"])
+
+
+def make_labextension(target: Path) -> None:
+    """Compile and bundle the JupyterLab extension with npm's locked packages; JupyterLab is not needed."""
+    lock, installed = LAB / "package-lock.json", LAB / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], LAB)
+    shutil.rmtree(LAB / "lib", ignore_errors=True)  # what a removed source left there would be bundled
+    run(["npm", "run", "--silent", "build"], LAB)
+    target.touch()  # the newest part of the bundle: it was written after all others
+
+
+def run(command: list[str], folder: Path = ROOT) -> None:
     """Run a tool, or end with what it said."""
     if shutil.which(command[0]) is None:
         raise SystemExit(f"{command[0]} is not on this machine; building the package needs it")
-    done = subprocess.run(command, check=False, env={**os.environ})
+    done = subprocess.run(command, check=False, cwd=folder, env={**os.environ})
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:4])} ... failed with exit status {done.returncode}")
 

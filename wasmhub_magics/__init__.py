@@ -116,3 +116,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from .notebook import unload
 
     unload(shell)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Where the JupyterLab extension is: what ``jupyter-builder develop`` asks."""
+    return [{"src": "labextension", "dest": "wasmhub-magics-lab"}]

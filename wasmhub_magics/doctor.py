@@ -127,6 +127,7 @@ def _proxies() -> Iterator[Check]:
             "pip install --force-reinstall .",
         )
     yield _asked("proxies", "Envoy", lambda: str(find_envoy()))
+    yield _tool("proxies", "h2load", "load on the real Envoy", "apt-get install nghttp2-client")
 
 
 def _notebook() -> Iterator[Check]:
@@ -139,12 +140,16 @@ def _notebook() -> Iterator[Check]:
 
 def _registries() -> Iterator[Check]:
     yield _package("registries", "oras", "push and pull", "pip install oras")
-    for tool, does, do in (
-        ("skopeo", "looks at and copies images", "apt-get install skopeo"),
-        ("docker-registry", "a registry on this machine", "apt-get install docker-registry"),
-    ):
-        path = shutil.which(tool)
-        yield Check("registries", tool, "ok" if path else "missing", path or does, "" if path else do)
+    yield _tool("registries", "skopeo", "looks at and copies images", "apt-get install skopeo")
+    yield _tool(
+        "registries", "docker-registry", "a registry on this machine", "apt-get install docker-registry"
+    )
+
+
+def _tool(group: str, name: str, serves: str, do: str) -> Check:
+    path = shutil.which(name)
+    found = f"{path} ({serves})" if path else f"not installed; {serves}"
+    return Check(group, name, "ok" if path else "missing", found, "" if path else do)
 
 
 def _places() -> Iterator[Check]:

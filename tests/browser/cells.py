@@ -36,6 +36,7 @@ def colours(page: Page, index: int) -> dict[str, str]:
 def caret(page: Page, index: int, line: int, column: int) -> None:
     """Put the caret of a code cell somewhere: line and column from 0."""
     editor(page, index).click()
+    page.mouse.move(5, 5)
     page.evaluate(
         """([index, line, column]) => {
           const cells = window.jupyterapp.shell.currentWidget.content.widgets;

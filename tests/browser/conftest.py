@@ -21,7 +21,7 @@ def on_response_headers(ctx):
 """
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
     """Debian's browser, its cache shared by all tests; a machine without one fails, it does not skip."""
     try:
@@ -34,7 +34,7 @@ def context() -> Iterator[BrowserContext]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def notebook(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
     with Lab(tmp_path_factory.mktemp("lab")) as lab:

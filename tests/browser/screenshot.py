@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell, chromium
 
 ROOT = Path(__file__).parents[2]
-SIZE = {"width": 1240, "height": 1000}
+SIZE = {"width": 1240, "height": 1180}
 
 
 def take_screenshot(

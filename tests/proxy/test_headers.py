@@ -50,6 +50,13 @@ def test_inline_headers_join_their_values_and_others_repeat(run, name, joined):
     assert values == (("one,two",) if joined else ("one", "two"))
 
 
+def test_white_space_around_a_value_does_not_survive_the_wire(run):
+    exchange = run("").send(Request(headers={"x-pad": " \ta b "}), upstream=Response(200, {"x-back": " c "}))
+    assert exchange.received.headers["x-pad"] == "a b"
+    assert exchange.upstream_request.headers["x-pad"] == "a b"
+    assert exchange.response.headers["x-back"] == "c"
+
+
 def test_replacing_removes_all_entries_and_moves_the_header_to_the_end(run):
     request = Request(headers=[("x-a", "1"), ("x-a", "2"), ("x-b", "3")])
     pairs = run("request_headers set 0 x-a new").send(request).upstream_request.headers.pairs

@@ -210,7 +210,7 @@ def _head(exchange: Exchange) -> str:
     kind = "wh-odd" if response is None else {2: "wh-ok", 3: "wh-moved"}.get(response.status // 100, "wh-bad")
     return (
         f"<div class='wh-head'><span class='wh-status {kind}'>{html.escape(_answered(exchange))}</span>"
-        f"<code>{html.escape(_asked(exchange))}</code>"
+        f"<span class='wh-code'>{html.escape(_asked(exchange))}</span>"
         f"<span class='wh-dim'>{html.escape(_cost(exchange))}</span></div>"
     )
 
@@ -252,8 +252,8 @@ def _rows(lines: list[Line]) -> str:
     kinds = {"+": "wh-add", "-": "wh-cut", " ": "wh-same", "·": "wh-same"}
     told = {"·": " title='set by the proxy itself'"}
     return "".join(
-        f"<code class='wh-row {kinds[mark]}' data-mark='{mark}'{told.get(mark, '')}>"
-        f"<b>{html.escape(name)}</b>: {html.escape(value)}</code>"
+        f"<div class='wh-row wh-code {kinds[mark]}' data-mark='{mark}'{told.get(mark, '')}>"
+        f"<b>{html.escape(name)}</b>: {html.escape(value)}</div>"
         for mark, name, value in lines
     )
 
@@ -308,7 +308,7 @@ def _call(text: str, start: int, ns: int, whole: int, *, bad: bool = False, oute
     kinds = f"wh-call{' wh-outer' if outer else ''}{' wh-error' if bad else ''}"
     place = f"margin-left:{100 * start / whole:.1f}%;width:{100 * ns / whole:.1f}%"
     return (
-        f"<div class='{kinds}'><code>{html.escape(text)}</code>"
+        f"<div class='{kinds}'><span class='wh-code'>{html.escape(text)}</span>"
         f"<span class='wh-bar' aria-hidden='true'><i style='{place}'></i></span>"
         f"<span class='wh-dim'>{_duration(ns)}</span></div>"
     )

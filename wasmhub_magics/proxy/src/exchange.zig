@@ -207,7 +207,7 @@ pub const Reader = struct {
         target.clear();
         for (0..reader.number(u32)) |_| {
             const name = reader.text();
-            try target.add(arena, name, reader.text());
+            try target.add(arena, name, onWire(reader.text()));
             target.exists = true;
         }
     }
@@ -248,8 +248,13 @@ fn putMap(map: *const headers.Map) OutOfMemory!void {
     try put(u32, @intCast(map.entries.items.len));
     for (map.entries.items) |entry| {
         try putText(entry.name);
-        try putText(entry.value);
+        try putText(onWire(entry.value));
     }
+}
+
+/// A value as the reader at the other end of an HTTP/1 connection gets it: white space around it is not part of it.
+fn onWire(value: []const u8) []const u8 {
+    return std.mem.trim(u8, value, " \t");
 }
 
 pub fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const headers.Map) OutOfMemory!void {
