@@ -6,6 +6,7 @@ import doctest
 import hmac
 import json
 import re
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from wasmhub_magics.build.build import build_module
 from wasmhub_magics.guest.python import CALLBACKS, MODULES
 from wasmhub_magics.http import Request, Response
 from wasmhub_magics.plugin import Plugin, encode_config
-from wasmhub_magics.proxy import Exchange, Proxy, Upstream, echo
+from wasmhub_magics.proxy import Cluster, Delay, Exchange, Failure, Proxy, Upstream, echo
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), re.M | re.S)
@@ -37,16 +38,25 @@ def test_the_example_does_what_the_page_says(number: int) -> None:
     build = build_module(source, "python")
     assert build.diagnostics == ()
 
-    def send(request: Request, upstream: Upstream = echo, config: Any = None) -> Exchange:
-        with Proxy(Plugin(build.module, "example", configuration=encode_config(config)), upstream) as proxy:
-            return proxy.send(request)
+    opened = ExitStack()
 
-    names = {"send": send, "Request": Request, "Response": Response, "json": json, "hmac": hmac}
+    def start(
+        upstream: Upstream = echo, config: Any = None, clusters: dict[str, Cluster] | None = None
+    ) -> Proxy:
+        plugin = Plugin(build.module, "example", configuration=encode_config(config))
+        return opened.enter_context(Proxy(plugin, upstream, clusters=clusters))
+
+    def send(request: Request, *arguments: Any, **options: Any) -> Exchange:
+        return start(*arguments, **options).send(request)
+
+    names = {"send": send, "start": start, "Request": Request, "Response": Response, "Delay": Delay}
+    names |= {"Failure": Failure, "json": json, "hmac": hmac}
     test = doctest.DocTestParser().get_doctest(tries, names, "python.md", None, 0)
     assert test.examples
     failures: list[str] = []
     flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-    doctest.DocTestRunner(optionflags=flags).run(test, out=failures.append)
+    with opened:
+        doctest.DocTestRunner(optionflags=flags).run(test, out=failures.append)
     assert not failures, "".join(failures)
 
 

@@ -22,6 +22,23 @@ u32 IMPORT(proxy_get_property)(const char *path, u32 len, char **ret, u32 *ret_l
 u32 IMPORT(proxy_set_property)(const char *path, u32 len, const char *value, u32 value_len);
 u32 IMPORT(proxy_set_effective_context)(u32 id);
 u32 IMPORT(proxy_done)(void);
+u32 IMPORT(proxy_define_metric)(u32 type, const char *name, u32 len, u32 *ret);
+u32 IMPORT(proxy_increment_metric)(u32 id, long long by);
+u32 IMPORT(proxy_record_metric)(u32 id, u64 value);
+u32 IMPORT(proxy_get_metric)(u32 id, u64 *ret);
+u32 IMPORT(proxy_get_shared_data)(const char *key, u32 len, char **ret, u32 *ret_len, u32 *cas);
+u32 IMPORT(proxy_set_shared_data)(const char *key, u32 len, const char *value, u32 value_len, u32 cas);
+u32 IMPORT(proxy_register_shared_queue)(const char *name, u32 len, u32 *ret);
+u32 IMPORT(proxy_resolve_shared_queue)(const char *vm, u32 vm_len, const char *name, u32 len, u32 *ret);
+u32 IMPORT(proxy_enqueue_shared_queue)(u32 token, const char *data, u32 len);
+u32 IMPORT(proxy_dequeue_shared_queue)(u32 token, char **ret, u32 *ret_len);
+u32 IMPORT(proxy_set_tick_period_milliseconds)(u32 period);
+u32 IMPORT(proxy_get_current_time_nanoseconds)(u64 *ret);
+u32 IMPORT(proxy_http_call)(const char *cluster, u32 cluster_len, const char *pairs, u32 pairs_len, const char *body,
+                            u32 body_len, const char *trailers, u32 trailers_len, u32 timeout, u32 *ret);
+u32 IMPORT(proxy_get_status)(u32 *code, char **ret, u32 *ret_len);
+u32 IMPORT(proxy_call_foreign_function)(const char *name, u32 len, const char *data, u32 data_len, char **ret,
+                                        u32 *ret_len);
 #ifdef ABI_0_1_0
 u32 IMPORT(proxy_get_configuration)(char **ret, u32 *ret_len);
 u32 IMPORT(proxy_continue_request)(void);
@@ -103,8 +120,29 @@ static void pairs_of(u32 map) {
   say();
 }
 
+static u32 stream, token;
+static char head[4096];
+// Pairs of words such as :method=GET;:path=/ in the form of the ABI; a word - has none.
+static u32 pairs_from(Str w, char *out) {
+  u32 count = 0;
+  if (is(w, "-")) return 0;
+  for (u32 i = 0; i <= w.n; i++) if (i == w.n || w.s[i] == ';') count++;
+  u32 *lengths = (u32 *)out, o = 4 + 8 * count, l = 1;
+  lengths[0] = count;
+  for (u32 i = 0, from = 0; i <= w.n; i++) {
+    int last = i == w.n || w.s[i] == ';';
+    if (!last && (w.s[i] != '=' || !(l & 1))) continue;
+    lengths[l++] = i - from;
+    memcpy(out + o, w.s + from, i - from);
+    o += i - from;
+    out[o++] = 0;
+    from = i + 1;
+  }
+  return o;
+}
 static void step(Str c, const char *phase, u32 id) {
-  char *p = 0; u32 n = 0, s;
+  char *p = 0; u32 n = 0, s, made = 0;
+  u64 big = 0;
   if (is(c, "add") || is(c, "set")) {
     u32 map = num(next()); Str k = next(), v = rest();
     s = is(c, "add") ? proxy_add_header_map_value(map, k.s, k.n, v.s, v.n)
@@ -170,6 +208,80 @@ static void step(Str c, const char *phase, u32 id) {
   } else if (is(c, "close")) {
     s = proxy_close_stream(num(next())); word("close"); status(s); say();
 #endif
+  } else if (is(c, "define")) {
+    u32 kind = num(next()); Str k = next();
+    s = proxy_define_metric(kind, k.s, k.n, &made);
+    word("define"); status(s); word(" "); number(made); say();
+  } else if (is(c, "increment")) {
+    u32 metric = num(next()); s = proxy_increment_metric(metric, (int)num(next()));
+    word("increment"); status(s); say();
+  } else if (is(c, "record")) {
+    u32 metric = num(next()); s = proxy_record_metric(metric, num(next()));
+    word("record"); status(s); say();
+  } else if (is(c, "metric")) {
+    s = proxy_get_metric(num(next()), &big);
+    word("metric"); status(s); word(" "); number(big); say();
+  } else if (is(c, "getdata")) {
+    Str k = next();
+    s = proxy_get_shared_data(k.s, k.n, &p, &n, &made);
+    word("getdata"); status(s); word(" "); text(p, n); word(" "); number(made); say();
+  } else if (is(c, "setdata")) {
+    Str k = next(); u32 cas = num(next()); Str v = rest();
+    s = proxy_set_shared_data(k.s, k.n, v.s, v.n, cas);
+    word("setdata"); status(s); say();
+  } else if (is(c, "register")) {
+    Str k = next();
+    s = proxy_register_shared_queue(k.s, k.n, &made);
+    word("register"); status(s); word(" "); number(made); say();
+  } else if (is(c, "resolve")) {
+    Str v = next(), k = next();
+    s = proxy_resolve_shared_queue(v.s, is(v, "-") ? 0 : v.n, k.s, k.n, &made);
+    word("resolve"); status(s); word(" "); number(made); say();
+  } else if (is(c, "enqueue")) {
+    u32 queue = num(next()); Str v = rest();
+    s = proxy_enqueue_shared_queue(queue, v.s, v.n);
+    word("enqueue"); status(s); say();
+  } else if (is(c, "dequeue")) {
+    s = proxy_dequeue_shared_queue(num(next()), &p, &n);
+    word("dequeue"); status(s); word(" "); text(p, n); say();
+  } else if (is(c, "tick")) {
+    s = proxy_set_tick_period_milliseconds(num(next())); word("tick"); status(s); say();
+  } else if (is(c, "time")) {
+    proxy_get_current_time_nanoseconds(&big); word("time "); number(big / 1000000); say();
+  } else if (is(c, "call")) { // cluster timeout headers trailers body
+    static char tail[4096];
+    Str cluster = next(); u32 timeout = num(next());
+    u32 size = pairs_from(next(), head), end_size = pairs_from(next(), tail); Str v = rest();
+    stream = id;
+    s = proxy_http_call(cluster.s, cluster.n, head, size, v.s, v.n, tail, end_size, timeout, &made);
+    token = made; word("call"); status(s); word(" "); number(made); say();
+  } else if (is(c, "stream")) { // act for the stream that called last
+    s = proxy_set_effective_context(stream); word("stream"); status(s); say();
+  } else if (is(c, "status")) {
+    s = proxy_get_status(&made, &p, &n);
+    word("status"); status(s); word(" "); number(made); word(" "); text(p, n); say();
+  } else if (is(c, "foreign")) {
+    Str k = next(), v = rest();
+    s = proxy_call_foreign_function(k.s, k.n, v.s, v.n, &p, &n);
+    word("foreign"); status(s); word(" "); text(p, n); say();
+  } else if (is(c, "state")) { // set_envoy_filter_state with a path and a value
+    Str k = next(), v = rest();
+    u32 o = 0;
+    head[o++] = 0x0a; head[o++] = k.n; memcpy(head + o, k.s, k.n); o += k.n;
+    head[o++] = 0x12; head[o++] = v.n; memcpy(head + o, v.s, v.n); o += v.n;
+    s = proxy_call_foreign_function("set_envoy_filter_state", 22, head, o, &p, &n);
+    word("state "); text(k.s, k.n); status(s);
+    o = 13 + k.n;
+    memcpy(head, "filter_state", 13); memcpy(head + 13, k.s, k.n);
+    p = 0; n = 0;
+    s = proxy_get_property(head, o, &p, &n);
+    status(s); word(" "); text(p, n); say();
+  } else if (is(c, "roundtrip")) {
+    Str v = rest(); char *q = 0; u32 m = 0;
+    s = proxy_call_foreign_function("compress", 8, v.s, v.n, &p, &n);
+    word("compress"); status(s);
+    s = proxy_call_foreign_function("uncompress", 10, p, n, &q, &m);
+    word(" uncompress"); status(s); word(" "); text(q, m); say();
   } else if (is(c, "context")) {
     s = proxy_set_effective_context(num(next())); word("context"); status(s); say();
   } else if (is(c, "done")) {
@@ -261,6 +373,12 @@ u32 EXPORT(proxy_on_response_body)(u32 id, u32 n, u32 e) {
 }
 u32 EXPORT(proxy_on_response_trailers)(u32 id, u32 n) {
   enter("response_trailers", id, n, 0); return run("response_trailers", id, 0);
+}
+void EXPORT(proxy_on_tick)(u32 id) { enter("tick", id, 0, 0); run("on_tick", id, 0); }
+void EXPORT(proxy_on_queue_ready)(u32 id, u32 queue) { enter("queue", id, queue, 0); run("on_queue", id, 0); }
+void EXPORT(proxy_on_http_call_response)(u32 id, u32 t, u32 headers, u32 size, u32 trailers) {
+  word("called "); number(id); word(" "); number(t); word(" "); number(headers); word(" "); number(size); word(" ");
+  number(trailers); say(); run("on_call", id, 0);
 }
 u32 EXPORT(proxy_on_done)(u32 id) { enter("done", id, 0, 0); return run("done", id, 1); }
 void EXPORT(proxy_on_log)(u32 id) { enter("log", id, 0, 0); run("log", id, 0); }

@@ -104,10 +104,12 @@ def bootstrap(
     buffer_bytes: int = 1 << 20,
     access_log: bool = False,
     extra: Iterable[Json] = (),
+    clusters: Iterable[Json] = (),
 ) -> Json:
     """The whole configuration: listener ``main`` with the filters, ``barrier`` without, one cluster, admin.
 
-    ``extra`` are listeners inside Envoy, for an upstream that needs no other process.
+    ``extra`` are listeners inside Envoy, for an upstream that needs no other process; ``clusters`` are more
+    clusters, which filters can call.
     """
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "0s"}}]
     main = _connection_manager("main", [*filters, ROUTER], routes)
@@ -139,23 +141,23 @@ def bootstrap(
                 {**_listener("barrier", barrier, buffer_bytes), "address": _address(0)},
                 *extra,
             ],
-            "clusters": [{**upstream, "per_connection_buffer_limit_bytes": buffer_bytes}],
+            "clusters": [{**upstream, "per_connection_buffer_limit_bytes": buffer_bytes}, *clusters],
         },
     }
 
 
-def cluster(host: str = "", port: int = 0, *, listener: str = "") -> Json:
-    """The cluster ``upstream``: a host and port, or a listener inside the same Envoy."""
+def cluster(host: str = "", port: int = 0, *, listener: str = "", name: str = "upstream") -> Json:
+    """A cluster with one endpoint: a host and port, or a listener inside the same Envoy."""
     if listener:
         address: Json = {"envoy_internal_address": {"server_listener_name": listener}}
     else:
         address = {"socket_address": {"address": host, "port_value": port}}
     return {
-        "name": "upstream",
+        "name": name,
         "type": "STATIC" if listener or _is_number(host) else "STRICT_DNS",
         "connect_timeout": "2s",
         "load_assignment": {
-            "cluster_name": "upstream",
+            "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
         "typed_extension_protocol_options": {

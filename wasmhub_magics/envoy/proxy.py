@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,9 +13,11 @@ from ..errors import EnvoyError
 from ..http import Request
 from ..module import Module
 from ..plugin import HasPlugin, Plugin, as_plugin
+from ..proxy.cluster import Cluster
 from ..proxy.exchange import Exchange, LogLine, Timing
 from ..proxy.upstream import Upstream, echo
 from .client import Answer, ask
+from .clusters import Clusters
 from .config import HOST
 from .process import EnvoyProcess
 from .server import EnvoyServer, Swap
@@ -33,7 +35,8 @@ class EnvoyProxy:
     A request that has no answer after ``timeout`` seconds counts as paused. Where a filter never returns, the
     exchange says so and the next one gets a new Envoy. Filters have ``start_timeout`` seconds to start and
     configure themselves; ``slots`` leaves room for more of them to be swapped in; ``log_level`` is what
-    ``proxy_get_log_level`` tells them. Raises EnvoyMissing, EnvoyError where
+    ``proxy_get_log_level`` tells them. ``clusters`` answer the call-outs of filters, each by a real server;
+    a Delay is waited for. Raises EnvoyMissing, EnvoyError where
     Envoy does not start, and EnvoyRejected with Envoy's own reason where it refuses a filter.
     """
 
@@ -46,6 +49,7 @@ class EnvoyProxy:
         slots: int = 0,
         log_level: str = "info",
         start_timeout: float = 30.0,
+        clusters: Mapping[str, Cluster] | None = None,
     ) -> None:
         self.timeout = timeout
         self.plugins: tuple[Plugin, ...] = _chain(filters)
@@ -60,11 +64,14 @@ class EnvoyProxy:
             "start_timeout": start_timeout,
             "access_log": True,
         }
+        self._clusters = Clusters(clusters or {})
+        self._options["clusters"] = self._clusters.ports
         self._upstream = UpstreamServer(upstream, self._pace)
         try:
             self._server = self._start()
         except BaseException:
             self._upstream.close()
+            self._clusters.close()
             raise
 
     @property
@@ -96,7 +103,7 @@ class EnvoyProxy:
         request or the upstream's response.
         """
         request = Request() if request is None else request
-        if self._upstream.answering:
+        if self._upstream.answering or self._clusters.answering:
             raise EnvoyError(
                 "this proxy waits for its upstream and cannot take another request meanwhile",
                 do="use another proxy inside the upstream function",
@@ -115,6 +122,7 @@ class EnvoyProxy:
                 warnings.append(f"{self._dropped} log lines were dropped: there were too many")
             if not alive:
                 warnings.append(self._lost())
+            calls = self._clusters.take()
             if visit.error is not None:
                 raise visit.error
             return Exchange(
@@ -128,6 +136,7 @@ class EnvoyProxy:
                 outcome=answer.outcome,
                 timing=Timing(answer.nanoseconds),
                 warnings=tuple(warnings),
+                calls=calls,
                 engine="envoy",
             )
 
@@ -160,6 +169,14 @@ class EnvoyProxy:
         stats = self._process().stats()
         return {name: value for name, value in stats.items() if name.startswith(prefix)}
 
+    @property
+    def metrics(self) -> dict[str, int]:
+        """The counters and gauges that filters have defined, as they are now."""
+        found = self.stats("wasmcustom.")
+        return {
+            name.removeprefix("wasmcustom."): value for name, value in found.items() if isinstance(value, int)
+        }
+
     def admin(self, path: str, method: str = "GET") -> str:
         """What Envoy's admin interface answers, such as ``/config_dump`` or ``/server_info``."""
         return self._process().admin(path, method)
@@ -172,6 +189,7 @@ class EnvoyProxy:
             self._closed = True
             self._server.close()
             self._upstream.close()
+            self._clusters.close()
 
     def __enter__(self) -> Self:
         return self

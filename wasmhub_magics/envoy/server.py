@@ -54,8 +54,9 @@ class EnvoyServer:
 
     ``upstream`` is the address of a server, a fixed response that Envoy gives by itself, or None for an echo
     inside Envoy. ``slots`` is the number of places, at least one and never fewer than the plugins; ``port`` 0
-    takes a free one. A filter has ``start_timeout`` seconds to start and configure itself. Raises EnvoyError
-    where Envoy does not start, EnvoyRejected where it refuses a plugin.
+    takes a free one. A filter has ``start_timeout`` seconds to start and configure itself. ``clusters`` are
+    the ports on loopback of clusters that filters can call. Raises
+    EnvoyError where Envoy does not start, EnvoyRejected where it refuses a plugin.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class EnvoyServer:
         access_log: bool = False,
         log_level: str = "info",
         start_timeout: float = 30.0,
+        clusters: Mapping[str, int] | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.version = 0
@@ -92,6 +94,9 @@ class EnvoyServer:
                 buffer_bytes=min((p.limits.body_bytes for p in plugins), default=1 << 20),
                 access_log=access_log,
                 extra=extra,
+                clusters=[
+                    config.cluster(config.HOST, port, name=name) for name, port in (clusters or {}).items()
+                ],
             )
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)

@@ -19,7 +19,7 @@ from .wire import MAX_HEAD, Incoming, framing, lines, segments, unsendable
 if TYPE_CHECKING:
     import h11
 
-__all__ = ["UpstreamServer", "Visit"]
+__all__ = ["UpstreamServer", "Visit", "read_request", "segments_of"]
 
 BODILESS = {204, 304}
 
@@ -101,16 +101,14 @@ class UpstreamServer:
         """Answer one request; false where the connection cannot take another."""
         import h11
 
-        request = _read(sock, connection)
+        request = read_request(sock, connection)
         if request is None:
             return False
         visit = self._visit or Visit(self.upstream)
         visit.request = request
         try:
             visit.response = response = self._answer(visit.upstream, request)
-            for number, piece in enumerate(
-                segments(connection, _head(response, request), _shown(response, request))
-            ):
+            for number, piece in enumerate(segments_of(connection, response, request)):
                 if number:
                     self.pace()
                 sock.sendall(piece)
@@ -144,7 +142,13 @@ def _close(listener: socket.socket, connections: set[socket.socket], lock: threa
     listener.close()
 
 
-def _read(sock: socket.socket, connection: h11.Connection) -> Request | None:
+def segments_of(connection: h11.Connection, response: Response, request: Request) -> Iterator[bytes]:
+    """The bytes of a response, cut where its frames end."""
+    return segments(connection, _head(response, request), _shown(response, request))
+
+
+def read_request(sock: socket.socket, connection: h11.Connection) -> Request | None:
+    """The next request of a connection; None where it has ended."""
     import h11
 
     incoming: Incoming | None = None

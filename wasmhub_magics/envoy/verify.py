@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias, TypeVar
 
 from ..errors import EnvoyRejected, ModuleError, ProxyError, RequestError
 from ..http import Headers, Request, Response
 from ..plugin import HasPlugin, as_plugin
+from ..proxy.cluster import CallOut, Cluster, Failure
 from ..proxy.exchange import Exchange, LogLine
 from ..proxy.upstream import Upstream, echo
 from .binary import find_envoy
@@ -46,13 +47,15 @@ def verify(
     upstream: Upstream = echo,
     *,
     timeout: float = 2.0,
+    clusters: Mapping[str, Cluster] | None = None,
 ) -> ParityReport:
     """Send requests through the embedded proxy and the real Envoy, one after another, and compare.
 
     Compared are outcome, status, headers, body and trailers of the response, what the upstream saw, log lines
     and response code details, and the lines logged at the start. Without requests it takes three: headers
     only, a body in two frames, a body with trailers. A function as upstream is asked by both. Envoy has
-    ``timeout`` seconds for a request before it counts as paused. Raises EnvoyMissing where there is none.
+    ``timeout`` seconds for a request before it counts as paused. ``clusters`` answer the call-outs of filters
+    in both. Raises EnvoyMissing where there is none.
     """
     from ..proxy import Proxy
 
@@ -62,9 +65,9 @@ def verify(
         raise RequestError("there is no request to compare", do="pass at least one, or none at all")
     version = find_envoy().version
     names = tuple(plugin.name for plugin in chain)
-    real, real_refusal = _started(lambda: EnvoyProxy(chain, upstream, timeout=timeout))
+    real, real_refusal = _started(lambda: EnvoyProxy(chain, upstream, timeout=timeout, clusters=clusters))
     try:
-        embedded, refusal = _started(lambda: Proxy(chain, upstream))
+        embedded, refusal = _started(lambda: Proxy(chain, upstream, clusters=clusters))
         try:
             if real is None or embedded is None:
                 return _refused(names, asked, version, refusal, real_refusal)
@@ -125,7 +128,37 @@ def _compare(number: int, embedded: Exchange, real: Exchange) -> Iterator[Differ
             yield from differ(f"upstream {part}", getattr(sent, part), getattr(sent_real, part))
         yield from _headers(number, "upstream header", sent, sent_real, (hide, hide_real))
         yield from differ("upstream body", hide(sent.body), hide_real(sent_real.body))
+    yield from _calls(number, embedded.calls, real.calls, (hide, hide_real))
     yield from _logs(number, embedded.log, real.log, hide, hide_real)
+
+
+def _calls(
+    number: int, embedded: Iterable[CallOut], real: Iterable[CallOut], hides: Hides
+) -> Iterator[Difference]:
+    """Differences between what the clusters got; those that cannot tell are left out."""
+    mine = [call for call in embedded if call.cluster != "upstream" and call.answer != Failure("refused")]
+    other = list(real)
+    for place in range(max(len(mine), len(other))):
+        one = mine[place] if place < len(mine) else None
+        two = other[place] if place < len(other) else None
+        field = f"call {place + 1}"
+        if one is None or two is None:
+            yield Difference(number, field, _called(one), _called(two))
+            continue
+        for part, left, right in (
+            ("cluster", one.cluster, two.cluster),
+            ("method", one.request.method, two.request.method),
+            ("path", one.request.path, two.request.path),
+            ("authority", one.request.authority, two.request.authority),
+            ("body", hides[0](one.request.body), hides[1](two.request.body)),
+        ):
+            if left != right:
+                yield Difference(number, f"{field} {part}", _text(left), _text(right))
+        yield from _headers(number, f"{field} header", one.request, two.request, hides)
+
+
+def _called(call: CallOut | None) -> str:
+    return "none" if call is None else f"{call.cluster}: {call.request!r}"
 
 
 def _same(data: bytes) -> bytes:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from .cluster import Answer, CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Outcome, Timing
 from .interface import AnyProxy
 from .loop import Loop
 from .proxy import Proxy
+from .state import Activity, Histogram, Metrics
 from .trace import Callback, HostCall, Trace
 from .upstream import Upstream, echo
 
 __all__ = [
+    "Activity",
+    "Answer",
     "AnyProxy",
+    "CallOut",
     "Callback",
+    "Cluster",
+    "Delay",
     "Exchange",
+    "Failure",
+    "Histogram",
     "HostCall",
     "LogLine",
     "Loop",
+    "Metrics",
     "Outcome",
     "Proxy",
     "Timing",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..http import Headers, Request, Response
+from .cluster import CallOut
 from .trace import Trace
 
 __all__ = ["Exchange", "LogLine", "Outcome", "Timing"]
@@ -45,7 +46,8 @@ class Exchange:
     ``received`` is the request as the first filter got it (the connection manager has added
     ``x-forwarded-proto`` and ``x-request-id``). ``upstream_request`` and ``upstream_response`` are None where
     a filter answered by itself. ``response`` is None where the client got none: a filter left the stream
-    ``paused``, or the stream was ``reset``. ``details`` are the response code details of Envoy.
+    ``paused``, or the stream was ``reset``. ``details`` are the response code details of Envoy. ``calls`` are
+    the call-outs of the filters, in the order in which the clusters got them.
     """
 
     request: Request
@@ -59,6 +61,7 @@ class Exchange:
     trace: Trace = field(default_factory=Trace)
     timing: Timing = field(default_factory=lambda: Timing(0))
     warnings: tuple[str, ...] = ()
+    calls: tuple[CallOut, ...] = ()
     engine: Literal["embedded", "envoy"] = "embedded"
 
     @property

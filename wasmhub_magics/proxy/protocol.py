@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..http import Headers, Request, Response
+from .cluster import KINDS, Answer, Delay, Failure
 from .exchange import LogLevel, Outcome
 
 __all__ = [
     "Reader",
     "Record",
     "encode_answer",
+    "encode_call_answer",
+    "encode_clusters",
     "encode_request",
     "read_record",
     "read_request",
@@ -88,6 +91,26 @@ def encode_answer(response: Response) -> bytes:
             _pairs(response.trailers),
         )
     )
+
+
+def encode_call_answer(answer: Answer) -> bytes:
+    """What a cluster answers to a call."""
+    if isinstance(answer, Failure):
+        return bytes([1 + KINDS.index(answer.kind)]) + _U64.pack(0)
+    late = answer if isinstance(answer, Delay) else Delay(0, answer)
+    return b"\0" + _U64.pack(int(late.seconds * 1_000_000_000)) + encode_answer(late.response)
+
+
+def encode_clusters(clusters: Mapping[str, object]) -> bytes:
+    """The clusters that can be called, and what those answer that always answer the same."""
+    parts = [_U32.pack(len(clusters))]
+    for name, cluster in clusters.items():
+        parts.append(text(_encode(name)))
+        if isinstance(cluster, Response | Delay | Failure):
+            parts += [b"\1", text(encode_call_answer(cluster))]
+        else:
+            parts.append(b"\0")
+    return b"".join(parts)
 
 
 class Reader:

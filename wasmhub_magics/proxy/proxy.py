@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -12,11 +13,13 @@ from ..errors import HostError, ProxyError, RequestError
 from ..http import Request, Response
 from ..module import Module
 from ..plugin import HasPlugin, Plugin, as_plugin
+from .cluster import Answer, CallOut, Cluster, cluster_answer
 from .engine import owner
 from .exchange import Exchange, LogLine
 from .loop import Loop
+from .state import Activity, Metrics, State
 from .upstream import Upstream, echo
-from .worker import Worker
+from .worker import Step, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,8 +35,13 @@ class Proxy:
     ``upstream`` answers what passes the filters: a fixed Response, or a function of the Request. ``clock`` (a
     datetime, or seconds since the epoch) and ``seed`` fix time and randomness, so that a run repeats byte for
     byte; each look at a fixed clock moves it on by a microsecond. ``trace`` records every callback and host
-    call; ``fuel`` counts instructions, which makes code slower. ``clusters`` is for call-outs, which filters
-    cannot make yet.
+    call; ``fuel`` counts instructions, which makes code slower. ``clusters`` answer the call-outs of filters:
+    by name a Response, a Delay, a Failure, or a function of the Request that gives one of these; ``upstream``
+    is a cluster of that name, too.
+
+    Nobody waits for a delay or a timer: the proxy's own time jumps to what happens next. While a stream waits
+    for a call-out, the timers of plugins go off in between; a paused stream has five seconds for a timer to
+    wake it.
 
     Use it in a ``with`` block. Any thread may send; exchanges run one after another. Raises LinkError where a
     module cannot be linked, StartError where a plugin does not start.
@@ -44,7 +52,7 @@ class Proxy:
         filters: Iterable[HasPlugin | Module] | HasPlugin | Module,
         upstream: Upstream = echo,
         *,
-        clusters: Mapping[str, Upstream] | None = None,
+        clusters: Mapping[str, Cluster] | None = None,
         clock: datetime | float | None = None,
         seed: int | None = None,
         trace: bool = True,
@@ -55,7 +63,7 @@ class Proxy:
         for plugin in self.plugins:
             plugin.module.check()
         self.upstream = upstream
-        self.clusters = dict(clusters or {})
+        self.clusters: dict[str, Cluster] = {"upstream": upstream, **(clusters or {})}
         self.trace = trace
         self._lock = threading.Lock()
         self._holder: int | None = None
@@ -71,6 +79,7 @@ class Proxy:
         self._finalizer = weakref.finalize(self, _close, self._workers)
         self._log: list[LogLine] = []
         self._run(self._open)
+        self._log += self._beside(0).log
 
     @property
     def log(self) -> tuple[LogLine, ...]:
@@ -99,17 +108,37 @@ class Proxy:
         answer = self.upstream if upstream is None else upstream
         with self._held():
             fixed = answer if isinstance(answer, Response) else None
-            step = self._run(lambda: self._worker().begin(request, fixed, self.trace))
-            while isinstance(step, Request):
-                asked = step
-                try:
-                    given = _answer(answer, asked)
-                except BaseException:
-                    self._run(lambda: self._worker().abandon())
-                    raise
-                step = self._run(lambda: self._worker().answer(given))  # noqa: B023
-            self._log += step.log
-            return step
+            exchange = self._drive(lambda: self._worker().begin(request, fixed, self.trace), answer)
+            assert isinstance(exchange, Exchange)
+            self._log += exchange.log
+            return exchange
+
+    def tick(self, seconds: float = 1.0) -> Activity:
+        """Let time go on for filters: timers that are due go off, in order, and late answers arrive.
+
+        Without waiting; ``proxy_get_current_time_nanoseconds`` tells filters the new time.
+        """
+        if not 0 <= seconds < 1e9:
+            raise RequestError(f"time cannot go on by {seconds} seconds", do="pass a number from 0 to 1e9")
+        with self._held():
+            activity = self._beside(int(seconds * 1_000_000_000))
+            self._log += activity.log
+            return activity
+
+    @property
+    def metrics(self) -> Metrics:
+        """The metrics that filters have defined, as they are now."""
+        return self._state().metrics
+
+    @property
+    def shared_data(self) -> dict[str, dict[str, bytes]]:
+        """The shared data of filters now, by ``vm_id`` and key."""
+        return self._state().shared_data
+
+    @property
+    def queues(self) -> dict[str, dict[str, tuple[bytes, ...]]]:
+        """The messages in the shared queues now, by ``vm_id`` of the filter that made it and name."""
+        return self._state().queues
 
     def loop(
         self,
@@ -133,7 +162,9 @@ class Proxy:
             answer = _answer(answer, request if seen is None else seen)
         fixed = answer
         with self._held():
-            return self._run(lambda: self._worker().loop(request, fixed, n, timed=timed))
+            loop = self._drive(lambda: self._worker().loop(request, fixed, n, timed=timed), answer)
+            assert isinstance(loop, Loop)
+            return loop
 
     def close(self) -> None:
         """Stop the proxy and free what it holds; a second call does nothing."""
@@ -155,6 +186,38 @@ class Proxy:
         state = ", closed" if self._closed else ""
         return f"<Proxy of {', '.join(p.name for p in self.plugins) or 'no filter'}{state}>"
 
+    def _state(self) -> State:
+        with self._held():
+            return self._run(lambda: self._worker().state())
+
+    def _beside(self, nanoseconds: int) -> Activity:
+        activity = self._drive(lambda: self._worker().beside(nanoseconds, self.trace), self.upstream)
+        assert isinstance(activity, Activity)
+        return activity
+
+    def _drive(self, start: Callable[[], Step], upstream: Upstream) -> Exchange | Activity | Loop:
+        """Run the worker until it has a result, and give it the answers that it asks for."""
+        step = self._run(start)
+        while isinstance(step, Request | CallOut):
+            try:
+                if isinstance(step, CallOut):
+                    cluster = self.clusters[step.cluster]
+                    answer = cluster_answer(step.cluster, cluster, step.request)
+                    go_on = partial(self._give_call, answer)
+                else:
+                    go_on = partial(self._give, _answer(upstream, step))
+            except BaseException:
+                self._run(lambda: self._worker().abandon())
+                raise
+            step = self._run(go_on)
+        return step
+
+    def _give(self, response: Response) -> Step:
+        return self._worker().answer(response)
+
+    def _give_call(self, answer: Answer) -> Step:
+        return self._worker().answer_call(answer)
+
     def _held(self) -> _Held:
         return _Held(self)
 
@@ -175,7 +238,7 @@ class Proxy:
             raise
 
     def _open(self) -> None:
-        worker = Worker(self.plugins, **self._options)
+        worker = Worker(self.plugins, self.clusters, **self._options)
         self._workers[:] = [worker]
         self._broken = False
         try:

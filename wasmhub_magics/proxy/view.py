@@ -41,6 +41,10 @@ def _text(exchange: Exchange) -> Iterator[str]:
     yield f"{_asked(exchange)} -> {_answered(exchange)}  ({_cost(exchange)})"
     for warning in exchange.warnings:
         yield f"warning: {warning}"
+    for call in exchange.calls:
+        answer = call.answer
+        answered = answer.status if isinstance(answer, Response) else answer
+        yield f"call of {call.cluster}: {call.request.method} {call.request.path} -> {answered}"
     if exchange.upstream_request is None:
         yield _unasked(exchange)
     for title, lines in (("request", _request_lines(exchange)), ("response", _response_lines(exchange))):

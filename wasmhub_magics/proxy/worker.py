@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
 
 from ..errors import HostError, ModuleError, StartError
 from ..http import Request, Response
 from ..plugin import Plugin
+from .cluster import Answer, CallOut, Cluster
 from .exchange import Exchange, LogLine, Timing
 from .host import GuestTrap, Host, Stopped
 from .loop import Loop
@@ -17,36 +20,52 @@ from .protocol import (
     Reader,
     Record,
     encode_answer,
+    encode_call_answer,
+    encode_clusters,
     encode_request,
     read_record,
     read_request,
     read_response,
     text,
 )
+from .state import Activity, State, read_state
 from .trace import Trace
 from .vm import Vm, VmKey, instantiate, key_of
 
 __all__ = ["Worker"]
 
 RELOAD_SECONDS = 1.0
+DONE, UPSTREAM = 0, 1
 POLICIES = ("closed", "open", "reload")
 MASK = (1 << 32) - 1
+
+Step: TypeAlias = "Request | CallOut | Exchange | Activity | Loop"
+"""What came of running the host: a request for the upstream, one for a cluster, or a result."""
 
 
 class Worker:
     """One host with everything a chain needs."""
 
     def __init__(
-        self, plugins: tuple[Plugin, ...], *, fuel: bool, clock: int | None, seed: int | None
+        self,
+        plugins: tuple[Plugin, ...],
+        clusters: Mapping[str, Cluster],
+        *,
+        fuel: bool,
+        clock: int | None,
+        seed: int | None,
     ) -> None:
         self.plugins = plugins
+        self._clusters = clusters
+        self._calls: list[CallOut] = []
+        self._looping = False
+        self._result: Callable[[Reader], Step] = self._exchange
         self.host = Host(fuel=fuel, clock=clock, seed=seed)
         self.start_log: tuple[LogLine, ...] = ()
         self.warnings: tuple[str, ...] = ()
         self._vms: dict[VmKey, Vm] = {}
         self._roots: list[tuple[Plugin, VmKey]] = []
         self._request: Request | None = None
-        self._trace = True
         self._fuel: int | None = None
         limits = [plugin.limits.fuel for plugin in plugins if plugin.limits.fuel is not None]
         self._fuel_limit = min(limits) if limits else None
@@ -55,6 +74,7 @@ class Worker:
         """Start every VM and plugin, as far as equal ones are not shared. Raises StartError."""
         numbers: dict[tuple[VmKey, str, str, bytes], int] = {}
         try:
+            self.host.call("clusters", self.host.say(encode_clusters(self._clusters)))
             for plugin in self.plugins:
                 key = key_of(plugin)
                 root = (key, plugin.name, plugin.root_id, plugin.configuration)
@@ -69,24 +89,44 @@ class Worker:
         finally:
             self._drain_start()
 
-    def begin(self, request: Request, fixed: Response | None, trace: bool) -> Request | Exchange:
-        """Start an exchange: either it needs an answer of the upstream, or it is over."""
+    def begin(self, request: Request, fixed: Response | None, trace: bool) -> Step:
+        """Start an exchange: either it needs an answer of the upstream or of a cluster, or it is over."""
         self._reload()
-        self._request, self._trace = request, trace
+        self._request = request
+        self._calls, self._result, self._looping = [], self._exchange, False
         if self.host.fuel:
             self.host.refuel(self._fuel_limit)
         return self._step("send", encode_request(request, trace=trace, answer=fixed))
 
-    def answer(self, response: Response) -> Request | Exchange:
+    def answer(self, response: Response) -> Step:
         """Go on with what the upstream answers."""
         return self._step("answer", encode_answer(response))
+
+    def answer_call(self, answer: Answer) -> Step:
+        """Go on with what a cluster answers to the last call."""
+        if self._calls:
+            self._calls[-1] = replace(self._calls[-1], answer=answer)
+        return self._step("answer_call", encode_call_answer(answer))
+
+    def beside(self, nanoseconds: int, trace: bool) -> Step:
+        """Let happen what waits beside streams, and what happens in the next nanoseconds."""
+        self._reload()
+        self._calls, self._result, self._looping = [], self._activity, False
+        if self.host.fuel:
+            self.host.refuel(self._fuel_limit)
+        return self._finish(self._guarded(lambda: self.host.call("beside", nanoseconds, trace)))
+
+    def state(self) -> State:
+        """Metrics, shared data and queues."""
+        self.host.call("state")
+        return read_state(Reader(self.host.output()))
 
     def abandon(self) -> None:
         """End an exchange whose upstream gave no answer."""
         self.host.call("abort")
         self._proceed()
 
-    def loop(self, request: Request, answer: Response, n: int, *, timed: bool) -> Loop:
+    def loop(self, request: Request, answer: Response, n: int, *, timed: bool) -> Step:
         """Run one exchange again and again."""
         self._reload()
         host = self.host
@@ -94,15 +134,19 @@ class Worker:
         fuel = host.refuel(None) if host.fuel else 0
         before, host_before = self.memory(), host.memory_bytes()
         start = time.perf_counter()
-        self._guarded(lambda: host.call("loop", n, timed))
-        seconds = time.perf_counter() - start
-        counts: tuple[int, ...] = ()
-        if timed:
-            size = host.call("histogram_size")
-            raw = memoryview(host.read(host.call("histogram"), 8 * size))
-            counts = tuple(raw.cast("Q"))
-        used = fuel - host.store.get_fuel() if host.fuel else None
-        return Loop(n, seconds, counts, used, before, self.memory(), host_before, host.memory_bytes())
+
+        def result(_: Reader) -> Loop:
+            seconds = time.perf_counter() - start
+            counts: tuple[int, ...] = ()
+            if timed:
+                size = host.call("histogram_size")
+                raw = memoryview(host.read(host.call("histogram"), 8 * size))
+                counts = tuple(raw.cast("Q"))
+            used = fuel - host.store.get_fuel() if host.fuel else None
+            return Loop(n, seconds, counts, used, before, self.memory(), host_before, host.memory_bytes())
+
+        self._calls, self._result, self._looping = [], result, True
+        return self._finish(self._guarded(lambda: host.call("loop", n, timed)))
 
     def memory(self) -> tuple[int, ...]:
         """Bytes of each plugin's VM."""
@@ -181,16 +225,30 @@ class Worker:
 
     # Exchanges.
 
-    def _step(self, function: str, data: bytes) -> Request | Exchange:
+    def _step(self, function: str, data: bytes) -> Step:
         length = self.host.say(data)
         return self._finish(self._guarded(lambda: self.host.call(function, length)))
 
-    def _proceed(self) -> Request | Exchange:
+    def _proceed(self) -> Step:
         return self._finish(self._guarded(lambda: self.host.call("proceed")))
 
-    def _finish(self, status: int) -> Request | Exchange:
+    def _finish(self, status: int) -> Step:
+        if status == DONE:
+            return self._result(Reader(self.host.output()))
         reader = Reader(self.host.output())
-        return read_request(reader) if status else self._exchange(reader)
+        if status == UPSTREAM:
+            return read_request(reader)
+        cluster, timeout = reader.text().decode("utf-8", "surrogateescape"), reader.u64() / 1e9
+        call = CallOut(cluster, read_request(reader), timeout=timeout)
+        if not self._looping:
+            self._calls.append(call)
+        return call
+
+    def _activity(self, reader: Reader) -> Activity:
+        record = read_record(reader)
+        trace = Trace(record.events, self._names(), Host.names, record.dropped_events)
+        warnings = (*record.warnings, *self._dropped(record))
+        return Activity(self._lines(record), warnings, tuple(self._calls), trace)
 
     def _guarded(self, call: Callable[[], int]) -> int:
         """Make a call; where a filter traps, tell the host, which goes on without it."""
@@ -263,6 +321,7 @@ class Worker:
             trace=Trace(record.events, self._names(), Host.names, record.dropped_events),
             timing=Timing(total, fuel),
             warnings=(*record.warnings, *self._dropped(record)),
+            calls=tuple(self._calls),
         )
 
     def _dropped(self, record: Record) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ RUNTIME = Path(__file__).parent / "runtime.wasm"
 CALLBACKS = (
     *("on_vm_start", "on_configure", "on_request_headers", "on_request_body", "on_request_trailers"),
     *("on_response_headers", "on_response_body", "on_response_trailers", "on_log", "on_done", "on_delete"),
+    *("on_tick", "on_queue"),
 )
 """The functions of a source that the proxy calls."""
 

@@ -77,6 +77,7 @@ pub const Callback = enum(u8) {
     proxy_on_configure,
     proxy_on_tick,
     proxy_on_queue_ready,
+    proxy_on_http_call_response,
     proxy_on_request_headers,
     proxy_on_request_body,
     proxy_on_request_trailers,

@@ -37,7 +37,8 @@ pub fn start(count: u64, with_times: bool) void {
     @memset(&histogram.counts, 0);
 }
 
-pub fn run(prepared: *const exchange.Prepared) error{OutOfMemory}!void {
+/// True where the loop has ended, false where a cluster must answer.
+pub fn run(prepared: *const exchange.Prepared) error{OutOfMemory}!bool {
     const stream = &worker.stream;
     while (remaining > 0) {
         if (!running) {
@@ -45,9 +46,14 @@ pub fn run(prepared: *const exchange.Prepared) error{OutOfMemory}!void {
             if (timed) started = clock.real();
             try stream.begin(prepared);
         }
-        if (!try stream.run()) @panic("a loop needs a fixed answer of the upstream");
+        switch (try stream.run()) {
+            .done => {},
+            .call => return false,
+            .upstream => @panic("a loop needs a fixed answer of the upstream"),
+        }
         if (timed) histogram.add(clock.real() - started);
         running = false;
         remaining -= 1;
     }
+    return true;
 }

@@ -4,6 +4,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const buffer = @import("buffer.zig");
+const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
@@ -45,14 +46,14 @@ pub fn proxy_get_current_time_nanoseconds(ret_time: u32) Error!void {
 /// The map for reading. Null where a phase has none but reading is no mistake.
 fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     const kind = try MapType.from(raw);
-    const filter = context.filter orelse return null;
+    const filter = context.filter orelse return called(context, kind);
     const stream = &worker.stream;
     const map = switch (kind) {
         .request_headers => &stream.request.headers,
         .request_trailers => &stream.request.trailers,
         .response_headers => &stream.response.headers,
         .response_trailers => &stream.response.trailers,
-        else => return null,
+        else => return called(context, kind),
     };
     if (filter.logging) {
         if (kind == .request_trailers or !map.exists) return null;
@@ -66,6 +67,17 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
         else => unreachable,
     };
     return if (visible) map else null;
+}
+
+/// The maps of a call-out's answer.
+noinline fn called(context: *Context, kind: MapType) ?*headers.Map {
+    const call = callout.of(context) orelse return null;
+    const map = switch (kind) {
+        .call_headers => &call.headers,
+        .call_trailers => &call.trailers,
+        else => return null,
+    };
+    return if (map.exists) map else null;
 }
 
 /// The map for writing. Trailers come into being where the last frame of a body is written to.
@@ -162,7 +174,7 @@ pub fn proxy_get_header_map_size(map: u32, ret_size: u32) Error!void {
 }
 
 /// Pairs that a filter serialised. Where anything about them is wrong there are none, as in Envoy.
-const Pairs = struct {
+pub const Pairs = struct {
     bytes: []u8,
     count: u32,
     index: u32 = 0,
@@ -171,7 +183,7 @@ const Pairs = struct {
     const most_bytes = 1 << 20;
     const most_pairs = 1024;
 
-    fn init(bytes: []u8) Pairs {
+    pub fn init(bytes: []u8) Pairs {
         const none: Pairs = .{ .bytes = bytes, .count = 0 };
         if (bytes.len < 4 or bytes.len > most_bytes) return none;
         const count = word(bytes, 0);
@@ -188,7 +200,7 @@ const Pairs = struct {
         return .{ .bytes = bytes, .count = count, .at = 4 + 8 * @as(usize, count) };
     }
 
-    fn next(pairs: *Pairs) ?headers.Entry {
+    pub fn next(pairs: *Pairs) ?headers.Entry {
         if (pairs.index == pairs.count) return null;
         const lengths = 4 + 8 * @as(usize, pairs.index);
         const name = pairs.bytes[pairs.at..][0..word(pairs.bytes, lengths)];
@@ -218,7 +230,10 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
         .downstream_data, .upstream_data, .grpc_message, .call_data => return "",
-        .call_body => return error.NotFound,
+        .call_body => {
+            const call = callout.of(context) orelse return error.NotFound;
+            return if (call.headers.exists) call.body.items else error.NotFound;
+        },
     }
 }
 
@@ -354,12 +369,6 @@ pub fn proxy_set_effective_context(id: u32) Error!void {
 pub fn proxy_done() Error!void {
     _ = try current();
     return error.NotFound;
-}
-
-pub fn proxy_get_status(ret_code: u32, ret_message: u32, ret_message_len: u32) Error!void {
-    const context = try current();
-    try context.vm.store32(ret_code, 0);
-    try context.vm.give("", ret_message, ret_message_len);
 }
 
 // Properties.

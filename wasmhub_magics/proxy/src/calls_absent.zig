@@ -1,20 +1,14 @@
-//! Host functions of module `env` that this proxy does not have yet. Each says so: to the filter by its
+//! Host functions of module `env` that this proxy does not have. Each says so: to the filter by its
 //! result, to the user by a warning.
 
 const abi = @import("abi.zig");
 const log = @import("log.zig");
-const std = @import("std");
-const calls = @import("calls.zig");
 
 const Error = abi.Error;
 
 fn absent(comptime name: []const u8) Error {
-    log.warn("{s} is not there in the embedded proxy yet: the filter got Unimplemented (12)", .{name});
+    log.warn("{s} is not there in the embedded proxy: the filter got Unimplemented (12)", .{name});
     return error.Unimplemented;
-}
-
-pub fn proxy_http_call(_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_http_call");
 }
 
 pub fn proxy_grpc_call(_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
@@ -37,74 +31,6 @@ pub fn proxy_grpc_close(_: u32) Error!void {
     return absent("proxy_grpc_close");
 }
 
-pub fn proxy_get_shared_data(_: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_get_shared_data");
-}
-
-pub fn proxy_set_shared_data(_: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_set_shared_data");
-}
-
-pub fn proxy_register_shared_queue(_: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_register_shared_queue");
-}
-
-pub fn proxy_resolve_shared_queue(_: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_resolve_shared_queue");
-}
-
-pub fn proxy_enqueue_shared_queue(_: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_enqueue_shared_queue");
-}
-
-pub fn proxy_dequeue_shared_queue(_: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_dequeue_shared_queue");
-}
-
-pub fn proxy_define_metric(_: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_define_metric");
-}
-
-pub fn proxy_increment_metric(_: u32, _: i64) Error!void {
-    return absent("proxy_increment_metric");
-}
-
-pub fn proxy_record_metric(_: u32, _: i64) Error!void {
-    return absent("proxy_record_metric");
-}
-
-pub fn proxy_get_metric(_: u32, _: u32) Error!void {
-    return absent("proxy_get_metric");
-}
-
-pub fn proxy_set_tick_period_milliseconds(_: u32) Error!void {
-    return absent("proxy_set_tick_period_milliseconds");
-}
-
 pub fn envoy_resolve_dns(_: u32, _: u32, _: u32) Error!void {
     return absent("envoy_resolve_dns");
-}
-
-/// Envoy's foreign functions; any other name is not found there either.
-const Foreign = enum {
-    compress,
-    uncompress,
-    set_envoy_filter_state,
-    clear_route_cache,
-    verify_signature,
-    sign,
-    expr_create,
-    expr_evaluate,
-    expr_delete,
-    declare_property,
-};
-
-pub fn proxy_call_foreign_function(name: u32, name_len: u32, data: u32, data_len: u32, ret: u32, ret_len: u32) Error!void {
-    const context = try calls.current();
-    const text = try context.vm.read(name, name_len);
-    _ = try context.vm.read(data, data_len);
-    const known = std.meta.stringToEnum(Foreign, text) orelse return error.NotFound;
-    if (known == .clear_route_cache) return context.vm.give("", ret, ret_len);
-    log.warn("the foreign function {t} is not there in the embedded proxy yet: the filter got Unimplemented (12)", .{known});
-    return error.Unimplemented;
 }

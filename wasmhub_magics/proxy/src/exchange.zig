@@ -193,7 +193,7 @@ pub const Answer = struct {
 };
 
 /// HTTP/1 carries trailers after a chunked body only.
-fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
+pub fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
     if (map.get("content-length") != null) trailers.clear();
     return trailers;
 }
@@ -276,7 +276,7 @@ fn onWire(value: []const u8) []const u8 {
     return std.mem.trim(u8, value, " \t");
 }
 
-fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const headers.Map) OutOfMemory!void {
+pub fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const headers.Map) OutOfMemory!void {
     try putMap(map);
     try putText(body);
     try putMap(trailers);

@@ -8,10 +8,15 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const arena_zig = @import("arena.zig");
 const bench = @import("bench.zig");
+const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const events = @import("events.zig");
 const exchange = @import("exchange.zig");
 const link = @import("link.zig");
 const log = @import("log.zig");
+const metrics = @import("metrics.zig");
+const queues = @import("queues.zig");
+const shared_data = @import("shared_data.zig");
 const trace = @import("trace.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
@@ -37,13 +42,16 @@ const Status = enum(u32) {
     done,
     /// The upstream is asked; its request is in the output. Call `answer`.
     upstream,
+    /// A cluster is called; the call is in the output. Call `answer_call`.
+    call,
 };
 
 var input: []u8 = &.{};
 var prepared: exchange.Prepared = .{};
 var answered: exchange.Answer = .{};
 var answer_arena: arena_zig.Arena = .{};
-var looping: bool = false;
+/// What runs: an exchange, a loop of them, or what happens beside.
+var running: enum { exchange, loop, beside } = .exchange;
 var began: u64 = 0;
 var paused: u64 = 0;
 
@@ -165,8 +173,10 @@ fn pluginNew(length: usize) !u32 {
 /// Move a plugin to another VM, as after a failure with the policy to reload.
 export fn plugin_move(index: u32, vm_index: u32) void {
     const vm = worker.vms.items[vm_index];
-    worker.plugins.items[index].root.vm = vm;
-    worker.plugins.items[index].root.id = vm.takeContextId();
+    const plugin = worker.plugins.items[index];
+    plugin.root.vm = vm;
+    plugin.root.id = vm.takeContextId();
+    plugin.tick_period = 0;
 }
 
 /// 1 where the plugin has started.
@@ -208,7 +218,8 @@ export fn drain() void {
 /// Run an exchange.
 export fn send(length: usize) Status {
     prepared.init(input[0..length]) catch outOfMemory();
-    looping = false;
+    running = .exchange;
+    callout.looping = false;
     log.on = true;
     log.clear();
     trace.on = prepared.trace;
@@ -231,20 +242,88 @@ export fn trapped(length: usize) void {
 
 /// Go on after `trapped`.
 export fn proceed() Status {
-    if (looping) {
-        bench.run(&prepared) catch outOfMemory();
-        return .done;
-    }
-    const ended = worker.stream.run() catch outOfMemory();
+    return proceedNow() catch outOfMemory();
+}
+
+fn proceedNow() !Status {
+    if (running == .loop and try bench.run(&prepared)) return .done;
+    const need = if (running == .loop) .call else try worker.stream.run();
     exchange.openOutput();
-    if (ended) {
-        exchange.putResult(&worker.stream, clock.monotonic() - began - paused) catch outOfMemory();
-    } else {
-        exchange.upstream_asked = clock.monotonic();
-        exchange.putNeed() catch outOfMemory();
+    switch (need) {
+        .upstream => {
+            exchange.upstream_asked = clock.monotonic();
+            try exchange.putNeed();
+        },
+        .call => {
+            asked = clock.monotonic();
+            try callout.putNeed();
+        },
+        .done => if (running == .exchange) {
+            const skipped = events.now - worker.stream.began;
+            try exchange.putResult(&worker.stream, clock.monotonic() -| began -| paused -| skipped);
+        } else {
+            events.jump(events.horizon);
+            try exchange.putLog();
+        },
     }
     exchange.closeOutput();
-    return if (ended) .done else .upstream;
+    return switch (need) {
+        .done => .done,
+        .upstream => .upstream,
+        .call => .call,
+    };
+}
+
+var asked: u64 = 0;
+
+/// What the cluster answers that was called: outcome u8 (0 a response, 1 refused, 2 closed, 3 broken off, 4
+/// nothing), delay u64 in nanoseconds, and for a response an answer.
+export fn answer_call(length: usize) Status {
+    callout.answered(input[0..length]) catch outOfMemory();
+    paused += clock.monotonic() -% asked;
+    return proceed();
+}
+
+/// Let happen what waits beside streams, and all that happens in the next nanoseconds. The output is then as
+/// that of `drain`.
+export fn beside(nanoseconds: u64, traced: u32) Status {
+    running = .beside;
+    worker.arena.reset();
+    log.on = true;
+    log.clear();
+    trace.on = traced != 0;
+    trace.clear();
+    events.horizon = events.now + nanoseconds;
+    callout.looping = false;
+    callout.delivered = 0;
+    return proceed();
+}
+
+/// Who can be called: a list of name and, after u8 1, the text of what answers each call in a loop.
+export fn clusters(length: usize) void {
+    clustersNow(length) catch outOfMemory();
+}
+
+fn clustersNow(length: usize) !void {
+    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
+    for (0..reader.number(u32)) |_| {
+        const name = reader.text();
+        const fixed = if (reader.number(u8) != 0) reader.text() else null;
+        try callout.clusters.append(gpa, .{ .name = name, .answer = fixed });
+    }
+}
+
+/// Put metrics, shared data and queues into the output.
+export fn state() void {
+    exchange.openOutput();
+    stateNow() catch outOfMemory();
+    exchange.closeOutput();
+}
+
+fn stateNow() !void {
+    try metrics.putAll();
+    try shared_data.putAll();
+    try queues.putAll();
 }
 
 /// What the upstream answers.
@@ -259,6 +338,7 @@ export fn answer(length: usize) Status {
 
 /// Give a stream up: its client has gone. Filters see the end of the stream; call `proceed`.
 export fn abort() void {
+    events.drop();
     worker.stream.details = "downstream_remote_disconnect";
     worker.stream.resetStream();
 }
@@ -270,7 +350,8 @@ export fn prepare(length: usize) void {
 
 /// Run the prepared exchange again and again.
 export fn loop(count: u64, timed: u32) Status {
-    looping = true;
+    running = .loop;
+    callout.looping = true;
     log.clear();
     log.on = false;
     trace.on = false;

@@ -9,6 +9,11 @@ const trace = @import("trace.zig");
 
 const groups = .{
     .{ @import("calls.zig"), "" },
+    .{ @import("calls_http.zig"), "" },
+    .{ @import("calls_foreign.zig"), "" },
+    .{ @import("metrics.zig"), "" },
+    .{ @import("shared_data.zig"), "" },
+    .{ @import("queues.zig"), "" },
     .{ @import("calls_absent.zig"), "" },
     .{ @import("wasi.zig"), "wasi_" },
 };

@@ -18,6 +18,9 @@ pub const Plugin = struct {
     root: Context,
     /// The plugin configuration can be read only while the plugin starts.
     configuring: bool = false,
+    /// Nanoseconds, 0 for no timer; and when it next goes off on the time line of events.zig.
+    tick_period: u64 = 0,
+    tick_due: u64 = 0,
 
     pub fn vm(plugin: *const Plugin) *Vm {
         return plugin.root.vm;

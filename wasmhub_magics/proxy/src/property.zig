@@ -292,11 +292,16 @@ fn address(text: []const u8, port: u32, path: *Path) Error![]const u8 {
 /// Keep a value under a name; it can be read back under the same single segment.
 pub fn set(context: *Context, path: []const u8, value: []const u8) Error!void {
     if (context.filter == null) return error.NotFound;
-    const stream = &worker.stream;
     const size = 5 + path.len;
     const name = try worker.arena.take(size);
     @memcpy(name[0..5], "wasm.");
     @memcpy(name[5..], path);
+    return keep(name, value);
+}
+
+/// Keep filter state with the stream.
+pub fn keep(name: []const u8, value: []const u8) Error!void {
+    const stream = &worker.stream;
     for (stream.properties.items) |*entry| {
         if (!std.mem.eql(u8, entry.name, name)) continue;
         entry.value = value;

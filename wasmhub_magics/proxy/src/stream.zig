@@ -8,7 +8,9 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const arena_zig = @import("arena.zig");
+const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const events = @import("events.zig");
 const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
@@ -77,6 +79,8 @@ pub const Flow = struct {
     /// The holder lets bytes pass the limit, and the peer is not read meanwhile.
     streaming: bool = false,
     stalled: bool = false,
+    /// The data frame that comes next when the peer is read again; null while it is read.
+    unread: ?usize = null,
     /// The peer has sent everything.
     complete: bool = false,
     bytes: u64 = 0,
@@ -88,6 +92,7 @@ pub const Flow = struct {
         flow.held.clear();
         flow.streaming = false;
         flow.stalled = false;
+        flow.unread = null;
         flow.complete = false;
         flow.bytes = 0;
     }
@@ -121,6 +126,9 @@ const Frame = struct {
     result: ?u32 = 0,
     next_chunk: usize = 0,
 };
+
+/// Whose answer is needed before anything can go on.
+pub const Need = enum { done, upstream, call };
 
 pub const Outcome = enum(u8) { complete, paused, reset };
 
@@ -161,6 +169,8 @@ pub const Stream = struct {
     answer_source: *const exchange.Answer = undefined,
     properties: std.ArrayList(headers.Entry) = .empty,
     start_time: u64 = 0,
+    /// On the time line of events.zig.
+    began: u64 = 0,
     request_id: [36]u8 = undefined,
     finish_index: usize = 0,
     finish_step: enum { create, log, done, delete } = .create,
@@ -202,6 +212,9 @@ pub const Stream = struct {
         stream.routeless = false;
         stream.details = "";
         stream.start_time = 0;
+        stream.began = events.now;
+        events.horizon = events.now;
+        callout.delivered = 0;
         stream.stage = .request;
 
         stream.filters.clearRetainingCapacity();
@@ -227,8 +240,8 @@ pub const Stream = struct {
         try stream.push(.{ .kind = .request_source });
     }
 
-    /// Go on until the stream has ended, or needs an answer of the upstream (false).
-    pub fn run(stream: *Stream) error{OutOfMemory}!bool {
+    /// Go on until the stream has ended and nothing is left beside it, or until somebody must answer.
+    pub fn run(stream: *Stream) error{OutOfMemory}!Need {
         while (true) {
             if (stream.frames.items.len > 0) {
                 try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
@@ -236,21 +249,54 @@ pub const Stream = struct {
             }
             switch (stream.stage) {
                 .request => {
-                    if (stream.response_done or stream.was_reset or !stream.request_done) {
+                    if (stream.response_done or stream.was_reset) {
+                        stream.finish();
+                        continue;
+                    }
+                    if (stream.actions.items.len > 0) {
+                        _ = try stream.act();
+                        continue;
+                    }
+                    switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
+                        .ran => continue,
+                        .ask => return .call,
+                        .idle => {},
+                    }
+                    if (!stream.request_done) {
                         stream.finish();
                         continue;
                     }
                     stream.stage = .upstream;
                     stream.upstream_called = true;
                     if (stream.recording) try exchange.keepUpstreamRequest(stream);
-                    const upstream = stream.prepared.upstream orelse return false;
+                    const upstream = stream.prepared.upstream orelse return .upstream;
                     try stream.respond(upstream);
                 },
-                .upstream => return false,
-                .response => stream.finish(),
+                .upstream => return .upstream,
+                .response => {
+                    if (!stream.response_done and !stream.was_reset) {
+                        if (stream.actions.items.len > 0) {
+                            _ = try stream.act();
+                            continue;
+                        }
+                        switch (try events.wait(stream.began)) {
+                            .ran => continue,
+                            .ask => return .call,
+                            .idle => {},
+                        }
+                    }
+                    stream.finish();
+                },
                 .finish_log => stream.stepLog(),
                 .finish_done => stream.stepDone(),
-                .ended => return true,
+                .ended => {
+                    stream.actions.clearRetainingCapacity();
+                    switch (try events.rest()) {
+                        .ran => {},
+                        .ask => return .call,
+                        .idle => return .done,
+                    }
+                },
             }
         }
     }
@@ -292,6 +338,7 @@ pub const Stream = struct {
         worker.caller = null;
         worker.context = null;
         stream.actions.clearRetainingCapacity();
+        callout.close();
         if (trace.on) trace.trapped();
     }
 
@@ -357,7 +404,10 @@ pub const Stream = struct {
                 return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
             },
             .rest => {
-                if (flow_of.stalled) return stream.pop();
+                if (flow_of.stalled) {
+                    flow_of.unread = frame.next_chunk;
+                    return stream.pop();
+                }
                 if (frame.next_chunk < chunks.len) {
                     const bytes = chunks[frame.next_chunk];
                     frame.next_chunk += 1;
@@ -605,6 +655,15 @@ pub const Stream = struct {
             .last => {
                 half.from_current = false;
                 stream.pop();
+                flow_of.stalled = false;
+                const next = flow_of.unread orelse return;
+                flow_of.unread = null;
+                return stream.push(.{
+                    .kind = if (side == .request) .request_source else .response_source,
+                    .side = side,
+                    .phase = .rest,
+                    .next_chunk = next,
+                });
             },
             .returned => unreachable,
         }

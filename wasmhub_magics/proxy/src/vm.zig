@@ -4,6 +4,7 @@ const std = @import("std");
 const abi = @import("abi.zig");
 const clock = @import("clock.zig");
 const log = @import("log.zig");
+const metrics = @import("metrics.zig");
 const trace = @import("trace.zig");
 const worker = @import("worker.zig");
 const Filter = @import("stream.zig").Filter;
@@ -48,6 +49,10 @@ pub const Vm = struct {
     environment: []const []const u8,
     failed: bool = false,
     next_context: u32 = 1,
+    /// Counters, gauges and histograms that the filter has defined, in order.
+    metrics: [3]std.ArrayList(*metrics.Metric) = @splat(.empty),
+    /// Call-outs made so far.
+    calls: u32 = 0,
     base: Context = undefined,
     /// Bytes of the filter's memory when they were last asked for; a memory never shrinks.
     size: u64 = 0,
@@ -146,6 +151,13 @@ pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callb
         0 => function(fn (u32) callconv(.c) Result, index)(context.id),
         1 => function(fn (u32, u32) callconv(.c) Result, index)(context.id, arguments[0]),
         2 => function(fn (u32, u32, u32) callconv(.c) Result, index)(context.id, arguments[0], arguments[1]),
+        4 => function(fn (u32, u32, u32, u32, u32) callconv(.c) Result, index)(
+            context.id,
+            arguments[0],
+            arguments[1],
+            arguments[2],
+            arguments[3],
+        ),
         else => comptime unreachable,
     };
     if (trace.on) trace.returned(if (Result == void) null else result);

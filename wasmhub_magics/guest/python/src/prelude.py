@@ -29,6 +29,20 @@ _set_property = js.proxy_set_property
 _respond = js.proxy_send_local_response
 _continue = js.proxy_continue_stream
 _close = js.proxy_close_stream
+_define_metric = js.proxy_define_metric
+_increment_metric = js.proxy_increment_metric
+_record_metric = js.proxy_record_metric
+_get_metric = js.proxy_get_metric
+_get_shared = js.proxy_get_shared_data
+_set_shared = js.proxy_set_shared_data
+_register_queue = js.proxy_register_shared_queue
+_resolve_queue = js.proxy_resolve_shared_queue
+_enqueue = js.proxy_enqueue_shared_queue
+_dequeue = js.proxy_dequeue_shared_queue
+_http_call = js.proxy_http_call
+_set_tick = js.proxy_set_tick_period_milliseconds
+_effective = js.proxy_set_effective_context
+_extra = js.extra
 _listen = js.listen
 _take = js.take
 _next = js.next
@@ -36,6 +50,7 @@ _text = js.text
 _raw = js.raw
 
 _MAPS = ("request headers", "request trailers", "response headers", "response trailers")
+_MAPS += ("", "", "headers of an answer", "trailers of an answer")
 _STATUS = {
     1: "there is no such thing",
     2: "not allowed here, or a wrong argument",
@@ -113,6 +128,8 @@ class Headers:
             return ValueError("a header cannot hold a line break or NUL: %r" % ((name, value),))
         where = _MAPS[self._map]
         why = "they are at hand in on_%s only" % where.replace(" ", "_") if status == 2 else ""
+        if status == 2 and self._map > 3:
+            why = "they can be read only, in the function that the call named with then="
         return HostError("the %s cannot be used here" % where, status, why)
 
     def get(self, name, default=None):
@@ -295,6 +312,44 @@ class Response(_Message):
         self.headers[":status"] = str(int(value))
 
 
+class _Received(Headers):
+    # While an answer can be read, a map that is not there is an empty one.
+    def get(self, name, default=None):
+        value = _get(self._map, name)
+        if value is None or (value == 2 and _answering):
+            return default
+        if isinstance(value, int):
+            raise self._refusal(value, name)
+        return value
+
+    def __getitem__(self, name):
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+
+_answering = False
+
+
+class Answer(_Message):
+    """What a cluster answered to a call. `status` is None where the answer broke off."""
+
+    _buffer = 4
+    headers = property(lambda _self, _headers=_Received(6): _headers)
+    trailers = property(lambda _self, _trailers=_Received(7): _trailers)
+
+    @property
+    def status(self):
+        value = _get(6, ":status")
+        return int(value) if isinstance(value, str) else None
+
+    @property
+    def body(self):
+        size = _get_buffer(4, 0, 0x7FFFFFFF)
+        return _taken(size) if size > 0 else b""
+
+
 class Log:
     """`log("text")`, and `log.warn("text")` for another level; several values are joined by spaces."""
 
@@ -374,6 +429,40 @@ class _Context:
         data = _bytes(value, "the value of a property")
         _check(_set_property(name, addressof(data) if data else 0, len(data)), "the property " + name)
 
+    def call(
+        self,
+        cluster,
+        path="/",
+        method="GET",
+        headers=None,
+        body=b"",
+        timeout=5.0,
+        then=None,
+        authority=None,
+        trailers=None,
+    ):
+        """Ask a cluster; `then(ctx, answer)` runs when it has answered. Returns PAUSE, for callbacks to return."""
+        pairs = [(":method", method), (":path", path), (":authority", authority or cluster)]
+        pairs = _pairs(
+            pairs + list((headers.items() if hasattr(headers, "items") else headers) if headers else ())
+        )
+        ends = _pairs(trailers) if trailers else b""
+        data = _bytes(body, "a body")
+        token = _http_call(
+            *(cluster, addressof(pairs), len(pairs), addressof(data) if data else 0, len(data)),
+            *(addressof(ends) if ends else 0, len(ends), max(1, int(timeout * 1000)) if timeout else 0),
+        )
+        if token < 0:
+            why = "there is no such cluster, or the call is incomplete" if token == -2 else ""
+            raise HostError("the cluster %s cannot be called" % cluster, -token, why)
+        if then is not None:
+            _calls[token] = (self, then)
+        return self.PAUSE
+
+    def tick(self, seconds):
+        """Let `on_tick` run every so many seconds; 0 stops it."""
+        _check(_set_tick(max(1, int(seconds * 1000)) if seconds else 0), "the timer cannot be set")
+
     def __repr__(self):
         return "<%s %d>" % (type(self).__name__, self.id)
 
@@ -438,8 +527,167 @@ class Stream(_Context):
         _check(_close(0), "the stream cannot be closed")
 
 
+class _Metric:
+    def __init__(self, name):
+        self.name = name
+        self._number = 0
+
+    def _id(self):
+        if not self._number:
+            number = _define_metric(self._kind, self.name)
+            if number < 0:
+                raise HostError("the metric %s cannot be defined" % self.name, -number)
+            self._number = number
+        return self._number
+
+    def _change(self, function, value):
+        status = function(self._id(), value & 0xFFFFFFFF, (value >> 32) & 0xFFFFFFFF)
+        _check(status, "the metric %s cannot be changed by %d" % (self.name, value))
+
+    @property
+    def value(self):
+        size = _get_metric(self._id())
+        if size < 0:
+            raise HostError("the metric " + self.name, -size)
+        return struct.unpack("<Q", _taken(size))[0]
+
+    def __repr__(self):
+        return "<%s %s>" % (type(self).__name__, self.name)
+
+
+class Counter(_Metric):
+    """A number that only grows."""
+
+    _kind = 0
+
+    def add(self, by=1):
+        if by < 1:
+            raise ValueError("a counter only grows, so it cannot change by %d" % by)
+        self._change(_increment_metric, by)
+
+
+class Gauge(_Metric):
+    """A number that goes up and down."""
+
+    _kind = 1
+
+    def add(self, by=1):
+        self._change(_increment_metric, by)
+
+    def set(self, value):
+        self._change(_record_metric, value)
+
+
+class Histogram(_Metric):
+    """Values whose distribution the proxy keeps."""
+
+    _kind = 2
+
+    def record(self, value):
+        self._change(_record_metric, value)
+
+
+_metrics = {}
+
+
+def _metric(kind):
+    def make(name):
+        found = _metrics.get((kind, name))
+        if found is None:
+            found = _metrics[kind, name] = kind(name)
+        return found
+
+    return make
+
+
+class Shared:
+    """Values that all virtual machines of one `vm_id` share. Keys are str, values are bytes."""
+
+    def read(self, key):
+        """The value, and the number of its last change; (None, 0) where there is none."""
+        size = _get_shared(key)
+        if size == -1:
+            return None, 0
+        if size < 0:
+            raise HostError("the shared data " + key, -size)
+        version = _extra()
+        return _taken(size), version
+
+    def cas(self, key, value, version):
+        """Write where nobody has written since `read` gave this number; False where somebody has."""
+        data = _bytes(value, "a value")
+        status = _set_shared(key, addressof(data) if data else 0, len(data), version)
+        if status != 8:
+            _check(status, "the shared data " + key)
+        return status == 0
+
+    def update(self, key, function):
+        """Write what the function makes of the value (None where there is none), whoever writes meanwhile."""
+        while True:
+            value, version = self.read(key)
+            value = function(value)
+            if self.cas(key, value, version):
+                return value
+
+    def get(self, key, default=None):
+        value = self.read(key)[0]
+        return default if value is None else value
+
+    def __getitem__(self, key):
+        value = self.read(key)[0]
+        if value is None:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key, value):
+        self.cas(key, value, 0)
+
+    def __contains__(self, key):
+        return self.read(key)[0] is not None
+
+
+class Queue:
+    """Messages from filters to filters, first in, first out."""
+
+    def __init__(self, name, token):
+        self.name = name
+        self._token = token
+
+    def put(self, data):
+        data = _bytes(data, "a message")
+        _check(_enqueue(self._token, addressof(data) if data else 0, len(data)), "the queue " + self.name)
+
+    def get(self):
+        """The oldest message, or None."""
+        size = _dequeue(self._token)
+        if size == -7:
+            return None
+        if size < 0:
+            raise HostError("the queue " + self.name, -size)
+        return _taken(size)
+
+    def __repr__(self):
+        return "<Queue %s>" % self.name
+
+
+_queues = {}
+
+
+def queue(name, vm_id=None):
+    """The queue of that name: one's own, which `on_queue` hears of, or with `vm_id` that of another filter."""
+    found = _queues.get((name, vm_id))
+    if found is None:
+        token = _register_queue(name) if vm_id is None else _resolve_queue(vm_id, name)
+        if token < 0:
+            raise HostError("the queue " + name, -token, "nobody has made it" if token == -1 else "")
+        found = _queues[name, vm_id] = Queue(name, token)
+    return found
+
+
 _roots = {}
 _parents = {}
+_calls = {}
+_answer = Answer()
 _streams = {}
 _namespace = {}
 
@@ -464,6 +712,43 @@ def _stream(number):
     root = _roots[_parents[number]] if number in _parents else _first
     stream = _streams[number] = Stream(number, root)
     return stream
+
+
+def _on_answer(_root, token, _headers, _size, _trailers):
+    global _answering
+    entry = _calls.pop(token, None)
+    if entry is None:
+        return 0
+    context, then = entry
+    try:
+        if isinstance(context, Stream):
+            if context.id not in _streams:
+                return 0  # it has ended
+            _check(_effective(context.id), "the stream cannot be reached")
+        _answering = True
+        then(context, _answer)
+        return 0
+    except BaseException as error:
+        return _failed(error, -1)
+    finally:
+        _answering = False
+
+
+def _telling(function):
+    def call(root, token=0):
+        try:
+            plugin = _roots[root]
+            if token:
+                plugin.queue = None
+                for found in _queues.values():
+                    if found._token == token:
+                        plugin.queue = found
+            function(plugin)
+            return 0
+        except BaseException as error:
+            return _failed(error, -1)
+
+    return call
 
 
 def _misreturned(name, result):
@@ -530,6 +815,10 @@ def _load(name, source):
             if function is not None:
                 _listen("proxy_on_" + callback, _ending(function))
                 streams = True
+        for callback, name in (("tick", "tick"), ("queue", "queue_ready")):
+            function = _namespace.get("on_" + callback)
+            if function is not None:
+                _listen("proxy_on_" + name, _telling(function))
         function = _namespace.get("on_delete")
         if streams or function is not None:  # also what a stream keeps must go with it
             _listen("proxy_on_delete", _deleter(function))
@@ -634,7 +923,13 @@ for _name in ("sleep", "sleep_ms", "sleep_us"):
 
 builtins.log = Log()
 builtins.HostError = HostError
+builtins.counter = _metric(Counter)
+builtins.gauge = _metric(Gauge)
+builtins.histogram = _metric(Histogram)
+builtins.shared = Shared()
+builtins.queue = queue
 _listen("load", _load)
 _listen("proxy_on_context_create", _on_context_create)
 _listen("proxy_on_vm_start", _on_vm_start)
 _listen("proxy_on_configure", _on_configure)
+_listen("proxy_on_http_call_response", _on_answer)

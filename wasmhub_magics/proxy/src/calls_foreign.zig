@@ -1,0 +1,172 @@
+//! Envoy's foreign functions (`source/extensions/common/wasm/foreign.cc`).
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const calls = @import("calls.zig");
+const log = @import("log.zig");
+const property = @import("property.zig");
+const reply = @import("reply.zig");
+const gpa = @import("arena.zig").gpa;
+const Context = @import("vm.zig").Context;
+
+const Error = abi.Error;
+const flate = std.compress.flate;
+
+const Foreign = enum {
+    compress,
+    uncompress,
+    set_envoy_filter_state,
+    clear_route_cache,
+    verify_signature,
+    sign,
+    expr_create,
+    expr_evaluate,
+    expr_delete,
+    declare_property,
+};
+
+pub fn proxy_call_foreign_function(name: u32, name_len: u32, data: u32, data_len: u32, ret: u32, ret_len: u32) Error!void {
+    const context = try calls.current();
+    const vm = context.vm;
+    const text = try vm.read(name, name_len);
+    const argument = try vm.read(data, data_len);
+    const known = std.meta.stringToEnum(Foreign, text) orelse return error.NotFound;
+    switch (known) {
+        .compress => try give(context, try compress(argument), ret, ret_len),
+        .uncompress => try give(context, try uncompress(argument), ret, ret_len),
+        .set_envoy_filter_state => try setFilterState(context, argument),
+        .clear_route_cache => try context.vm.give("", ret, ret_len),
+        else => {
+            log.warn("the foreign function {t} is not there in the embedded proxy: the filter got Unimplemented (12)", .{known});
+            return error.Unimplemented;
+        },
+    }
+}
+
+fn give(context: *Context, bytes: []u8, ret: u32, ret_len: u32) Error!void {
+    defer gpa.free(bytes);
+    try context.vm.give(bytes, ret, ret_len);
+}
+
+fn compress(bytes: []const u8) Error![]u8 {
+    var output: std.Io.Writer.Allocating = .init(gpa);
+    errdefer output.deinit();
+    try output.ensureTotalCapacity(bytes.len / 2 + 64);
+    const window = try gpa.alloc(u8, flate.max_window_len);
+    defer gpa.free(window);
+    // On the heap: it is larger than the stack.
+    const compressor = try gpa.create(flate.Compress);
+    defer gpa.destroy(compressor);
+    compressor.* = flate.Compress.init(&output.writer, window, .zlib, .default) catch return error.OutOfMemory;
+    compressor.writer.writeAll(bytes) catch return error.OutOfMemory;
+    compressor.finish() catch return error.OutOfMemory;
+    return output.toOwnedSlice();
+}
+
+/// More would not fit into a filter's memory.
+const most = 256 << 20;
+
+fn uncompress(bytes: []const u8) Error![]u8 {
+    var input: std.Io.Reader = .fixed(bytes);
+    var output: std.Io.Writer.Allocating = .init(gpa);
+    errdefer output.deinit();
+    try output.ensureTotalCapacity(bytes.len * 2 + 64);
+    const window = try gpa.alloc(u8, flate.max_window_len);
+    defer gpa.free(window);
+    var decompressor: flate.Decompress = .init(&input, .zlib, window);
+    while (true) {
+        _ = decompressor.reader.stream(&output.writer, .limited(1 << 20)) catch |failure| switch (failure) {
+            error.EndOfStream => break,
+            error.ReadFailed => return error.SerializationFailure,
+            error.WriteFailed => return error.OutOfMemory,
+        };
+        if (output.written().len > most) return error.OutOfMemory;
+    }
+    return output.toOwnedSlice();
+}
+
+/// Kinds of filter state whose value Envoy makes of any text (factories of `StreamInfo::FilterState::Object`).
+const textual = [_][]const u8{
+    "envoy.string",
+    "envoy.hashable_string",
+    "envoy.tcp_proxy.cluster",
+    "envoy.network.upstream_server_name",
+    "envoy.network.upstream_subject_alt_names",
+    "envoy.upstream.dynamic_host",
+};
+const numeric = [_][]const u8{ "envoy.upstream.dynamic_port", "envoy.ratelimit.hits_addend" };
+/// Nobody can read it back.
+const hidden = "envoy.network.application_protocols";
+
+/// `SetEnvoyFilterStateArguments`: path 1, value 2, span 3.
+fn setFilterState(context: *Context, bytes: []const u8) Error!void {
+    var path: []const u8 = "";
+    var value: []const u8 = "";
+    var reader: Fields = .{ .bytes = bytes };
+    while (try reader.next()) |field| switch (field.number) {
+        1 => path = field.bytes orelse return error.BadArgument,
+        2 => value = field.bytes orelse return error.BadArgument,
+        else => {},
+    };
+    for (textual ++ numeric ++ .{hidden}) |name| {
+        if (!std.mem.eql(u8, name, path)) continue;
+        if (isNumeric(path)) {
+            value = try reply.number(std.fmt.parseInt(u32, value, 10) catch return error.BadArgument);
+        }
+        if (context.filter == null) return error.NotFound;
+        return if (std.mem.eql(u8, path, hidden)) {} else property.keep(name, value);
+    }
+    if (std.mem.startsWith(u8, path, "envoy.")) {
+        log.warn("filter state of the kind {s} is not there in the embedded proxy: the filter got NotFound (1)", .{path});
+    }
+    return error.NotFound;
+}
+
+fn isNumeric(path: []const u8) bool {
+    for (numeric) |name| {
+        if (std.mem.eql(u8, name, path)) return true;
+    }
+    return false;
+}
+
+/// The fields of a protobuf message, without a look at their meaning.
+const Fields = struct {
+    bytes: []const u8,
+
+    const Field = struct { number: u64, bytes: ?[]const u8 };
+
+    fn next(fields: *Fields) Error!?Field {
+        if (fields.bytes.len == 0) return null;
+        const tag = try fields.varint();
+        if (tag >> 3 == 0) return error.BadArgument;
+        switch (tag & 7) {
+            0 => {
+                _ = try fields.varint();
+                return .{ .number = tag >> 3, .bytes = null };
+            },
+            1 => _ = try fields.take(8),
+            2 => return .{ .number = tag >> 3, .bytes = try fields.take(try fields.varint()) },
+            5 => _ = try fields.take(4),
+            else => return error.BadArgument,
+        }
+        return .{ .number = 0, .bytes = null };
+    }
+
+    fn varint(fields: *Fields) Error!u64 {
+        var value: u64 = 0;
+        var shift: u7 = 0;
+        while (shift < 64) : (shift += 7) {
+            const byte = (try fields.take(1))[0];
+            value |= @as(u64, byte & 0x7f) << @intCast(shift);
+            if (byte < 0x80) return value;
+        }
+        return error.BadArgument;
+    }
+
+    fn take(fields: *Fields, count: u64) Error![]const u8 {
+        if (count > fields.bytes.len) return error.BadArgument;
+        const length: usize = @intCast(count);
+        defer fields.bytes = fields.bytes[length..];
+        return fields.bytes[0..length];
+    }
+};

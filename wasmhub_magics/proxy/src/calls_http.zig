@@ -1,0 +1,74 @@
+//! Host functions around call-outs, and what the last one says about itself.
+
+const std = @import("std");
+const abi = @import("abi.zig");
+const callout = @import("callout.zig");
+const calls = @import("calls.zig");
+const events = @import("events.zig");
+const gpa = @import("arena.zig").gpa;
+const exchange = @import("exchange.zig");
+const headers = @import("headers.zig");
+const worker = @import("worker.zig");
+
+const Error = abi.Error;
+const current = calls.current;
+
+pub fn proxy_http_call(
+    cluster: u32,
+    cluster_len: u32,
+    pairs: u32,
+    pairs_len: u32,
+    body: u32,
+    body_len: u32,
+    trailer_pairs: u32,
+    trailer_pairs_len: u32,
+    timeout: u32,
+    ret_token: u32,
+) Error!void {
+    const context = try current();
+    const vm = context.vm;
+    const name = try vm.read(cluster, cluster_len);
+    const content = try vm.read(body, body_len);
+    const raw = try vm.read(pairs, pairs_len);
+    const raw_trailers = try vm.read(trailer_pairs, trailer_pairs_len);
+    try vm.store32(ret_token, 0);
+    const plugin = context.plugin orelse return error.BadArgument;
+    if (@as(i32, @bitCast(timeout)) < 0) return error.BadArgument;
+    const target = callout.find(name) orelse return error.BadArgument;
+
+    var map: headers.Map = .{ .kind = .request };
+    defer map.entries.deinit(gpa);
+    var list: calls.Pairs = .init(raw);
+    while (list.next()) |entry| try map.add(&worker.arena, entry.name, entry.value);
+    if (map.get(":path") == null or map.get(":method") == null or map.get(":authority") == null) {
+        return error.BadArgument;
+    }
+    var trailers: headers.Map = .{ .kind = .request_trailers };
+    defer trailers.entries.deinit(gpa);
+    list = .init(raw_trailers);
+    while (list.next()) |entry| try trailers.add(&worker.arena, entry.name, entry.value);
+    try callout.complete(&map, content, timeout);
+
+    const call = try callout.make(vm, plugin.root.id, target, @as(u64, timeout) * std.time.ns_per_ms);
+    std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
+    defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
+    try exchange.putMessage(&map, content, exchange.trailersAfter(&map, &trailers));
+    try vm.store32(ret_token, call.token);
+}
+
+/// Of a call-out that broke, in its callback; all is well at other times.
+pub fn proxy_get_status(ret_code: u32, ret_message: u32, ret_message_len: u32) Error!void {
+    const context = try current();
+    const call = callout.of(context);
+    const broken = call != null and call.?.outcome == .broken;
+    try context.vm.store32(ret_code, if (broken) 11 else 0);
+    try context.vm.give(if (broken) "reset" else "", ret_message, ret_message_len);
+}
+
+/// The period of the plugin's timer; 0 stops it. Each call starts it anew.
+pub fn proxy_set_tick_period_milliseconds(period: u32) Error!void {
+    const context = try current();
+    const plugin = context.plugin orelse return;
+    plugin.tick_period = @as(u64, period) * std.time.ns_per_ms;
+    plugin.tick_due = events.now + plugin.tick_period;
+}

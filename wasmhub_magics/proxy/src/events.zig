@@ -1,0 +1,112 @@
+//! What happens beside streams: messages in queues, ticks, answers to call-outs. It happens between the steps
+//! of a stream, in a fixed order, on a time line of the proxy's own: where nothing else can go on, time jumps
+//! to the next event, so that nobody waits and every run is the same.
+
+const std = @import("std");
+const callout = @import("callout.zig");
+const clock = @import("clock.zig");
+const gpa = @import("arena.zig").gpa;
+const vm_zig = @import("vm.zig");
+const worker = @import("worker.zig");
+const Plugin = @import("plugin.zig").Plugin;
+const Vm = vm_zig.Vm;
+
+/// A message has come into a queue that this root context has registered.
+const Ready = struct { vm: *Vm, root: u32, token: u32 };
+
+var posted: std.ArrayList(Ready) = .empty;
+/// Nanoseconds that have been jumped over.
+pub var now: u64 = 0;
+/// Until here ticks come although nothing but ticks is left.
+pub var horizon: u64 = 0;
+
+/// How long a paused stream waits for a tick to wake it.
+const patience = 5 * std.time.ns_per_s;
+
+pub fn post(ready: Ready) error{OutOfMemory}!void {
+    try posted.append(gpa, ready);
+}
+
+/// Forget what waits for a client that has gone.
+pub fn drop() void {
+    callout.dropAll();
+}
+
+pub const Turn = enum {
+    /// Nothing is left to happen.
+    idle,
+    /// Something has happened: look again.
+    ran,
+    /// A cluster must answer first.
+    ask,
+};
+
+/// Let happen what happens at once: before the upstream answers.
+pub inline fn prompt() error{OutOfMemory}!Turn {
+    if (posted.items.len == 0 and callout.waiting.items.len == 0) return .idle;
+    return promptNow();
+}
+
+noinline fn promptNow() error{OutOfMemory}!Turn {
+    @branchHint(.unlikely);
+    if (posted.items.len > 0) {
+        const ready = posted.orderedRemove(0);
+        const root = ready.vm.find(ready.root) orelse return .ran;
+        if (!ready.vm.failed and ready.vm.has(.proxy_on_queue_ready)) {
+            vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
+        }
+        return .ran;
+    }
+    if (callout.ask()) return .ask;
+    const call = callout.first() orelse return .idle;
+    if (call.due > now) return .idle;
+    callout.deliver(call);
+    return .ran;
+}
+
+/// The stream waits for something outside of it: let time go on.
+pub fn wait(began: u64) error{OutOfMemory}!Turn {
+    return next(began + patience);
+}
+
+/// Let happen all that is left, in the order of time.
+pub inline fn rest() error{OutOfMemory}!Turn {
+    if (posted.items.len == 0 and callout.waiting.items.len == 0 and horizon <= now) return .idle;
+    return next(horizon);
+}
+
+noinline fn next(limit: u64) error{OutOfMemory}!Turn {
+    const turn = try prompt();
+    if (turn != .idle) return turn;
+    const call = callout.first();
+    const plugin = nextTick();
+    if (plugin) |ticking| {
+        if (ticking.tick_due <= if (call) |answer| answer.due else limit) {
+            jump(ticking.tick_due);
+            ticking.tick_due = now + ticking.tick_period;
+            vm_zig.invoke(void, &ticking.root, .proxy_on_tick, .{});
+            return .ran;
+        }
+    }
+    const answer = call orelse return .idle;
+    jump(answer.due);
+    callout.deliver(answer);
+    return .ran;
+}
+
+fn nextTick() ?*Plugin {
+    var best: ?*Plugin = null;
+    for (worker.plugins.items) |plugin| {
+        const vm = plugin.root.vm;
+        if (plugin.tick_period == 0 or vm.failed or !vm.has(.proxy_on_tick)) continue;
+        if (best == null or plugin.tick_due < best.?.tick_due) best = plugin;
+    }
+    return best;
+}
+
+/// Move time on.
+pub fn jump(to: u64) void {
+    if (to <= now) return;
+    clock.skip(to - now);
+    now = to;
+}
