@@ -12,7 +12,14 @@ from .language import Language, Toolchain
 
 __all__ = ["find_language", "language_of", "languages", "toolchains"]
 
-_HOMES = {"python": ("python", "Python"), "c": ("c", "C"), "wat": ("wat", "Wat"), "wasm": ("ready", "Ready")}
+_HOMES = {
+    "python": ("python", "Python"),
+    "c": ("c", "C"),
+    "rust": ("rust", "Rust"),
+    "go": ("go", "Go"),
+    "wat": ("wat", "Wat"),
+    "wasm": ("ready", "Ready"),
+}
 
 
 @cache
