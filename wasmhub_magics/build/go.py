@@ -83,7 +83,9 @@ class Go:
             return found
         old = next((version for _, version in _gos() if _number(version) < OLDEST), "")
         what = f"Go {old} is here, but filters need 1.24" if old else "there is no Go on this machine"
-        raise ToolchainMissing(what, do='pip install "wasmhub-magics[go]", or put go 1.24 or later on the PATH')
+        raise ToolchainMissing(
+            what, do='pip install "wasmhub-magics[go]", or put go 1.24 or later on the PATH'
+        )
 
     def fingerprint(self) -> str:
         """The digest of the SDK here and of how the compiler is called."""
@@ -105,7 +107,9 @@ class Go:
         module = f"module cell\n\ngo {'.'.join(map(str, _number(tools.version)))}\n"
         if own and any(f'"{SDK}/' in text for text in texts):
             module += f"\nrequire {SDK} v0.0.0\n\nreplace {SDK} => {_quoted(GUEST)}\n"
-        module += "".join(f"\nreplace {path} => {_quoted(at)}\n" for path, at in wanted if isinstance(at, Path))
+        module += "".join(
+            f"\nreplace {path} => {_quoted(at)}\n" for path, at in wanted if isinstance(at, Path)
+        )
         key = hashlib.sha256(f"{module}\0{wanted}".encode()).hexdigest()[:16]
         folder = shared_folder("go", tools.version, "modules", key)
         environment = _environment(home)
@@ -124,7 +128,9 @@ class Go:
             if not (folder / "go.mod").is_file():
                 (folder / "go.mod").write_text(module)
                 if wanted:
-                    got = go("get", *(path if isinstance(at, Path) else f"{path}@{at}" for path, at in wanted))
+                    got = go(
+                        "get", *(path if isinstance(at, Path) else f"{path}@{at}" for path, at in wanted)
+                    )
                     if got.code:
                         (folder / "go.mod").unlink()
                         raise _unavailable(got.stderr, folder)

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..errors import BuildError, Diagnostic, ToolchainMissing
+from ..errors import BuildError, ToolchainMissing
 from .diagnostics import failure
 from .language import BuildOptions, Compiled, Progress
 from .process import Finished, run
@@ -25,7 +25,13 @@ EDITION = "2021"
 """The newest whose source may export and import functions as the one before did, and as the newest does."""
 
 SDK = {"proxy-wasm": '"0.2"', "log": '"0.4"'}
-OLD_SDK = {"proxy-wasm": '"=0.2.2"', "log": '"=0.4.20"', "hashbrown": '"=0.13.2"', "ahash": '"=0.8.6"', "once_cell": '"=1.18.0"'}
+OLD_SDK = {
+    "proxy-wasm": '"=0.2.2"',
+    "log": '"=0.4.20"',
+    "hashbrown": '"=0.13.2"',
+    "ahash": '{ version = "=0.8.6", default-features = false }',
+    "once_cell": '"=1.18.0"',
+}
 """The last that Rust 1.63 takes."""
 
 _LEVELS = {
@@ -79,7 +85,9 @@ class Rust:
         if found is not None:
             return found
         here = ", ".join(".".join(map(str, each.version)) for each in rustcs())
-        what = f"Rust {here} is here, but makes no WebAssembly" if here else "there is no Rust on this machine"
+        what = (
+            f"Rust {here} is here, but makes no WebAssembly" if here else "there is no Rust on this machine"
+        )
         raise ToolchainMissing(what, do=rust_hint())
 
     def fingerprint(self) -> str:
@@ -97,9 +105,7 @@ class Rust:
         edition, flags = _edition(options.flags)
         manifest = _manifest(source, options, tools, edition)
         home = shared_folder("rust", re.sub(r"[^\w.]+", "-", tools.version))
-        crate = shared_folder(
-            "rust", home.name, "crates", hashlib.sha256(manifest.encode()).hexdigest()[:16]
-        )
+        crate = shared_folder("rust", home.name, "crates", hashlib.sha256(manifest.encode()).hexdigest()[:16])
         profile = options.optimize + ("-debug" if options.debug else "")
         command = [
             *(*tools.command, "rustc", "--lib", "--message-format=json", *tools.flags),
@@ -178,13 +184,11 @@ def _crate(asked: str) -> tuple[str, str]:
         except tomllib.TOMLDecodeError:
             pass
     raise BuildError(
-        f"{asked!r} names no crate", do="write it as serde_json=1, serde[derive]=1 or name={path = \"...\"}"
+        f"{asked!r} names no crate", do='write it as serde_json=1, serde[derive]=1 or name={path = "..."}'
     )
 
 
-def _environment(
-    tools: RustToolchain, options: BuildOptions, folder: Path
-) -> Mapping[str, str]:
+def _environment(tools: RustToolchain, options: BuildOptions, folder: Path) -> Mapping[str, str]:
     for name, value in options.defines:
         if _RESERVED.match(name) or not name.isidentifier() or "\0" in value:
             raise BuildError(f"{name!r} cannot be defined for Rust", do="use another name")

@@ -20,7 +20,9 @@ NOTES = 3
 _SILENT = re.compile(
     r"aborting due to|\d+ warnings? emitted|Some errors have detailed|For more information|could not compile"
 )
-_OBVIOUS = re.compile(r"`#\[(warn|deny)\(|`-[WD] |to override `-|the lint level is defined here|this error originates")
+_OBVIOUS = re.compile(
+    r"`#\[(warn|deny)\(|`-[WD] |to override `-|the lint level is defined here|this error originates"
+)
 
 
 def messages(text: str, source: str, options: BuildOptions, crate: Path) -> Iterator[Diagnostic]:
@@ -57,7 +59,7 @@ def _message(
         yield Diagnostic(severity, f"in the crate {other}: {message}", code=code)
         return
     primary = [span for span in told["spans"] if span["is_primary"]]
-    yield _placed(severity, message, primary, options, lines, code)
+    yield _placed(severity, message, primary, code, first_line=options.first_line, lines=lines)
     if severity == "error":
         notes = (_note(each, options, lines, crate) for each in told["children"])
         helpful = [each for each in notes if each.line and not _OBVIOUS.search(each.message)]
@@ -70,16 +72,18 @@ def _note(told: dict[str, Any], options: BuildOptions, lines: int, crate: Path) 
     instead = [span["suggested_replacement"] for span in spans if span.get("suggested_replacement")]
     if len(instead) == 1 and instead[0].strip() and instead[0].strip() not in message:
         message += f": `{' '.join(instead[0].split())}`"
-    return _placed("note", message, [{**span, "label": None} for span in spans], options, lines, "")
+    unlabelled = [{**span, "label": None} for span in spans]
+    return _placed("note", message, unlabelled, "", first_line=options.first_line, lines=lines)
 
 
 def _placed(
     severity: Literal["error", "warning", "note"],
     message: str,
     spans: list[dict[str, Any]],
-    options: BuildOptions,
-    lines: int,
     code: str,
+    *,
+    first_line: int,
+    lines: int,
 ) -> Diagnostic:
     label = next((span["label"] for span in spans if span.get("label")), None)
     if label and label not in message:
@@ -88,7 +92,7 @@ def _placed(
         here: dict[str, Any] | None = span
         while here is not None and here["file_name"] != "cell.rs":  # a macro of elsewhere, used here
             here = (here.get("expansion") or {}).get("span")
-        if here is not None and 0 <= here["line_start"] - options.first_line < lines:
+        if here is not None and 0 <= here["line_start"] - first_line < lines:
             place = (here["line_start"], here["column_start"], here["line_end"], here["column_end"])
             return Diagnostic(severity, message, *place, code)
     if spans:
