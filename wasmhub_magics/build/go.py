@@ -105,11 +105,12 @@ class Go:
         own = SDK not in (path for path, _ in wanted)
         texts = [source, *(text for name, text in options.files if name.endswith(".go"))]
         module = f"module cell\n\ngo {'.'.join(map(str, _number(tools.version)))}\n"
+        folders = {path: _quoted(str(at)) for path, at in wanted if isinstance(at, Path)}
+        versions = [f"{path}@{at}" for path, at in wanted if not isinstance(at, Path)]
         if own and any(f'"{SDK}/' in text for text in texts):
-            module += f"\nrequire {SDK} v0.0.0\n\nreplace {SDK} => {_quoted(GUEST)}\n"
-        module += "".join(
-            f"\nreplace {path} => {_quoted(at)}\n" for path, at in wanted if isinstance(at, Path)
-        )
+            folders[SDK] = _sdk(home, self.fingerprint()[:16])
+        for path, at in folders.items():
+            module += f"\nrequire {path} v0.0.0\n\nreplace {path} => {at}\n"
         key = hashlib.sha256(f"{module}\0{wanted}".encode()).hexdigest()[:16]
         folder = shared_folder("go", tools.version, "modules", key)
         environment = _environment(home)
@@ -127,10 +128,8 @@ class Go:
             write_sources(source, SOURCE, options, folder, (*KEPT, ".lock"))
             if not (folder / "go.mod").is_file():
                 (folder / "go.mod").write_text(module)
-                if wanted:
-                    got = go(
-                        "get", *(path if isinstance(at, Path) else f"{path}@{at}" for path, at in wanted)
-                    )
+                if versions:
+                    got = go("get", *versions)
                     if got.code:
                         (folder / "go.mod").unlink()
                         raise _unavailable(got.stderr, folder)
@@ -159,8 +158,18 @@ def _module(asked: str) -> tuple[str, str | Path]:
     return parts[1], parts[4] or parts[3] or "latest"
 
 
-def _quoted(path: Path) -> str:
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoted(path: str) -> str:
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _sdk(home: Path, name: str) -> str:
+    """Our SDK in the cache, as seen from a module there: Go writes the path into what it builds."""
+    with locked(home, 60, lambda: None):
+        if not (home / "sdk" / name).is_dir():
+            shutil.rmtree(home / "sdk", ignore_errors=True)
+            shutil.copytree(GUEST, home / "sdk" / ".new")
+            (home / "sdk" / ".new").rename(home / "sdk" / name)
+    return f"../../sdk/{name}"
 
 
 def _environment(home: Path) -> Mapping[str, str]:

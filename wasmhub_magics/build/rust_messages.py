@@ -104,8 +104,10 @@ def _placed(
 def _linker(told: dict[str, Any]) -> Iterator[Diagnostic]:
     text = "\n".join(child["message"] for child in told["children"])
     said = re.findall(r"^.*?: error: (.*)$", text, re.M) or [told["message"].splitlines()[0]]
-    for line in dict.fromkeys(said):
-        yield Diagnostic("error", re.sub(r"\S*/", "", line), code="linker")
+    for line in dict.fromkeys(re.sub(r"\S*/", "", line) for line in said):
+        own = line == "duplicate symbol: malloc"
+        hint = "; the library has one: export yours as proxy_on_memory_allocate" if own else ""
+        yield Diagnostic("error", line + hint, code="linker")
 
 
 def _crate(told: dict[str, Any]) -> str:

@@ -3,7 +3,13 @@
 // It is an implementation of its own, for the upstream Go toolchain (GOOS=wasip1, -buildmode=c-shared).
 package proxywasm
 
-import "github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
+)
 
 type vm struct {
 	types.DefaultVMContext
@@ -66,6 +72,14 @@ var (
 	memory  = map[*byte][]byte{} // given to the host, which the collector cannot see
 )
 
+// tell logs a panic as one line of the proxy's log, where the runtime would write each word on its own.
+func tell() {
+	if reason := recover(); reason != nil {
+		hostLog(5, fmt.Sprintf("panic: %v\n\n%s", reason, debug.Stack()))
+		runtime.Breakpoint() // a trap: proxies go on after proc_exit
+	}
+}
+
 func theMachine() types.VMContext {
 	if machine == nil {
 		panic("no context is set: call proxywasm.SetVMContext, or another Set...Context, in func init")
@@ -111,13 +125,20 @@ func onMemoryAllocate(size uint32) *byte {
 }
 
 //go:wasmexport proxy_on_vm_start
-func onVMStart(_, size uint32) bool { return bool(theMachine().OnVMStart(int(size))) }
+func onVMStart(_, size uint32) bool {
+	defer tell()
+	return bool(theMachine().OnVMStart(int(size)))
+}
 
 //go:wasmexport proxy_on_configure
-func onConfigure(id, size uint32) bool { return bool(pluginOf(id).OnPluginStart(int(size))) }
+func onConfigure(id, size uint32) bool {
+	defer tell()
+	return bool(pluginOf(id).OnPluginStart(int(size)))
+}
 
 //go:wasmexport proxy_on_context_create
 func onContextCreate(id, plugin uint32) {
+	defer tell()
 	if plugin == 0 {
 		plugins[id] = theMachine().NewPluginContext(id)
 		roots[id] = id
@@ -136,6 +157,7 @@ func onContextCreate(id, plugin uint32) {
 
 //go:wasmexport proxy_on_done
 func onDone(id uint32) bool {
+	defer tell()
 	if plugin, found := plugins[id]; found {
 		active = id
 		return plugin.OnPluginDone()
@@ -145,6 +167,7 @@ func onDone(id uint32) bool {
 
 //go:wasmexport proxy_on_log
 func onLog(id uint32) {
+	defer tell()
 	active = id
 	if http, found := https[id]; found {
 		http.OnHttpStreamDone()
@@ -155,6 +178,7 @@ func onLog(id uint32) {
 
 //go:wasmexport proxy_on_delete
 func onDelete(id uint32) {
+	defer tell()
 	delete(roots, id)
 	delete(https, id)
 	delete(tcps, id)
@@ -162,43 +186,56 @@ func onDelete(id uint32) {
 }
 
 //go:wasmexport proxy_on_tick
-func onTick(id uint32) { pluginOf(id).OnTick() }
+func onTick(id uint32) {
+	defer tell()
+	pluginOf(id).OnTick()
+}
 
 //go:wasmexport proxy_on_queue_ready
-func onQueueReady(id, queue uint32) { pluginOf(id).OnQueueReady(queue) }
+func onQueueReady(id, queue uint32) {
+	defer tell()
+	pluginOf(id).OnQueueReady(queue)
+}
 
 //go:wasmexport proxy_on_request_headers
 func onRequestHeaders(id, count uint32, end bool) uint32 {
+	defer tell()
 	return uint32(httpOf(id).OnHttpRequestHeaders(int(count), end))
 }
 
 //go:wasmexport proxy_on_request_body
 func onRequestBody(id, size uint32, end bool) uint32 {
+	defer tell()
 	return uint32(httpOf(id).OnHttpRequestBody(int(size), end))
 }
 
 //go:wasmexport proxy_on_request_trailers
 func onRequestTrailers(id, count uint32) uint32 {
+	defer tell()
 	return uint32(httpOf(id).OnHttpRequestTrailers(int(count)))
 }
 
 //go:wasmexport proxy_on_response_headers
 func onResponseHeaders(id, count uint32, end bool) uint32 {
+	defer tell()
 	return uint32(httpOf(id).OnHttpResponseHeaders(int(count), end))
 }
 
 //go:wasmexport proxy_on_response_body
 func onResponseBody(id, size uint32, end bool) uint32 {
+	defer tell()
 	return uint32(httpOf(id).OnHttpResponseBody(int(size), end))
 }
 
 //go:wasmexport proxy_on_response_trailers
 func onResponseTrailers(id, count uint32) uint32 {
+	defer tell()
 	return uint32(httpOf(id).OnHttpResponseTrailers(int(count)))
 }
 
 //go:wasmexport proxy_on_http_call_response
 func onHttpCallResponse(_, token, headers, size, trailers uint32) {
+	defer tell()
 	call, found := calls[token]
 	if !found {
 		panic("an answer came to a call that was not made")
@@ -213,20 +250,31 @@ func onHttpCallResponse(_, token, headers, size, trailers uint32) {
 }
 
 //go:wasmexport proxy_on_new_connection
-func onNewConnection(id uint32) uint32 { return uint32(tcpOf(id).OnNewConnection()) }
+func onNewConnection(id uint32) uint32 {
+	defer tell()
+	return uint32(tcpOf(id).OnNewConnection())
+}
 
 //go:wasmexport proxy_on_downstream_data
 func onDownstreamData(id, size uint32, end bool) uint32 {
+	defer tell()
 	return uint32(tcpOf(id).OnDownstreamData(int(size), end))
 }
 
 //go:wasmexport proxy_on_downstream_connection_close
-func onDownstreamClose(id, peer uint32) { tcpOf(id).OnDownstreamClose(types.PeerType(peer)) }
+func onDownstreamClose(id, peer uint32) {
+	defer tell()
+	tcpOf(id).OnDownstreamClose(types.PeerType(peer))
+}
 
 //go:wasmexport proxy_on_upstream_data
 func onUpstreamData(id, size uint32, end bool) uint32 {
+	defer tell()
 	return uint32(tcpOf(id).OnUpstreamData(int(size), end))
 }
 
 //go:wasmexport proxy_on_upstream_connection_close
-func onUpstreamClose(id, peer uint32) { tcpOf(id).OnUpstreamClose(types.PeerType(peer)) }
+func onUpstreamClose(id, peer uint32) {
+	defer tell()
+	tcpOf(id).OnUpstreamClose(types.PeerType(peer))
+}
