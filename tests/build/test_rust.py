@@ -103,11 +103,11 @@ def test_a_warning_does_not_fail_the_build_and_is_kept_with_it() -> None:
 
 
 def test_a_host_function_that_is_misspelt_is_told_with_its_neighbour() -> None:
-    source = (
-        BARE
-        + """extern "C" { fn proxy_set_tick_period_millisecond(period: u32) -> u32; }
-    #[no_mangle] pub extern "C" fn proxy_on_log(_: u32) { unsafe { proxy_set_tick_period_millisecond(1); } }"""
-    )
+    source = """extern "C" { fn proxy_set_tick_period_millisecond(period: u32) -> u32; }
+    #[no_mangle] pub extern "C" fn proxy_on_log(_: u32) {
+        unsafe { proxy_set_tick_period_millisecond(1); }
+    }
+    """
     with pytest.raises(LinkError, match="proxy_set_tick_period_milliseconds"):
         build_module(BARE + source, "rust")
 
