@@ -11,6 +11,7 @@ import pytest
 from wasmhub_magics.build import BuildOptions, build_module
 from wasmhub_magics.build.process import run
 from wasmhub_magics.build.rust import Rust
+from wasmhub_magics.build.rust_toolchain import find_rust, rustcs, with_library, with_source
 from wasmhub_magics.errors import BuildError, CompileError, LinkError, ToolchainMissing
 from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy import Proxy
@@ -113,8 +114,11 @@ def test_a_host_function_that_is_misspelt_is_told_with_its_neighbour() -> None:
 
 
 def test_an_allocator_under_the_name_of_the_librarys_is_told_how_to_be_named() -> None:
-    error = failure(BARE.replace("proxy_on_memory_allocate", "malloc"))
-    assert "export yours as proxy_on_memory_allocate" in error.rendered
+    source = BARE.replace("proxy_on_memory_allocate", "malloc")
+    if Rust().detect().target == "wasm32-wasip1":
+        assert "export yours as proxy_on_memory_allocate" in failure(source).rendered
+    else:  # its library has none
+        assert build_module(source, "rust").module.abi == "0.2.1"
 
 
 def test_crates_and_their_features_are_used_as_named() -> None:
@@ -197,6 +201,32 @@ def test_an_interrupt_while_lines_are_awaited_ends_the_command(tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         run(["sh", "-c", script], cwd=tmp_path, timeout=20, watch=interrupt)
     assert not (tmp_path / "survived").exists()
+
+
+def test_a_compiler_with_the_library_goes_first_and_one_with_its_source_builds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rust(name: str, version: str, *parts: str) -> Path:
+        home = tmp_path / name
+        for part in (*parts, "bin/cargo", "lib/rustlib/host/bin/rust-lld"):
+            (home / part).parent.mkdir(parents=True, exist_ok=True)
+            (home / part).touch()
+        script = f'#!/bin/sh\n[ "$1" = --version ] && echo "rustc {version} (x)" || echo "{home}"\n'
+        (home / "bin/rustc").write_text(script)
+        (home / "bin/rustc").chmod(0o755)
+        return home / "bin"
+
+    source = rust("source", "1.96.0", "lib/rustlib/src/rust/library/Cargo.lock")
+    ready = rust("ready", "1.90.0", "lib/rustlib/wasm32-unknown-unknown/lib/libstd-1.rlib")
+    monkeypatch.setenv("PATH", f"{source}:{ready}")
+    found = find_rust()
+    assert found is not None
+    assert (found.version, found.command) == ("1.90.0 for wasm32-unknown-unknown", (str(ready / "cargo"),))
+    only = next(each for each in rustcs() if each.path == source / "rustc")
+    built = with_source(only)
+    assert built is not None
+    assert built.flags == ("-Zbuild-std=std,panic_abort",)
+    assert with_library(only) is None
 
 
 def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:

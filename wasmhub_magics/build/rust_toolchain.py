@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .language import Toolchain
 
-__all__ = ["RustToolchain", "Rustc", "find_rust", "rust_hint", "rustcs"]
+__all__ = ["RustToolchain", "Rustc", "find_rust", "rust_hint", "rustcs", "with_library", "with_source"]
 
 TARGETS = ("wasm32-wasip1", "wasm32-unknown-unknown")
 """In order of preference: WASI gives the text of a panic to the proxy's log."""
@@ -56,14 +56,14 @@ class RustToolchain(Toolchain):
 def find_rust() -> RustToolchain | None:
     """The first compiler that makes WebAssembly: with its library ready, else with the library's source."""
     there = rustcs()
-    ready = (found for each in there if (found := _with_library(each)) is not None)
-    sources = (found for each in there if (found := _with_source(each)) is not None)
+    ready = (found for each in there if (found := with_library(each)) is not None)
+    sources = (found for each in there if (found := with_source(each)) is not None)
     return next(ready, None) or next(sources, None)
 
 
 def rust_hint() -> str:
     """How to get a compiler that makes WebAssembly, on this machine."""
-    debian = "apt install rustc-web cargo-web rust-web-src" if shutil.which("apt-get") else ""
+    debian = "apt install rustc-web cargo-web rust-web-src lld-19" if shutil.which("apt-get") else ""
     if any(shutil.which("rustup", path=str(each.path.parent)) for each in rustcs()):
         return "rustup target add wasm32-wasip1" + (f"; where that is not to be had: {debian}" * bool(debian))
     rustup = "install Rust from https://rustup.rs and run: rustup target add wasm32-wasip1"
@@ -95,7 +95,8 @@ def _ask(*command: str) -> str:
         return ""
 
 
-def _with_library(rustc: Rustc) -> RustToolchain | None:
+def with_library(rustc: Rustc) -> RustToolchain | None:
+    """How to call a compiler whose library for WebAssembly is there; None where it is not."""
     cargo = rustc.cargo
     for target in TARGETS:
         if cargo is not None and any((rustc.sysroot / "lib" / "rustlib" / target / "lib").glob("libstd-*")):
@@ -103,8 +104,8 @@ def _with_library(rustc: Rustc) -> RustToolchain | None:
     return None
 
 
-def _with_source(rustc: Rustc) -> RustToolchain | None:
-    """A compiler without the library for WebAssembly can build it from its source."""
+def with_source(rustc: Rustc) -> RustToolchain | None:
+    """How to call a compiler that builds the library from its source; None where that is not there."""
     cargo = rustc.cargo
     library = rustc.sysroot / "lib" / "rustlib" / "src" / "rust" / "library"
     if cargo is None or not (library / "Cargo.lock").is_file():
