@@ -19,6 +19,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for the compilers that keep what they compiled once."""
+    return tmp_path_factory.mktemp("kept")
+
+
 class Guest:
     """A filter in wasmtime with a host that knows headers, one buffer, properties and the log."""
 

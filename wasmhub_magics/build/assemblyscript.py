@@ -16,9 +16,9 @@ from pathlib import Path
 from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .cache import cache_root
 from .diagnostics import failure, source_lines
-from .files import write_files
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
+from .sources import write_files
 
 __all__ = ["CALLBACKS", "AssemblyScript"]
 
@@ -120,7 +120,7 @@ class AssemblyScript:
             _install(progress, options.timeout)
         blank = "\n" * (options.first_line - 1)  # so that the compiler counts lines as the reader does
         (workdir / SOURCE).write_bytes((blank + source).encode())
-        write_files(options, workdir, SOURCE)
+        write_files(options, workdir, (SOURCE,))
         library = workdir / "lib"
         library.mkdir(exist_ok=True)
         for part in GUEST.glob("*.ts"):

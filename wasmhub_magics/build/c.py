@@ -18,9 +18,9 @@ from typing import Literal
 from ..abi import CALLBACKS, HOST_FUNCTIONS
 from ..errors import Diagnostic, ToolchainMissing
 from .diagnostics import column_of_byte, failure, source_lines
-from .files import write_files
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
+from .sources import write_files
 
 __all__ = ["C", "find_clang", "find_ziglang"]
 
@@ -121,7 +121,7 @@ class C:
         del progress
         blank = "\n" * (options.first_line - 1)  # so that the compiler counts lines as the reader does
         (workdir / SOURCE).write_bytes((blank + source).encode())
-        write_files(options, workdir, SOURCE)
+        write_files(options, workdir, (SOURCE,))
         extra = [flag for flag in options.flags if not flag.startswith("-Wl,")]
         link = [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
         compiled = run(

@@ -30,6 +30,8 @@ class BuildOptions:
     """Further source files that the source may include, as (name, text)."""
     flags: tuple[str, ...] = ()
     """Passed on to the compiler as they are."""
+    packages: tuple[str, ...] = ()
+    """What the source uses: crates of Rust (``serde_json=1``), modules of Go (``example.com/m@v1.0.0``)."""
     first_line: int = 1
     """The line number of the source's first line: 2 for the body of a cell magic."""
     origin: str = "cell"

@@ -18,6 +18,8 @@ _HOMES = {
     "javascript": ("javascript", "JavaScript"),
     "zig": ("zig", "Zig"),
     "assemblyscript": ("assemblyscript", "AssemblyScript"),
+    "rust": ("rust", "Rust"),
+    "go": ("go", "Go"),
     "wat": ("wat", "Wat"),
     "wasm": ("ready", "Ready"),
 }

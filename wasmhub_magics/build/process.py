@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from ..errors import BuildError
 
@@ -27,12 +30,18 @@ class Finished:
 
 
 def run(
-    command: Sequence[str], *, cwd: Path, timeout: float, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    timeout: float,
+    environment: Mapping[str, str] | None = None,
+    watch: Callable[[str], None] | None = None,
 ) -> Finished:
     """Run a command to its end in a session of its own, without input, and return what it said.
 
-    An interrupt or the timeout (in seconds) kills it with all its children. Raises BuildError where it cannot
-    be started or takes too long.
+    ``watch`` gets each line of its standard error as it comes, on the caller's thread. An interrupt or the
+    timeout (in seconds) kills it with all its children. Raises BuildError where it cannot be started or takes
+    too long.
     """
     child: subprocess.Popen[str] | None = None
     try:
@@ -49,7 +58,7 @@ def run(
                 errors="replace",
                 start_new_session=True,
             )
-        stdout, stderr = child.communicate(timeout=timeout)
+        stdout, stderr = child.communicate(timeout=timeout) if watch is None else _hear(child, timeout, watch)
     except OSError as error:
         raise BuildError(
             f"{Path(command[0]).name} cannot be started: {error.strerror}", do="install it again"
@@ -64,6 +73,36 @@ def run(
             with _interrupts_held():
                 _end(child)
     return Finished(child.returncode, stdout, stderr)
+
+
+def _hear(child: subprocess.Popen[str], timeout: float, watch: Callable[[str], None]) -> tuple[str, str]:
+    """Collect what a child says and hand its standard error on line by line, until both pipes end."""
+    until = time.monotonic() + timeout
+    heard: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()  # an empty line: that pipe has ended
+
+    def read(pipe: IO[str], is_error: bool) -> None:
+        with contextlib.suppress(ValueError, OSError):  # the pipe is closed when the child is killed
+            for line in pipe:
+                heard.put((is_error, line))
+        heard.put((is_error, ""))
+
+    assert child.stdout is not None
+    assert child.stderr is not None
+    for pipe, is_error in ((child.stdout, False), (child.stderr, True)):
+        threading.Thread(target=read, args=(pipe, is_error), daemon=True).start()
+    said: tuple[list[str], list[str]] = ([], [])
+    ended = 0
+    while ended < 2:
+        try:
+            is_error, line = heard.get(timeout=max(until - time.monotonic(), 0.001))
+        except queue.Empty:
+            raise subprocess.TimeoutExpired(child.args, timeout) from None
+        ended += not line
+        said[is_error].append(line)
+        if is_error and line:
+            watch(line.rstrip("\n"))
+    child.wait(max(until - time.monotonic(), 0.001))
+    return "".join(said[0]), "".join(said[1])
 
 
 @contextlib.contextmanager

@@ -15,9 +15,9 @@ from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .c import find_ziglang
 from .cache import cache_root
 from .diagnostics import column_of_byte, failure, source_lines
-from .files import write_files
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
+from .sources import write_files
 
 __all__ = ["CALLBACKS", "Zig", "find_zig"]
 
@@ -94,7 +94,7 @@ class Zig:
         zig = self.detect().command[0]
         blank = "\n" * (options.first_line - 1)  # so that the compiler counts lines as the reader does
         (workdir / SOURCE).write_bytes((blank + source).encode())
-        write_files(options, workdir, SOURCE)
+        write_files(options, workdir, (SOURCE,))
         (workdir / "own.zig").write_text(
             "".join(
                 f"pub const proxy_on_{name} = {str(_exports(source, f'proxy_on_{name}')).lower()};\n"

@@ -54,6 +54,20 @@ class FilterMagics(Group):
         default=[],
         help="further flag for the compiler: --flag=-Wall",
     )
+    @argument(
+        "--crate",
+        metavar="NAME=VERSION",
+        action="append",
+        default=[],
+        help="crate that Rust source uses: --crate serde_json=1",
+    )
+    @argument(
+        "--module",
+        metavar="PATH@VERSION",
+        action="append",
+        default=[],
+        help="module that Go source uses: --module github.com/tidwall/gjson@v1.18.0",
+    )
     @argument("--file", metavar="FILE", help="take the source, or the ready-made .wasm, from a file")
     @argument("--force", action="store_true", help="build even where the cache has it")
     @argument("--timeout", metavar="S", type=float, help="seconds after which the compiler is stopped")
@@ -111,6 +125,7 @@ class FilterMagics(Group):
             debug=options.debug,
             defines=tuple(pairs_from(options.define, "--define").items()),
             flags=tuple(options.flag),
+            packages=(*options.crate, *options.module),
             first_line=first_line,
             timeout=options.timeout or self.settings.timeout,
         )
