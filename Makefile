@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab bench lint setup clean
+.PHONY: demo test lab bench parity lint setup clean
 
 demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
@@ -23,22 +23,25 @@ bench: .make/installed  ## a table of what things cost here, and build/bench.jso
 	@.ci/debian nghttp2-client
 	@$(BIN)/python tests/benchmarks/run.py
 
+parity: .make/installed  ## thousands of random exchanges through the embedded proxy and the real Envoy
+	@$(BIN)/python tests/parity/run.py --exchanges 10000 --seed 1
+
 lint: .make/installed  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src
+	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src wasmhub_magics/guest/zig
 	@npm --prefix labextension run --silent lint
 
 setup: .make/installed  ## the virtual environment with everything in it
 
-SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/python/src/* labextension/*.json) \
+SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
   $(shell find labextension/src labextension/style -type f)
 
 .make/installed: $(SOURCES)
 	@mkdir -p .make
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@command -v npm >/dev/null || { echo "Node 20.19 or later, with npm, is needed to build the Python runtime and the JupyterLab extension" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "Node 20.19 or later, with npm, is needed to build the runtimes and the JupyterLab extension" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the package and its tools into .venv"
 	@$(BIN)/python -m pip install --quiet --editable '.[test]'

@@ -1,4 +1,4 @@
-"""Build hook: compile the proxy's host module, merge the Python runtime, build the JupyterLab extension.
+"""Build hook: compile the proxy's host module, merge the guest runtimes, build the JupyterLab extension.
 
 All are made from committed sources and locked packages, so that the wheel needs neither zig nor node.
 A part that is newer than its sources is left as it is. ``python hatch_build.py`` does the same in place.
@@ -17,13 +17,19 @@ ROOT = Path(__file__).parent
 PROXY = ROOT / "wasmhub_magics" / "proxy"
 PYTHON = ROOT / "wasmhub_magics" / "guest" / "python"
 LAB = ROOT / "labextension"
+JAVASCRIPT = ROOT / "wasmhub_magics" / "guest" / "javascript"
 
 
 def main() -> None:
     """Make every generated part that is missing or older than its sources."""
     for target, sources, make in (
         (PROXY / "host.wasm", sorted((PROXY / "src").glob("*.zig")), make_host),
-        (PYTHON / "runtime.wasm", sorted((PYTHON / "src").iterdir()), make_python_runtime),
+        (PYTHON / "runtime.wasm", sorted((PYTHON / "src").glob("*.*")), make_python_runtime),
+        (
+            JAVASCRIPT / "runtime.wasm",
+            [*(JAVASCRIPT / "src").glob("*.*"), *(PYTHON / "src").glob("[ms]*.py")],
+            make_javascript_runtime,
+        ),
         (ROOT / "wasmhub_magics" / "labextension" / "package.json", lab_sources(), make_labextension),
     ):
         newest = max(source.stat().st_mtime for source in [*sources, Path(__file__)])
@@ -71,6 +77,14 @@ def make_python_runtime(target: Path) -> None:
     from merge import merge
 
     merge(target, work=ROOT / "build" / "python-runtime")
+
+
+def make_javascript_runtime(target: Path) -> None:
+    """Merge QuickJS with our glue, by the same means."""
+    sys.path[:0] = [str(PYTHON / "src"), str(JAVASCRIPT / "src")]
+    from merge_quickjs import merge_quickjs
+
+    merge_quickjs(target, work=ROOT / "build" / "javascript-runtime")
 
 
 def lab_sources() -> list[Path]:

@@ -41,7 +41,7 @@ def test_it_is_pure_python_and_holds_every_generated_part(wheel: Path) -> None:
     ):
         assert part in names
     assert any(name.endswith("share/jupyter/labextensions/wasmhub-magics-lab/package.json") for name in names)
-    assert not [name for name in names if "node_modules" in name or name.endswith((".pyc", ".ts"))]
+    assert not [name for name in names if "node_modules" in name or name.endswith(".pyc")]
 
 
 def test_a_filter_runs_from_the_unpacked_wheel_without_compilers(wheel: Path, tmp_path: Path) -> None:

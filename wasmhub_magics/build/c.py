@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from ..abi import CALLBACKS, HOST_FUNCTIONS
-from ..errors import BuildError, Diagnostic, ToolchainMissing
+from ..errors import Diagnostic, ToolchainMissing
 from .diagnostics import column_of_byte, failure, source_lines
+from .files import write_files
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 
@@ -120,7 +121,7 @@ class C:
         del progress
         blank = "\n" * (options.first_line - 1)  # so that the compiler counts lines as the reader does
         (workdir / SOURCE).write_bytes((blank + source).encode())
-        _write_files(options, workdir)
+        write_files(options, workdir, SOURCE)
         extra = [flag for flag in options.flags if not flag.startswith("-Wl,")]
         link = [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
         compiled = run(
@@ -152,16 +153,6 @@ def _tools(toolchain: Toolchain) -> _Clang:
     zig = toolchain.command[0]
     headers = Path(zig).parent / "lib" / "include"
     return _Clang((zig, "clang"), (zig, "wasm-ld"), ("-isystem", str(headers)))
-
-
-def _write_files(options: BuildOptions, workdir: Path) -> None:
-    for name, text in options.files:
-        place = PurePosixPath(name)
-        if place.is_absolute() or ".." in place.parts or "\\" in name or name in ("", ".", SOURCE):
-            raise BuildError(f"{name!r} cannot be the name of a source file", do="use a plain relative name")
-        path = workdir / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode("utf-8", "replace"))
 
 
 _LINE = re.compile(

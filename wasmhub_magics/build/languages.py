@@ -12,7 +12,15 @@ from .language import Language, Toolchain
 
 __all__ = ["find_language", "language_of", "languages", "toolchains"]
 
-_HOMES = {"python": ("python", "Python"), "c": ("c", "C"), "wat": ("wat", "Wat"), "wasm": ("ready", "Ready")}
+_HOMES = {
+    "python": ("python", "Python"),
+    "c": ("c", "C"),
+    "javascript": ("javascript", "JavaScript"),
+    "zig": ("zig", "Zig"),
+    "assemblyscript": ("assemblyscript", "AssemblyScript"),
+    "wat": ("wat", "Wat"),
+    "wasm": ("ready", "Ready"),
+}
 
 
 @cache

@@ -40,7 +40,7 @@ ROUTER = {
 }
 POLICIES = {"closed": "FAIL_CLOSED", "open": "FAIL_OPEN", "reload": "FAIL_RELOAD"}
 ACCESS = {
-    "port": "%DOWNSTREAM_REMOTE_PORT%",
+    "port": "%DOWNSTREAM_DIRECT_REMOTE_PORT%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "request_id": "%REQ(X-REQUEST-ID)%",

@@ -300,7 +300,8 @@ class Worker:
         details = reader.text().decode("utf-8", "replace")
         total = reader.u64()
         received = read_request(reader, body=False)
-        received = received.replace(body=self._request.body, trailers=self._request.trailers)
+        object.__setattr__(received, "body", self._request.body)
+        object.__setattr__(received, "trailers", self._request.trailers)
         upstream_request = read_request(reader) if reader.u8() else None
         upstream_response = read_response(reader) if reader.u8() else None
         response = read_response(reader) if reader.u8() else None

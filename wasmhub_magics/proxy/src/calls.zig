@@ -108,11 +108,14 @@ fn writable(context: *Context, raw: u32) Error!*headers.Map {
 
 pub fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, ret_len: u32) Error!void {
     const context = try current();
+    _ = try MapType.from(map);
+    const name = try context.vm.read(key, key_len);
     const found = try readable(context, map) orelse {
         const logging = if (context.filter) |filter| filter.logging else false;
-        return if (logging) error.NotFound else error.BadArgument;
+        if (!logging) return error.BadArgument;
+        if (context.vm.version == .v0_1_0) return context.vm.give("", ret, ret_len);
+        return error.NotFound;
     };
-    const name = try context.vm.read(key, key_len);
     headers.lower(name);
     const value = found.get(name) orelse {
         if (context.vm.version == .v0_1_0) return context.vm.give("", ret, ret_len);
@@ -123,6 +126,7 @@ pub fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, re
 
 pub fn proxy_add_header_map_value(map: u32, key: u32, key_len: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
+    _ = try MapType.from(map);
     const name = try context.vm.read(key, key_len);
     const text = try context.vm.read(value, value_len);
     headers.lower(name);
@@ -131,6 +135,7 @@ pub fn proxy_add_header_map_value(map: u32, key: u32, key_len: u32, value: u32, 
 
 pub fn proxy_replace_header_map_value(map: u32, key: u32, key_len: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
+    _ = try MapType.from(map);
     const name = try context.vm.read(key, key_len);
     const text = try context.vm.read(value, value_len);
     headers.lower(name);
@@ -139,6 +144,7 @@ pub fn proxy_replace_header_map_value(map: u32, key: u32, key_len: u32, value: u
 
 pub fn proxy_remove_header_map_value(map: u32, key: u32, key_len: u32) Error!void {
     const context = try current();
+    _ = try MapType.from(map);
     const name = try context.vm.read(key, key_len);
     headers.lower(name);
     (try writable(context, map)).remove(name);
@@ -152,6 +158,7 @@ pub fn proxy_get_header_map_pairs(map: u32, ret: u32, ret_len: u32) Error!void {
 
 pub fn proxy_set_header_map_pairs(map: u32, pairs: u32, pairs_len: u32) Error!void {
     const context = try current();
+    _ = try MapType.from(map);
     const bytes = try context.vm.read(pairs, pairs_len);
     const target = try writable(context, map);
     target.entries.clearRetainingCapacity();
@@ -221,12 +228,12 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         },
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
-        .downstream_data, .upstream_data, .grpc_message => return "",
+        // Envoy gives for call data whatever buffer was looked at before.
+        .downstream_data, .upstream_data, .grpc_message, .call_data => return "",
         .call_body => {
             const call = callout.of(context) orelse return error.NotFound;
             return if (call.headers.exists) call.body.items else error.NotFound;
         },
-        .call_data => return error.NotFound,
     }
 }
 
@@ -251,12 +258,13 @@ pub fn proxy_get_buffer_status(kind: u32, ret_length: u32, ret_flags: u32) Error
 
 pub fn proxy_set_buffer_bytes(kind: u32, start: u32, length: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
+    _ = try bytesOf(context, kind);
+    const text = try context.vm.read(value, value_len);
     const side: Side = switch (try BufferType.from(kind)) {
         .request_body => .request,
         .response_body => .response,
         else => return error.BadArgument,
     };
-    const text = try context.vm.read(value, value_len);
     const filter = context.filter orelse return error.BadArgument;
     const target = worker.stream.visibleBody(filter, side) orelse return error.BadArgument;
     try target.write(start, length, text);
@@ -289,6 +297,8 @@ pub fn proxy_send_local_response(
     const why = try vm.read(details, details_len);
     const content = try vm.read(text, text_len);
     const raw = try vm.read(pairs, pairs_len);
+    // The callback stops even where the call acted for a root context, which answers nothing.
+    if (worker.caller.?.filter) |caller| caller.stop = true;
     if (context.filter == null) return;
     var list: Pairs = .init(raw);
     const bytes = try worker.arena.take(list.count * @sizeOf(headers.Entry));
@@ -297,7 +307,6 @@ pub fn proxy_send_local_response(
     for (why) |*letter| {
         if (std.ascii.isWhitespace(letter.*)) letter.* = '_';
     }
-    if (worker.caller.?.filter) |caller| caller.stop = true;
     try worker.stream.later(.{ .reply = .{
         .status = status,
         .headers = entries,
@@ -352,7 +361,8 @@ pub fn proxy_close_stream(stream: u32) Error!void {
 
 pub fn proxy_set_effective_context(id: u32) Error!void {
     const context = try current();
-    worker.context = context.vm.find(id) orelse return error.BadArgument;
+    // The number of the VM itself means nobody else: the context that runs.
+    worker.context = if (id == 0) worker.caller else context.vm.find(id) orelse return error.BadArgument;
 }
 
 /// Nothing ever waits for it: roots live as long as the proxy.

@@ -31,8 +31,10 @@
 const std = @import("std");
 const arena_zig = @import("arena.zig");
 const clock = @import("clock.zig");
+const front = @import("front.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
+const reply = @import("reply.zig");
 const trace = @import("trace.zig");
 const worker = @import("worker.zig");
 const Stream = @import("stream.zig").Stream;
@@ -59,8 +61,8 @@ pub const Prepared = struct {
     grpc: bool = false,
     /// Where the request id stands that each exchange gets anew; null where the client sent one.
     request_id: ?usize = null,
-    /// The details of an answer that the connection manager gives before any filter is asked.
-    refused: ?[]const u8 = null,
+    /// What the connection manager answers before any filter is asked.
+    refused: ?front.Refusal = null,
     body_limit: usize = 1 << 20,
 
     pub fn init(prepared: *Prepared, input: []const u8) OutOfMemory!void {
@@ -76,41 +78,68 @@ pub const Prepared = struct {
 
         const map = &prepared.headers;
         map.clear();
-        try map.append(":authority", authority);
-        try map.append(":path", path);
+        const target: front.Target = .of(method, path, authority);
+        try map.append(":authority", target.authority);
+        if (target.scheme) |known| try map.append(":scheme", known);
+        if (target.path) |known| try map.append(":path", known);
         try map.append(":method", method);
-        try map.append(":scheme", scheme);
+        if (target.scheme == null and target.refused == null) try map.append(":scheme", scheme);
         const count = reader.number(u32);
+        var connection: []const u8 = "";
+        const first = reader.at;
+        for (0..count) |_| {
+            const name = reader.text();
+            const value = reader.text();
+            if (std.mem.eql(u8, name, "connection")) connection = value;
+        }
+        reader.at = first;
         var size = method.len + path.len + authority.len;
         for (0..count) |_| {
             const name = reader.text();
             const value = reader.text();
             size += name.len + value.len;
-            if (!isHopByHop(name) and !isForbidden(name, value)) try map.add(arena, name, value);
+            if (front.isHopByHop(name) or front.isNominated(connection, name)) continue;
+            if (!front.isForbidden(name, value)) try map.add(arena, name, value);
         }
-        if (map.get("x-forwarded-proto")) |proto| {
-            if (std.mem.eql(u8, proto, "http") or std.mem.eql(u8, proto, "https")) try map.set(":scheme", proto);
+        if (map.get("te")) |codings| {
+            if (front.acceptedCodings(codings)) |known| try map.set("te", known) else map.remove("te");
+        }
+        if (map.get("referer")) |referer| {
+            if (!front.isReferer(referer)) map.remove("referer");
         }
         prepared.refused = if (count + 1 > header_count_limit)
-            "http1.too_many_headers"
+            .{ .status = 431, .body = reply.reason(431), .details = "http1.too_many_headers" }
         else if (size > header_bytes_limit)
-            "http1.headers_too_large"
+            .{ .status = 431, .body = reply.reason(431), .details = "http1.headers_too_large" }
         else
-            null;
+            target.refused;
+        if (prepared.refused == null and std.mem.eql(u8, method, "QUERY") and map.get("content-type") == null) {
+            map.remove(":scheme");
+            prepared.refused = .{ .status = 400, .details = "query_missing_content_type", .seen = true };
+        }
         prepared.chunks = try reader.frames(arena);
         try reader.map(&prepared.trailers, arena);
         prepared.head = std.mem.eql(u8, method, "HEAD");
         const kind = map.get("content-type") orelse "";
         prepared.grpc = std.mem.eql(u8, kind, "application/grpc") or std.mem.startsWith(u8, kind, "application/grpc+");
-        if (map.get("x-forwarded-proto") == null) try map.append("x-forwarded-proto", scheme);
+        if (prepared.refused) |refused| prepared.grpc = prepared.grpc and refused.seen;
         prepared.request_id = null;
-        if (map.get("x-request-id") == null) {
+        map.exists = if (prepared.refused) |refused| refused.seen else false;
+        if (prepared.refused == null) {
+            if (map.get("x-forwarded-proto")) |proto| {
+                const secure = std.ascii.eqlIgnoreCase(proto, "https");
+                if (target.scheme == null) try map.set(":scheme", if (secure) "https" else "http");
+            } else {
+                try map.append("x-forwarded-proto", scheme);
+            }
+        }
+        if (prepared.refused == null and map.get("x-request-id") == null) {
             prepared.request_id = map.entries.items.len;
             try map.append("x-request-id", "");
         }
         prepared.upstream = null;
         if (flags & 2 != 0) {
-            try prepared.upstream_storage.init(arena, &reader, prepared.head);
+            try prepared.upstream_storage.init(arena, &reader);
             prepared.upstream = &prepared.upstream_storage;
         }
         prepared.body_limit = std.math.maxInt(usize);
@@ -123,55 +152,45 @@ pub const Answer = struct {
     headers: headers.Map = .{ .kind = .response },
     chunks: []const []const u8 = &.{},
     trailers: headers.Map = .{ .kind = .response_trailers },
+    /// What the upstream's codec puts after the headers to tell where the body ends; filters see it.
+    framing: ?headers.Entry = null,
+    framing_of_head: ?headers.Entry = null,
+    bodiless: bool = false,
+    /// Envoy takes no response with more headers than that.
+    refused: bool = false,
 
-    pub fn init(answer: *Answer, arena: *Arena, reader: *Reader, head: bool) OutOfMemory!void {
+    pub fn init(answer: *Answer, arena: *Arena, reader: *Reader) OutOfMemory!void {
         const map = &answer.headers;
         map.clear();
         const status = reader.number(u32);
         const text = try arena.take(10);
         try map.append(":status", std.fmt.bufPrint(text, "{d}", .{status}) catch unreachable);
-        for (0..reader.number(u32)) |_| {
+        var count = reader.number(u32);
+        for (0..count) |_| {
             const name = reader.text();
             const value = reader.text();
-            if (!isHopByHop(name)) try map.add(arena, name, value);
+            const kept = !std.mem.eql(u8, name, "keep-alive") and !std.mem.eql(u8, name, "transfer-encoding");
+            if (kept) try map.add(arena, name, value);
         }
         answer.chunks = try reader.frames(arena);
         try reader.map(&answer.trailers, arena);
         const empty = answer.chunks.len == 0 and !answer.trailers.exists;
-        if (map.get("content-length") == null and status != 204 and status != 304) {
-            // How HTTP/1 tells where the body ends; filters see it.
-            if (empty and !head) try map.append("content-length", "0") else try map.append("transfer-encoding", "chunked");
+        answer.bodiless = status == 204 or status == 304;
+        answer.framing = null;
+        answer.framing_of_head = null;
+        if (map.get("content-length") == null and !answer.bodiless) {
+            const chunked: headers.Entry = .{ .name = "transfer-encoding", .value = "chunked" };
+            answer.framing = if (empty) .{ .name = "content-length", .value = "0" } else chunked;
+            answer.framing_of_head = chunked;
+            count += 1;
         }
-        if (head or status == 204 or status == 304) {
+        answer.refused = count > header_count_limit;
+        if (answer.bodiless) {
             answer.chunks = &.{};
             answer.trailers.clear();
         }
     }
 };
-
-fn isHopByHop(name: []const u8) bool {
-    inline for (.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade" }) |known| {
-        if (std.mem.eql(u8, name, known)) return true;
-    }
-    return false;
-}
-
-/// What the connection manager takes out of a client's request, besides what belongs to the connection.
-fn isForbidden(name: []const u8, value: []const u8) bool {
-    if (std.mem.eql(u8, name, "referer")) return std.mem.indexOf(u8, value, "://") == null;
-    if (std.mem.eql(u8, name, "expect")) return std.mem.eql(u8, value, "100-continue");
-    if (!std.mem.startsWith(u8, name, "x-envoy-")) return false;
-    const internal = [_][]const u8{
-        "internal",               "retry-on",                 "retry-grpc-on",                    "max-retries",
-        "force-trace",            "ip-tags",                  "retriable-status-codes",           "retriable-header-names",
-        "upstream-alt-stat-name", "upstream-rq-timeout-ms",   "upstream-rq-per-try-timeout-ms",   "expected-rq-timeout-ms",
-        "original-url",           "hedge-on-per-try-timeout", "upstream-rq-timeout-alt-response",
-    };
-    for (internal) |known| {
-        if (std.mem.eql(u8, name["x-envoy-".len..], known)) return true;
-    }
-    return false;
-}
 
 /// HTTP/1 carries trailers after a chunked body only.
 pub fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
@@ -272,6 +291,7 @@ pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
 }
 
 var upstream_request: std.ArrayList(u8) = .empty;
+var response: std.ArrayList(u8) = .empty;
 var upstream_response: std.ArrayList(u8) = .empty;
 
 /// The upstream response, as the last filter of the chain is about to get it.
@@ -285,6 +305,22 @@ pub fn keepUpstreamResponse(stream: *Stream, answer: *const Answer) OutOfMemory!
     try put(u32, @intCast(size));
     for (answer.chunks) |chunk| try output.appendSlice(gpa, chunk);
     try putMap(&answer.trailers);
+}
+
+/// The response's headers, as they go to the client: filters may still write to the map afterwards.
+pub fn keepResponseHead(stream: *Stream) OutOfMemory!void {
+    response.clearRetainingCapacity();
+    std.mem.swap(std.ArrayList(u8), &output, &response);
+    defer std.mem.swap(std.ArrayList(u8), &output, &response);
+    try putMap(&stream.response.headers);
+}
+
+/// The rest of the response, as it is when the client has all of it.
+pub fn keepResponse(stream: *Stream) OutOfMemory!void {
+    std.mem.swap(std.ArrayList(u8), &output, &response);
+    defer std.mem.swap(std.ArrayList(u8), &output, &response);
+    try putText(stream.client_body.items);
+    try putMap(trailersAfter(&stream.response.headers, &stream.response.trailers));
 }
 
 pub fn putNeed() OutOfMemory!void {
@@ -308,15 +344,39 @@ pub fn putResult(stream: *Stream, nanoseconds: u64) OutOfMemory!void {
     if (stream.upstream_answered) try output.appendSlice(gpa, upstream_response.items);
     const answered = stream.outcome() == .complete;
     try put(u8, @intFromBool(answered));
-    if (answered) {
-        try putMessage(&stream.response.headers, stream.client_body.items, trailersAfter(&stream.response.headers, &stream.response.trailers));
-    }
+    if (answered) try output.appendSlice(gpa, response.items);
     try putLog();
+}
+
+/// What the router makes of a request's headers: it follows those that are for it and takes them away.
+pub fn forRouter(map: *headers.Map) OutOfMemory!void {
+    for (map.entries.items) |*entry| {
+        // Eight letters at once: nearly no request has such a header.
+        if (entry.name.len > 8 and std.mem.readInt(u64, entry.name[0..8], .little) == front.prefix_word) break;
+    } else return;
+    var kept: usize = 0;
+    var expected: usize = 0;
+    for (map.entries.items) |entry| {
+        if (std.mem.startsWith(u8, entry.name, front.prefix)) {
+            @branchHint(.unlikely);
+            const rest = entry.name[front.prefix.len..];
+            const whole = std.mem.eql(u8, rest, "upstream-rq-timeout-ms");
+            if (whole or std.mem.eql(u8, rest, "upstream-rq-per-try-timeout-ms")) {
+                const limit = std.fmt.parseInt(usize, entry.value, 10) catch 0;
+                if (limit > 0 and (expected == 0 or limit < expected)) expected = limit;
+            }
+            if (front.isForRouter(rest)) continue;
+        }
+        map.entries.items[kept] = entry;
+        kept += 1;
+    }
+    map.entries.shrinkRetainingCapacity(kept);
+    if (expected > 0) try map.set("x-envoy-expected-rq-timeout-ms", try reply.number(expected));
 }
 
 /// What the connection manager makes of a response after all filters.
 pub fn finishHeaders(map: *headers.Map) OutOfMemory!void {
-    map.removeAll(&.{ "connection", "keep-alive", "proxy-connection", "transfer-encoding" });
+    map.removeAll(&.{ "connection", "proxy-connection", "transfer-encoding", "upgrade" });
     if (map.get("date") == null) try map.append("date", &date);
     try map.set("server", "envoy");
 }

@@ -330,7 +330,7 @@ fn stateNow() !void {
 export fn answer(length: usize) Status {
     answer_arena.reset();
     var reader: exchange.Reader = .{ .bytes = answer_arena.dupe(input[0..length]) catch outOfMemory() };
-    answered.init(&answer_arena, &reader, prepared.head) catch outOfMemory();
+    answered.init(&answer_arena, &reader) catch outOfMemory();
     worker.stream.respond(&answered) catch outOfMemory();
     paused += clock.monotonic() -% exchange.upstream_asked.?;
     return proceed();
@@ -381,8 +381,7 @@ export fn emscripten_notify_memory_growth(_: u32) void {}
 /// Envoy logs and returns, so a filter that goes on after it usually hits `unreachable`.
 export fn wasi_proc_exit(code: u32) void {
     if (trace.on) trace.hostCall(link.names.len, &.{code});
-    const context = worker.context orelse return;
-    log.print(.critical, context.pluginIndex(), "proc_exit({d})", .{code});
+    log.warn("the filter called proc_exit({d}), which returns to it as in Envoy", .{code});
     if (trace.on) trace.result(0);
 }
 

@@ -28,10 +28,10 @@ pub const Plugin = struct {
 
     /// `on_context_create` and `on_vm_start` of the root context; false where the filter refuses to start.
     pub fn start(plugin: *Plugin) bool {
-        plugin.configuring = true;
-        defer plugin.configuring = false;
         const root = &plugin.root;
         if (root.vm.has(.proxy_on_context_create)) {
+            plugin.configuring = true;
+            defer plugin.configuring = false;
             vm_zig.invoke(void, root, .proxy_on_context_create, .{@as(u32, 0)});
         }
         if (!root.vm.has(.proxy_on_vm_start)) return true;

@@ -32,6 +32,11 @@ const Path = struct {
     fn next(path: *Path) Error![]const u8 {
         return path.parts.next() orelse error.NotFound;
     }
+
+    /// A value that has no parts: where the path goes on, there is nothing.
+    fn last(path: *Path, value: []const u8) Error![]const u8 {
+        return if (path.parts.peek() == null) value else error.NotFound;
+    }
 };
 
 const Root = enum {
@@ -42,6 +47,7 @@ const Root = enum {
     connection,
     connection_id,
     upstream,
+    upstream_filter_state,
     metadata,
     filter_state,
     xds,
@@ -54,12 +60,12 @@ pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
     if (raw.len == 0) return error.SerializationFailure;
     var path: Path = .init(raw);
     const first = try path.next();
-    const root = std.meta.stringToEnum(Root, first) orelse return state(context, "wasm.", first);
+    const root = std.meta.stringToEnum(Root, first) orelse return path.last(try state(context, "wasm.", first));
     switch (root) {
-        .plugin_name => return if (context.plugin) |plugin| plugin.name else error.NotFound,
-        .plugin_root_id => return if (context.plugin) |plugin| plugin.root_id else error.NotFound,
-        .plugin_vm_id => return context.vm.id,
-        .xds => return xds(context, try path.next()),
+        .plugin_name => return path.last(if (context.plugin) |plugin| plugin.name else return error.NotFound),
+        .plugin_root_id => return path.last(if (context.plugin) |plugin| plugin.root_id else return error.NotFound),
+        .plugin_vm_id => return path.last(context.vm.id),
+        .xds => return xds(context, path.parts.next() orelse return error.SerializationFailure),
         else => {},
     }
     const filter = context.filter orelse return error.NotFound;
@@ -69,9 +75,13 @@ pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
         .response => response(stream, filter, &path),
         .source => address(client, client_port, &path),
         .destination => address(listener, listener_port, &path),
-        .connection => connection(try path.next()),
-        .connection_id => number(1),
+        .connection => connection(path.parts.next() orelse return error.SerializationFailure),
+        .connection_id => path.last(try number(1)),
         .upstream => upstreamProperty(stream, &path),
+        .upstream_filter_state => if (stream.request_routed and path.parts.peek() == null)
+            error.SerializationFailure
+        else
+            error.NotFound,
         .filter_state => if (path.parts.peek() == null)
             error.SerializationFailure
         else
@@ -101,12 +111,14 @@ const RequestKey = enum {
 };
 
 fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
-    const key = std.meta.stringToEnum(RequestKey, try path.next()) orelse return error.NotFound;
+    const name = path.parts.next() orelse return error.SerializationFailure;
+    const key = std.meta.stringToEnum(RequestKey, name) orelse return error.NotFound;
+    if (key != .headers and path.parts.peek() != null) return error.NotFound;
     switch (key) {
         .protocol => return "HTTP/1.1",
         .time => return number(startTime(stream)),
         .duration => {
-            if (!filter.logging) return error.NotFound;
+            if (stream.stage != .finish_log and stream.stage != .finish_done) return error.NotFound;
             return number(clock.wall() -% startTime(stream));
         },
         else => {},
@@ -116,6 +128,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
         return switch (key) {
             .size, .total_size => number(stream.request.bytes),
             .headers_bytes => number(0),
+            .headers => if (path.parts.peek() == null) no_pairs else error.NotFound,
             else => error.NotFound,
         };
     }
@@ -123,7 +136,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     return switch (key) {
         .path => find(map, ":path"),
         .url_path => before(try find(map, ":path")),
-        .query => after(try find(map, ":path")),
+        .query => after(map.get(":path") orelse ""),
         .host => find(map, ":authority"),
         .scheme => find(map, ":scheme"),
         .method => find(map, ":method"),
@@ -152,45 +165,75 @@ const ResponseKey = enum {
 };
 
 fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
-    const key = std.meta.stringToEnum(ResponseKey, try path.next()) orelse return error.NotFound;
+    const name = path.parts.next() orelse return error.SerializationFailure;
+    const key = std.meta.stringToEnum(ResponseKey, name) orelse return error.NotFound;
+    if (key != .headers and key != .trailers and path.parts.peek() != null) return error.NotFound;
     const map = &stream.response.headers;
+    const trailers = &stream.response.trailers;
     const visible = filter.half(.response).headers or filter.logging;
+    const trailers_visible = filter.half(.response).trailers or filter.logging;
     switch (key) {
         .code => {
             const text = map.get(":status") orelse return error.NotFound;
             return number(std.fmt.parseInt(u32, text, 10) catch 0);
         },
         .code_details => return if (stream.details.len > 0) stream.details else error.NotFound,
-        .flags => return number(0),
+        .flags => return number(if (stream.hung_up) downstream_terminated else 0),
         .size => return number(stream.client_body.items.len),
         .total_size => {
             const known = if (visible) map.byteSize() else 0;
             return number(stream.client_body.items.len + known);
         },
-        .backend_latency => return error.NotFound,
-        .trailers => return ofMap(&stream.response.trailers, path),
-        else => {},
-    }
-    if (!visible) return if (key == .headers and path.parts.peek() == null) no_pairs else error.NotFound;
-    return switch (key) {
-        .headers => ofMap(map, path),
-        .headers_bytes => number(map.byteSize()),
+        .backend_latency => return if (stream.upstream_complete) number(latency) else error.NotFound,
+        .trailers => return if (trailers_visible) ofMap(trailers, path) else ofNone(path),
+        .headers => return if (visible) ofMap(map, path) else ofNone(path),
+        .headers_bytes => return number(if (visible) map.byteSize() else 0),
         .grpc_status => {
-            const text = stream.response.trailers.get("grpc-status") orelse map.get("grpc-status") orelse
-                return number(reply.grpcStatus(std.fmt.parseInt(u32, map.get(":status") orelse "0", 10) catch 0));
-            return number(std.fmt.parseInt(u32, text, 10) catch return error.NotFound);
+            const told = (if (trailers_visible) trailers.get("grpc-status") else null) orelse
+                (if (visible) map.get("grpc-status") else null);
+            if (told) |text| return number(std.fmt.parseInt(u32, text, 10) catch return error.NotFound);
+            const code = map.get(":status") orelse return error.NotFound;
+            return number(reply.grpcStatus(std.fmt.parseInt(u32, code, 10) catch 0));
         },
-        else => unreachable,
-    };
+    }
+}
+
+/// Bit of `response.flags`: the client went away.
+const downstream_terminated = 0x4000;
+
+fn ofNone(path: *Path) Error![]const u8 {
+    return if (path.parts.peek() == null) no_pairs else error.NotFound;
 }
 
 fn upstreamProperty(stream: *Stream, path: *Path) Error![]const u8 {
-    if (!stream.upstream_called) return error.NotFound;
-    const key = path.parts.peek() orelse return error.NotFound;
-    if (std.mem.eql(u8, key, "request_attempt_count")) return number(1);
-    if (std.mem.eql(u8, key, "local_address")) return client;
-    return address(upstream, upstream_port, path);
+    const Key = enum {
+        address,
+        port,
+        local_address,
+        num_endpoints,
+        request_attempt_count,
+        cx_pool_ready_duration,
+        transport_failure_reason,
+        locality,
+    };
+    const name = path.parts.next() orelse return error.SerializationFailure;
+    const key = std.meta.stringToEnum(Key, name) orelse return error.NotFound;
+    if (path.parts.peek() != null) return error.NotFound;
+    return switch (key) {
+        .num_endpoints => if (stream.routeless) error.NotFound else number(1),
+        .request_attempt_count => number(@intFromBool(stream.request_routed)),
+        else => if (!stream.request_routed) error.NotFound else switch (key) {
+            .address => upstream,
+            .port => number(upstream_port),
+            .local_address => client,
+            .cx_pool_ready_duration => number(latency),
+            else => "",
+        },
+    };
 }
+
+/// What takes no time here; a nanosecond, since it has been measured.
+const latency = 1;
 
 /// No filter of this chain writes dynamic metadata, so it is there and empty.
 fn metadata(path: *Path) Error![]const u8 {
@@ -202,12 +245,32 @@ fn metadata(path: *Path) Error![]const u8 {
 const no_pairs = "\x00\x00\x00\x00";
 
 fn xds(context: *Context, key: []const u8) Error![]const u8 {
-    const Key = enum { cluster_name, route_name, virtual_host_name, filter_chain_name, listener_direction };
-    return switch (std.meta.stringToEnum(Key, key) orelse return error.NotFound) {
-        .cluster_name => if (context.filter != null) "upstream" else error.NotFound,
-        .virtual_host_name => if (context.filter != null) "main" else error.NotFound,
-        .route_name, .filter_chain_name => if (context.filter != null) "" else error.NotFound,
-        .listener_direction => if (context.filter != null) number(0) else error.NotFound,
+    const Key = enum {
+        cluster_name,
+        cluster_metadata,
+        route_name,
+        route_metadata,
+        virtual_host_name,
+        virtual_host_metadata,
+        filter_chain_name,
+        listener_direction,
+        listener_metadata,
+        upstream_host_metadata,
+        upstream_host_locality_metadata,
+    };
+    const known = std.meta.stringToEnum(Key, key) orelse return error.NotFound;
+    if (context.filter == null) return error.NotFound;
+    return switch (known) {
+        .cluster_name => if (worker.stream.routeless) error.NotFound else "upstream",
+        .virtual_host_name => "main",
+        .route_name, .filter_chain_name => "",
+        .cluster_metadata => if (worker.stream.routeless) error.NotFound else "",
+        .route_metadata, .virtual_host_metadata, .listener_metadata => "",
+        .listener_direction => number(0),
+        .upstream_host_metadata, .upstream_host_locality_metadata => if (worker.stream.request_routed)
+            error.SerializationFailure
+        else
+            error.NotFound,
     };
 }
 
@@ -219,7 +282,7 @@ fn connection(key: []const u8) Error![]const u8 {
 }
 
 fn address(text: []const u8, port: u32, path: *Path) Error![]const u8 {
-    const key = try path.next();
+    const key = path.parts.next() orelse return error.SerializationFailure;
     if (path.parts.peek() != null) return error.NotFound;
     if (std.mem.eql(u8, key, "address")) return text;
     if (std.mem.eql(u8, key, "port")) return number(port);
@@ -260,26 +323,49 @@ fn find(map: *const headers.Map, name: []const u8) Error![]const u8 {
     return map.get(name) orelse error.NotFound;
 }
 
-/// All headers as pairs, or the values of one name joined.
+/// All headers as pairs, one for each name, or the values of one name joined.
 fn ofMap(map: *const headers.Map, path: *Path) Error![]const u8 {
-    const name = path.parts.next() orelse return if (map.entries.items.len == 0) no_pairs else pairs(map);
-    var joined: std.ArrayList(u8) = .empty;
-    defer joined.deinit(arena_gpa);
+    const entries = map.entries.items;
+    const name = path.parts.next() orelse {
+        if (entries.len == 0) return no_pairs;
+        const bytes = try worker.arena.take(entries.len * @sizeOf(headers.Entry));
+        const list = std.mem.bytesAsSlice(headers.Entry, @as([]align(8) u8, @alignCast(bytes)));
+        var count: usize = 0;
+        outer: for (entries) |entry| {
+            for (list[0..count]) |known| {
+                if (std.mem.eql(u8, known.name, entry.name)) continue :outer;
+            }
+            list[count] = .{ .name = entry.name, .value = (try joined(entries, entry.name)).? };
+            count += 1;
+        }
+        return serialized(list[0..count]);
+    };
+    if (path.parts.peek() != null) return error.NotFound;
+    const lower = try worker.arena.dupe(name);
+    headers.lower(lower);
+    return try joined(entries, lower) orelse error.NotFound;
+}
+
+/// All values of a name with commas between them.
+fn joined(entries: []const headers.Entry, name: []const u8) Error!?[]const u8 {
+    var all: std.ArrayList(u8) = .empty;
+    defer all.deinit(arena_gpa);
     var found = false;
-    for (map.entries.items) |entry| {
+    for (entries) |entry| {
         if (!std.mem.eql(u8, entry.name, name)) continue;
-        if (found) try joined.append(arena_gpa, ',');
+        if (found) try all.append(arena_gpa, ',');
         found = true;
-        try joined.appendSlice(arena_gpa, entry.value);
+        try all.appendSlice(arena_gpa, entry.value);
     }
-    if (!found) return error.NotFound;
-    return worker.arena.dupe(joined.items);
+    return if (found) try worker.arena.dupe(all.items) else null;
 }
 
 /// A header map as the ABI serialises it; an empty one is no bytes at all.
 pub fn pairs(map: *const headers.Map) Error![]const u8 {
-    const entries = map.entries.items;
-    if (entries.len == 0) return "";
+    return if (map.entries.items.len == 0) "" else serialized(map.entries.items);
+}
+
+fn serialized(entries: []const headers.Entry) Error![]const u8 {
     var size: usize = 4;
     for (entries) |entry| size += 8 + entry.name.len + 1 + entry.value.len + 1;
     const bytes = try worker.arena.take(size);

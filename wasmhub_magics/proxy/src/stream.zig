@@ -153,6 +153,16 @@ pub const Stream = struct {
     was_reset: bool = false,
     upstream_called: bool = false,
     upstream_answered: bool = false,
+    /// All of the upstream's answer has come.
+    upstream_complete: bool = false,
+    /// The request that the upstream got was for headers only.
+    asked_for_head: bool = false,
+    /// No route fits the request.
+    routeless: bool = false,
+    /// The client went before the response was complete.
+    hung_up: bool = false,
+    /// The client gets no body, whatever there is.
+    bodiless: bool = false,
     /// Somebody will read the result: off in loops.
     recording: bool = true,
     details: []const u8 = "",
@@ -197,6 +207,9 @@ pub const Stream = struct {
         stream.was_reset = false;
         stream.upstream_called = false;
         stream.upstream_answered = false;
+        stream.upstream_complete = false;
+        stream.hung_up = false;
+        stream.routeless = false;
         stream.details = "";
         stream.start_time = 0;
         stream.began = events.now;
@@ -220,7 +233,9 @@ pub const Stream = struct {
             stream.request.headers.entries.items[index].value = &stream.request_id;
         }
         if (prepared.refused) |refused| {
-            return stream.localReply(.{ .status = 431, .body = reply_zig.reason(431), .details = refused });
+            stream.request.headers.exists = refused.seen;
+            stream.routeless = true;
+            return stream.localReply(.{ .status = refused.status, .body = refused.body, .details = refused.details });
         }
         try stream.push(.{ .kind = .request_source });
     }
@@ -290,9 +305,26 @@ pub const Stream = struct {
     pub fn respond(stream: *Stream, answer: *const exchange.Answer) error{OutOfMemory}!void {
         stream.stage = .response;
         stream.upstream_answered = true;
+        if (answer.refused) {
+            if (stream.recording) {
+                try stream.response.headers.copy(&answer.headers);
+                try exchange.keepUpstreamResponse(stream, answer);
+                stream.response.clear();
+            }
+            return stream.localReply(.{
+                .status = 502,
+                .body = "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+                .details = "upstream_reset_before_response_started{protocol_error}",
+            });
+        }
         stream.details = "via_upstream";
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
+        const method = stream.request.headers.get(":method") orelse "";
+        stream.asked_for_head = std.mem.eql(u8, method, "HEAD");
+        if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
+            try stream.response.headers.append(entry.name, entry.value);
+        }
         try stream.response.headers.set("x-envoy-upstream-service-time", try exchange.serviceTime());
         if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
         try stream.push(.{ .kind = .response_source, .side = .response });
@@ -314,7 +346,9 @@ pub const Stream = struct {
         stream.stage = .finish_log;
         stream.finish_index = 0;
         stream.finish_step = .create;
-        if (!stream.response_done and !stream.was_reset) stream.details = "downstream_remote_disconnect";
+        if (stream.recording and stream.response_done) exchange.keepResponse(stream) catch @panic("out of memory");
+        stream.hung_up = !stream.response_done and !stream.was_reset;
+        if (stream.hung_up) stream.details = "downstream_remote_disconnect";
     }
 
     pub fn outcome(stream: *const Stream) Outcome {
@@ -361,9 +395,11 @@ pub const Stream = struct {
         const trailers = if (side == .request) &stream.prepared.trailers else &stream.answer_source.trailers;
         switch (frame.phase) {
             .enter => {
-                const empty = chunks.len == 0 and !trailers.exists;
+                const bodiless = side == .response and stream.asked_for_head;
+                const empty = bodiless or (chunks.len == 0 and !trailers.exists);
                 flow_of.headers.exists = true;
                 flow_of.complete = empty;
+                stream.upstream_complete = empty and side == .response;
                 if (empty) stream.pop() else frame.phase = .rest;
                 return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
             },
@@ -381,6 +417,7 @@ pub const Stream = struct {
                 }
                 stream.pop();
                 flow_of.complete = true;
+                stream.upstream_complete = side == .response;
                 if (trailers.exists) {
                     try flow_of.trailers.copy(trailers);
                     return stream.push(.{ .kind = .trailers, .side = side });
@@ -419,16 +456,12 @@ pub const Stream = struct {
                 filter.created = true;
                 if (vm.has(.proxy_on_context_create)) {
                     vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
-                    if (stream.actions.items.len > 0) {
-                        frame.phase = .created;
-                        return;
-                    }
                 }
             }
             frame.phase = .created;
         }
         if (frame.phase == .created) {
-            if (try stream.act()) return;
+            // What creation asked for happens after the headers callback.
             frame.phase = .returned;
             const flow_of = stream.flow(side);
             const count: u32 = @intCast(flow_of.headers.entries.items.len);
@@ -476,6 +509,7 @@ pub const Stream = struct {
         const filter = stream.filterAt(side, frame.position);
         const half = filter.half(side);
         if (frame.phase == .enter) {
+            if (frame.end_stream) flow_of.complete = true;
             if (half.stoppedAll()) {
                 flow_of.streaming = half.iteration == .stopped_all_watermark;
                 const source = frame.source;
@@ -509,6 +543,8 @@ pub const Stream = struct {
             frame.trailers_added = frame.position;
         }
         const status: u32 = if (filter.stop) 3 else @min(value, 3);
+        // On the way back Envoy sends trailers that were just added only where the data goes on at once.
+        if (side == .response and (status != 0 or half.iteration == .stopped)) frame.trailers_added = null;
         half.holding = status == 1;
         if (status == 0) {
             half.body = .none;
@@ -527,6 +563,7 @@ pub const Stream = struct {
         if (status == 3) {
             // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
             if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
+            if (frame.source == .chunk) flow_of.chunk.bytes.clearRetainingCapacity();
             return;
         }
         flow_of.streaming = status == 2;
@@ -788,7 +825,7 @@ pub const Stream = struct {
         const map = &stream.response.headers;
         const head_only = try reply_zig.build(&reply, map, stream.prepared);
         map.exists = true;
-        stream.response.complete = true;
+        stream.response.complete = head_only;
         if (!head_only) try stream.response.chunk.set(reply.body);
         // Filters whose state is in the middle of a response are not asked about another one.
         stream.direct = direct;
@@ -805,12 +842,18 @@ pub const Stream = struct {
 
     fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
         const map = &stream.request.headers;
-        if (map.get(":path") == null) return stream.localReply(.{ .status = 404, .details = "route_not_found" });
+        const path = map.get(":path") orelse "";
+        const proto = map.get("x-forwarded-proto") orelse "";
+        if (path.len == 0 or path[0] != '/' or proto.len == 0) {
+            stream.routeless = true;
+            return stream.localReply(.{ .status = 404, .details = "route_not_found" });
+        }
         if (map.get(":method") == null) return stream.localReply(.{
             .status = 503,
             .body = "missing required header: :method",
             .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
         });
+        try exchange.forRouter(map);
         stream.request_routed = true;
         stream.request_done = end_stream;
     }
@@ -826,7 +869,9 @@ pub const Stream = struct {
             log.warn("a filter continued a response that was not paused: its headers went out twice, which no client understands", .{});
             return stream.resetStream();
         }
-        if (stream.response.headers.get(":status") == null) {
+        const status = stream.response.headers.get(":status") orelse "";
+        const plain = status.len == 3 and status[0] -% '1' < 9;
+        if (!plain and (std.fmt.parseInt(u32, status, 10) catch 0) == 0) {
             return stream.localReply(.{
                 .status = 502,
                 .body = "missing required header: :status",
@@ -834,12 +879,15 @@ pub const Stream = struct {
             });
         }
         try exchange.finishHeaders(&stream.response.headers);
+        if (stream.recording) try exchange.keepResponseHead(stream);
+        if (!stream.request.complete) try stream.response.headers.append("connection", "close");
         stream.response_started = true;
+        stream.bodiless = stream.prepared.head or std.mem.eql(u8, status, "204") or std.mem.eql(u8, status, "304");
         if (end_stream) stream.endResponse();
     }
 
     fn sendData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
-        if (!stream.prepared.head) try stream.client_body.appendSlice(gpa, body.bytes.items);
+        if (!stream.bodiless) try stream.client_body.appendSlice(gpa, body.bytes.items);
         body.bytes.clearRetainingCapacity();
         if (end_stream) stream.endResponse();
     }

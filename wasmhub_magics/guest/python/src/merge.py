@@ -27,6 +27,9 @@ FEATURES = [
     )
 ]
 
+Fields = tuple[tuple[str, str, str], ...]
+"""What a module was made of, as (field, name, version)."""
+
 BREAK = 179028
 """Where MicroPython 1.27.0 keeps the end of its heap (``sbrk``)."""
 
@@ -36,18 +39,12 @@ FOREVER, TRAP = b"\x03\x40\x0c\x00\x0b", b"\x00\x01\x01\x01\x01"
 
 def merge(target: Path, work: Path) -> None:
     """Make the runtime at ``target``; ``work`` is a directory for what comes in between."""
-    work.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(HERE / name, work / name)
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SystemExit("npm is not on this machine; making the Python runtime needs Node 20 or later")
-    run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], work)
+    install(HERE, work)
     package = work / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
     original = (package / "micropython.wasm").read_bytes()
 
     heap = heap_start(original)
-    glue = compile_glue(work, heap)
+    glue = compile_glue(work, heap, HERE / "glue.c")
     (work / "mp.wasm").write_bytes(prepare_micropython(original, exported_constant(glue, "__heap_base")))
     # Its start function only zeroes memory that it cannot know to be new.
     idle = wasm.write([part for part in wasm.read(glue) if part[0] != wasm.START])
@@ -62,8 +59,21 @@ def merge(target: Path, work: Path) -> None:
     (work / "trimmed.wasm").write_bytes(trim((work / "merged.wasm").read_bytes()))
     run([*tool(work, "wasm-opt"), *FEATURES, "-O2", "trimmed.wasm", "-o", "optimised.wasm"], work)
     partial = target.with_suffix(".partial")
-    partial.write_bytes(snapshot((work / "optimised.wasm").read_bytes()))
+    optimised = (work / "optimised.wasm").read_bytes()
+    made_of = (("language", "Python", "3"), ("processed-by", "MicroPython", "1.27.0"))
+    partial.write_bytes(snapshot(optimised, (HERE / "prelude.py").read_bytes(), made_of))
     partial.replace(target)
+
+
+def install(source: Path, work: Path) -> None:
+    """Install the npm packages that are locked at ``source``."""
+    work.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(source / name, work / name)
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("npm is not on this machine; making the runtimes needs Node 20 or later")
+    run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], work)
 
 
 def heap_start(module: bytes) -> int:
@@ -79,12 +89,12 @@ def heap_start(module: bytes) -> int:
     raise SystemExit("this is not the MicroPython that the glue was written for")
 
 
-def compile_glue(work: Path, base: int) -> bytes:
+def compile_glue(work: Path, base: int, source: Path) -> bytes:
     """Compile the glue, its data and stack placed at ``base``."""
     flags = ["-target", "wasm32-freestanding", "-O2", "-nostdlib", "-ffreestanding", "-mbulk-memory", "-Wall"]
     link = ["--no-entry", "--import-memory", f"--global-base={base}", "--export=__heap_base"]
     command = [sys.executable, "-m", "ziglang", "cc", *flags, *(f"-Wl,{option}" for option in link)]
-    run([*command, "-Wl,-z,stack-size=16384", "-o", "compiled.wasm", str(HERE / "glue.c")], work)
+    run([*command, "-Wl,-z,stack-size=16384", "-o", "compiled.wasm", str(source)], work)
     return (work / "compiled.wasm").read_bytes()
 
 
@@ -163,8 +173,8 @@ def trim(module: bytes) -> bytes:
     return wasm.write(wasm.change(wasm.read(module), wasm.EXPORT, keep))
 
 
-def snapshot(module: bytes) -> bytes:
-    """The module as it is after its start: its memory and variables hold what the start left there.
+def snapshot(module: bytes, prelude: bytes, made_of: Fields) -> bytes:
+    """The module as it is after it has run a prelude: its memory and variables hold what that left there.
 
     Its last data segment is that of the filter's own bytes, empty.
     """
@@ -197,9 +207,8 @@ def snapshot(module: bytes) -> bytes:
     exported: Any = wasmtime.Instance(store, opened, functions).exports(store)
     memory = exported["memory"]
     area = exported["wasmhub_area"](store)
-    prelude = (HERE / "prelude.py").read_bytes() + b"\0"
-    memory.write(store, prelude, area)
-    if exported["wasmhub_prepare"](store, area, len(prelude) - 1) or said:
+    memory.write(store, prelude + b"\0", area)
+    if exported["wasmhub_prepare"](store, area, len(prelude)) or said:
         raise SystemExit("the prelude fails:\n" + "\n".join(said))
     memory.write(store, bytes(len(prelude)), area)
     content = bytes(memory.read(store, 0, memory.data_len(store)))
@@ -217,7 +226,7 @@ def snapshot(module: bytes) -> bytes:
 
     runs = [(m.start(), m.group()) for m in re.finditer(rb"[^\0](?:\0{0,15}[^\0]+)*", content)]
     parts = [(kind, part) for kind, part in wasm.read(module) if kind not in (wasm.CUSTOM, wasm.DATA_COUNT)]
-    parts.insert(0, (wasm.CUSTOM, producers()))
+    parts.insert(0, (wasm.CUSTOM, producers(made_of)))
     parts = wasm.change(parts, wasm.GLOBAL, initialise)
     parts = wasm.change(parts, wasm.EXPORT, hide)
     parts = wasm.change(
@@ -228,12 +237,11 @@ def snapshot(module: bytes) -> bytes:
     return wasm.write(wasm.change(parts, wasm.DATA, lambda _: wasm.data_section([*runs, (area, b"")])))
 
 
-def producers() -> bytes:
+def producers(made_of: Fields) -> bytes:
     """A custom section that says what made the module, after WebAssembly's tool conventions."""
-    fields = (("language", "Python", "3"), ("processed-by", "MicroPython", "1.27.0"))
     entries = (
         wasm.text(field) + wasm.vector([wasm.text(name) + wasm.text(version)])
-        for field, name, version in fields
+        for field, name, version in made_of
     )
     return wasm.text("producers") + wasm.vector(entries)
 

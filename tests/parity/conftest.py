@@ -1,0 +1,6 @@
+"""The parity tests share their parts with the command ``run.py``."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

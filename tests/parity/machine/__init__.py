@@ -1,0 +1,1 @@
+"""Parity by machine: random exchanges through the embedded proxy and the real Envoy."""

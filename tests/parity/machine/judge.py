@@ -1,0 +1,114 @@
+"""Runs cases through the embedded proxy and the real Envoy and compares all that shows."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from unittest.mock import patch
+
+from wasmhub_magics.envoy import EnvoyProxy
+from wasmhub_magics.envoy.report import Difference
+from wasmhub_magics.envoy.verify import _compare, _logs
+from wasmhub_magics.errors import EnvoyRejected, ModuleError, ProxyError
+from wasmhub_magics.proxy import Proxy
+from wasmhub_magics.proxy.exchange import Exchange
+
+from .model import Case, Exchanged
+
+__all__ = ["Judge", "Verdict"]
+
+PATIENCE = 4.0
+PAUSED = 0.25
+UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one exchange went; ``number`` None is the start of the filters."""
+
+    number: int | None
+    differences: tuple[Difference, ...]
+    embedded: Exchange | None = None
+    real: Exchange | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether Envoy itself ended, or did not answer any more."""
+        return self.real is not None and any("starts a new" in warning for warning in self.real.warnings)
+
+
+class Judge:
+    """One Envoy that takes the filters of one case after another."""
+
+    def __init__(self) -> None:
+        self.real = self._envoy()
+        self._numbers = itertools.count()
+
+    def _envoy(self) -> EnvoyProxy:
+        return EnvoyProxy((), slots=3, timeout=PATIENCE, log_level="trace")
+
+    def run(self, case: Case) -> Iterator[Verdict]:
+        """Start the filters on both sides and send the exchanges; it ends early where they do not start."""
+        plugins = case.plugins(f"vm{next(self._numbers)}")
+        _ = self.real.log
+        self.real._lines.clear()
+        refusals = ["", ""]
+        embedded = None
+        try:
+            self.real.timeout = PATIENCE
+            try:
+                self.real.swap(plugins)
+            except EnvoyRejected as error:
+                refusals[1] = _refusal(str(error))
+            try:
+                embedded = Proxy(plugins)
+            except (ModuleError, ProxyError) as error:
+                refusals[0] = _refusal(str(error))
+            if embedded is None or any(refusals):
+                same = bool(refusals[0]) == bool(refusals[1])
+                different = () if same else (Difference(None, "start", *refusals),)
+                yield Verdict(None, different)
+                return
+            yield Verdict(None, tuple(_logs(None, embedded.log, self.real.log)))
+            for number, each in enumerate(case.exchanges):
+                verdict = self._exchange(number, each, embedded)
+                if verdict.lost:
+                    self.real.close()
+                    self.real = self._envoy()
+                yield verdict
+                if verdict.lost:
+                    return
+        finally:
+            if embedded is not None:
+                embedded.close()
+
+    def _exchange(self, number: int, each: Exchanged, embedded: Proxy) -> Verdict:
+        request, response = each.sent(), each.response.response()
+        upstream = (lambda _: response) if each.asks else response
+        mine = embedded.send(request, upstream=upstream)
+        self.real.timeout = PAUSED if mine.outcome == "paused" else PATIENCE
+        other = self.real.send(request, upstream=upstream)
+        # A filter may change the request id, so the one that Envoy made is known by its form alone.
+        with patch.dict(_compare.__globals__, {"_hider": lambda _: lambda data: data}):
+            pairs = list(_compare(number, mine, other))
+        found = [d for d in pairs if UUID.sub("", d.embedded) != UUID.sub("", d.envoy)]
+        return Verdict(number, tuple(found), mine, other)
+
+    def close(self) -> None:
+        self.real.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _refusal(text: str) -> str:
+    return text.splitlines()[0] or "refused"

@@ -1,0 +1,198 @@
+"""Cases: filters with their scripts and the exchanges that run through them, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from wasmhub_magics.build import build_module
+from wasmhub_magics.http import Headers, Request, Response
+from wasmhub_magics.module import Module
+from wasmhub_magics.plugin import FailurePolicy, Plugin
+
+__all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "probe"]
+
+Abi: TypeAlias = Literal["0.1.0", "0.2.0", "0.2.1"]
+# The callback and the call (probe.c), the operation, its arguments; text stands for bytes in Latin-1.
+Step: TypeAlias = tuple[str, ...]
+PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_/.-")
+PROBE = Path(__file__).parent.parent / "probe.c"
+
+
+@cache
+def probe(abi: Abi) -> Module:
+    """The probe filter for that version of the ABI."""
+    define = {"0.1.0": "#define PW_ABI_0_1_0\n", "0.2.0": "#define PW_ABI_0_2_0\n", "0.2.1": ""}[abi]
+    return build_module(define + PROBE.read_text(), "c", "probe").module
+
+
+def script(steps: Iterable[Step]) -> str:
+    """Steps as the probe reads them."""
+    return ";".join(f"{step[0]}:" + ",".join(map(_escaped, step[1:])) for step in steps)
+
+
+def _escaped(argument: str) -> str:
+    if argument.startswith("!") and argument[1:].isdecimal():
+        return argument
+    return "".join(chr(b) if b in PLAIN else f"%{b:02x}" for b in argument.encode("latin-1"))
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One probe in the chain; ``steps`` are those of its root context and of the creation of streams."""
+
+    abi: Abi = "0.2.1"
+    policy: FailurePolicy = "closed"
+    stop_allowed: bool = False
+    shared_vm: bool = False
+    root_id: str = ""
+    vm_configuration: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def plugin(self, index: int, vm: str) -> Plugin:
+        """The plugin in place ``index``; ``vm`` tells this run's virtual machines from those before."""
+        return Plugin(
+            probe(self.abi),
+            name=f"probe{index}",
+            root_id=self.root_id,
+            configuration=f"{index};{script(self.steps)}".encode(),
+            vm_id=f"{vm}-shared" if self.shared_vm else f"{vm}-{index}",
+            vm_configuration=self.vm_configuration.encode(),
+            environment=self.environment,
+            failure_policy=self.policy,
+            allow_on_headers_stop_iteration=self.stop_allowed,
+        )
+
+
+Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request (``start`` is method, path, authority, scheme) or a response (``start`` is the status)."""
+
+    start: tuple[str, ...]
+    headers: Pairs = ()
+    body: str = ""
+    chunks: tuple[int, ...] = ()
+    trailers: Pairs = ()
+
+    def request(self) -> Request:
+        method, path, authority, scheme = self.start
+        return Request(
+            method,
+            path,
+            _headers(self.headers),
+            _body(self.body),
+            trailers=_headers(self.trailers),
+            chunks=self.chunks,
+            authority=authority,
+            scheme=scheme,
+        )
+
+    def response(self) -> Response:
+        return Response(
+            int(self.start[0]),
+            _headers(self.headers),
+            _body(self.body),
+            trailers=_headers(self.trailers),
+            chunks=self.chunks,
+        )
+
+
+def _headers(pairs: Pairs) -> Headers:
+    return Headers.decode((name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs)
+
+
+def _body(body: str) -> bytes:
+    """``!40`` are 40 bytes of a pattern in which no two places look alike for long."""
+    if body.startswith("!"):
+        size = int(body[1:])
+        return b"".join(b"%07d " % (8 * number) for number in range(size // 8 + 1))[:size]
+    return body.encode("latin-1")
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """One request, what the upstream answers, and the script of each filter for it."""
+
+    request: Message
+    response: Message = Message(("200",))
+    scripts: tuple[tuple[Step, ...], ...] = ()
+    asks: bool = False
+    """The upstream is a function, so that the embedded proxy leaves its host module in between."""
+
+    def sent(self) -> Request:
+        request = self.request.request()
+        headers = request.headers
+        for index, steps in enumerate(self.scripts):
+            if steps:
+                headers = headers.add(f"x-probe-{index}", script(steps))
+        return request.replace(headers=headers)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Filters that start anew, and exchanges one after another."""
+
+    filters: tuple[Filter, ...]
+    exchanges: tuple[Exchanged, ...]
+    about: str = ""
+    seed: str = field(default="", compare=False)
+
+    def plugins(self, vm: str) -> tuple[Plugin, ...]:
+        return tuple(each.plugin(index, vm) for index, each in enumerate(self.filters))
+
+    def replace(self, **changes: Any) -> Case:
+        return replace(self, **changes)
+
+    def data(self) -> dict[str, Any]:
+        """It as JSON data, without what has its default value."""
+        return {
+            "about": self.about,
+            "seed": self.seed,
+            "filters": [_lean(each, Filter()) for each in self.filters],
+            "exchanges": [
+                {
+                    "request": _lean(each.request, Message(())),
+                    "response": _lean(each.response, Message(())),
+                    "scripts": each.scripts,
+                    "asks": each.asks,
+                }
+                for each in self.exchanges
+            ],
+        }
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Case:
+        return cls(
+            tuple(Filter(**_tuples(each)) for each in data["filters"]),
+            tuple(
+                Exchanged(
+                    Message(**_tuples(each["request"])),
+                    Message(**_tuples(each["response"])),
+                    _tuple(each["scripts"]),
+                    each["asks"],
+                )
+                for each in data["exchanges"]
+            ),
+            data["about"],
+            data["seed"],
+        )
+
+
+def _lean(value: Any, default: Any) -> dict[str, Any]:
+    plain = asdict(default)
+    return {name: content for name, content in asdict(value).items() if content != plain[name]}
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: _tuple(value) for name, value in data.items()}
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value

@@ -1,0 +1,95 @@
+"""Random exchanges through the embedded proxy and the real Envoy: ``parity: N exchanges, D differences``.
+
+A difference is made small and printed as a case, ready for ``cases.json``. Exit status 1 where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from accepted import ACCEPTED, LEFT_OUT
+from machine.coverage import Coverage
+from machine.generate import cases
+from machine.judge import Judge, Verdict
+from machine.model import Case
+from machine.shrink import shrink
+
+CASES = Path(__file__).with_name("cases.json")
+
+
+def main() -> int:
+    """Run as the arguments say; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exchanges", type=int, default=10_000)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--shrink", type=int, default=5, help="how many differences to make small")
+    parser.add_argument("--write", action="store_true", help=f"add small cases to {CASES.name}")
+    options = parser.parse_args()
+
+    started = time.monotonic()
+    coverage, accepted = Coverage(), Counter[str]()
+    done = found = shrunk = 0
+    with Judge() as judge:
+        pending = options.exchanges
+        batch = 0
+        while pending > 0:
+            case = next(cases(f"{options.seed}.{batch}", min(40, pending)))
+            batch += 1
+            for verdict in list(judge.run(case)):  # making one small uses the same Envoy
+                if verdict.embedded is not None:
+                    done += 1
+                    pending -= 1
+                    coverage.add(verdict.embedded)
+                if not verdict.differences:
+                    continue
+                reason = next((each.reason for each in ACCEPTED if each.covers(verdict)), None)
+                if reason is not None:
+                    accepted[reason] += 1
+                    continue
+                found += 1
+                where = "start" if verdict.number is None else f"exchange {verdict.number}"
+                print(f"case {case.seed}, {where}: {verdict.differences[0]}", flush=True)
+                if shrunk < options.shrink:
+                    shrunk += 1
+                    small = smaller(judge, case, verdict)
+                    print(json.dumps(small.data()), flush=True)
+                    if options.write:
+                        write(small)
+            if time.monotonic() - started > 60 and batch % 25 == 0:
+                print(f"... {done} exchanges, {found} differences", flush=True)
+    print(coverage)
+    print("left out:", *LEFT_OUT, sep="\n  ")
+    for each in ACCEPTED:
+        print(f"accepted {accepted[each.reason]} times: {each.reason}")
+    print(f"{time.monotonic() - started:.0f} s")
+    print(f"parity: {done} exchanges, {found} differences")
+    return 1 if found else 0
+
+
+def smaller(judge: Judge, case: Case, verdict: Verdict) -> Case:
+    """The case cut down to what shows a difference in the same field."""
+    field = verdict.differences[0].field.rstrip("0123456789")
+    small = shrink(
+        case,
+        verdict.number,
+        lambda each: any(d.field.startswith(field) for v in judge.run(each) for d in v.differences),
+    )
+    return small.replace(about=str(verdict.differences[0]))
+
+
+def write(case: Case) -> None:
+    """Add a case to the file of those that are tested for ever."""
+    kept = json.loads(CASES.read_text()) if CASES.exists() else []
+    kept.append(case.data())
+    CASES.write_text("[\n" + ",\n".join(json.dumps(each) for each in kept) + "\n]\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
