@@ -21,6 +21,7 @@ CLUSTERS = {
     "auth": Response(403, [("x-a", "b")], b"no"),
     "echo": lambda request: Response(200, [("x-a", request.path)], request.body),
     "empty": Response(204),
+    "many": Response(200, [(f"x-{n}", "1") for n in range(120)]),
     "trailers": Response(200, body="x", trailers={"x-t": "1"}),
     "late": Delay(1.0),
     "refused": Failure("refused"),
@@ -177,6 +178,16 @@ SCRIPTS = {
     "response": RESPONSE,
     "headers of a call": f"""
 request_headers call echo 0 :method=POST;:path=/p;host=h;te=trailers;x-one=1;x-one=2 -
+request_headers return 1
+{ANSWER}
+""",
+    "a call without a body to answer": f"""
+request_headers call auth 0 :method=HEAD;:path=/;:authority=h -
+request_headers return 1
+{ANSWER}
+""",
+    "an answer with too many headers": f"""
+request_headers call many 0 {HEADERS} -
 request_headers return 1
 {ANSWER}
 """,

@@ -39,6 +39,8 @@ pub const Call = struct {
     request: std.ArrayList(u8) = .empty,
     cluster: *const Cluster,
     timeout: u64,
+    /// The answer to a HEAD has no body.
+    head: bool = false,
     answered: bool = false,
     due: u64 = 0,
     outcome: Outcome = .response,
@@ -141,11 +143,15 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
         .response => {
             var given: exchange.Answer = .{};
             try given.init(arena, &reader);
+            if (given.refused) return local(call, "502", refused_answer);
             call.headers.entries.clearAndFree(gpa);
             call.headers = given.headers;
             call.headers.exists = true;
-            if (given.framing) |entry| try call.headers.append(entry.name, entry.value);
+            if (if (call.head) given.framing_of_head else given.framing) |entry| {
+                try call.headers.append(entry.name, entry.value);
+            }
             try call.headers.set("x-envoy-upstream-service-time", "0");
+            if (call.head) return;
             for (given.chunks) |chunk| try call.body.appendSlice(gpa, chunk);
             call.trailers.entries.clearAndFree(gpa);
             call.trailers = given.trailers;
@@ -155,6 +161,8 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
 
 const refused = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
 const closed = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+
+const refused_answer = "upstream connect error or disconnect/reset before headers. reset reason: protocol error";
 
 /// What Envoy answers in the place of the cluster.
 fn local(call: *Call, status: []const u8, body: []const u8) OutOfMemory!void {

@@ -31,11 +31,16 @@ pub fn proxy_call_foreign_function(name: u32, name_len: u32, data: u32, data_len
     const text = try vm.read(name, name_len);
     const argument = try vm.read(data, data_len);
     const known = std.meta.stringToEnum(Foreign, text) orelse return error.NotFound;
+    // What comes out is written whatever the status is.
+    errdefer vm.give("", ret, ret_len) catch {};
     switch (known) {
         .compress => try give(context, try compress(argument), ret, ret_len),
         .uncompress => try give(context, try uncompress(argument), ret, ret_len),
-        .set_envoy_filter_state => try setFilterState(context, argument),
-        .clear_route_cache => try context.vm.give("", ret, ret_len),
+        .set_envoy_filter_state => {
+            try setFilterState(context, argument);
+            try vm.give("", ret, ret_len);
+        },
+        .clear_route_cache => try vm.give("", ret, ret_len),
         else => {
             log.warn("the foreign function {t} is not there in the embedded proxy: the filter got Unimplemented (12)", .{known});
             return error.Unimplemented;
