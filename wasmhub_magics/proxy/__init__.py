@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .cluster import Answer, CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Outcome, Timing
+from .grpc import Grpc, GrpcCall, GrpcReply
 from .interface import AnyProxy
 from .loop import Loop
 from .proxy import Proxy
@@ -21,6 +22,9 @@ __all__ = [
     "Delay",
     "Exchange",
     "Failure",
+    "Grpc",
+    "GrpcCall",
+    "GrpcReply",
     "Histogram",
     "HostCall",
     "LogLine",
