@@ -517,7 +517,7 @@ TRAILERS_MADE = ("add", "set", "del", "setpairs", "rawpairs", "size", "bad")
 
 
 def _unfinished(scripts: tuple[tuple[Step, ...], ...]) -> tuple[tuple[Step, ...], ...]:
-    """Without going on in body callbacks where a filter makes trailers in one: Envoy then sends those first."""
+    """Without going on in body callbacks where a filter makes trailers in one: Envoy sends those first."""
     for letter, map_ in (("b", "1"), ("B", "3")):
         if any(s[0][0] == letter and s[1] in TRAILERS_MADE and map_ in s[2:4] for f in scripts for s in f):
             scripts = tuple(
@@ -593,10 +593,7 @@ def _sound(request: Message, response: Message, scripts: tuple[tuple[Step, ...],
 
 def comparable(case: Case) -> bool:
     """Whether a case keeps to what Envoy does soundly: a stream is continued only by who has paused it."""
-    for each in case.exchanges:
-        if _sound(each.request, each.response, each.scripts) != each.scripts:
-            return False
-    return True
+    return all(_sound(each.request, each.response, each.scripts) == each.scripts for each in case.exchanges)
 
 
 def cases(seed: str, exchanges: int, size: int = 40) -> Iterator[Case]:
