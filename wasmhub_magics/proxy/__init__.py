@@ -6,6 +6,7 @@ from .cluster import Answer, CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Outcome, Timing
 from .grpc import Grpc, GrpcCall, GrpcReply
 from .interface import AnyProxy
+from .live import Live
 from .loop import Loop
 from .proxy import Proxy
 from .state import Activity, Histogram, Metrics
@@ -27,6 +28,7 @@ __all__ = [
     "GrpcReply",
     "Histogram",
     "HostCall",
+    "Live",
     "LogLine",
     "Loop",
     "Metrics",

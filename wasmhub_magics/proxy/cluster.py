@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -10,6 +11,7 @@ from typing import Literal, TypeAlias
 from ..errors import RequestError
 from ..http import Request, Response
 from .grpc import Grpc, GrpcReply, messages_in
+from .live import Live
 
 __all__ = ["Answer", "CallOut", "Cluster", "Delay", "Failure", "as_clusters", "cluster_answer"]
 
@@ -45,11 +47,16 @@ class Failure:
             raise RequestError(f"a cluster cannot fail by {self.kind!r}", do=f"pass one of {KINDS}")
 
 
-KINDS = ("refused", "closed", "broken", "silent")
+KINDS: tuple[Literal["refused", "closed", "broken", "silent"], ...] = (
+    "refused",
+    "closed",
+    "broken",
+    "silent",
+)
 """The numbers of the host's protocol, from 1."""
 
 Answer: TypeAlias = "Response | Delay | Failure | GrpcReply"
-Cluster: TypeAlias = "Answer | Callable[[Request], Answer] | Grpc"
+Cluster: TypeAlias = "Answer | Callable[[Request], Answer] | Grpc | Live | str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +79,46 @@ class CallOut:
 
 
 def as_clusters(clusters: Mapping[str, Cluster] | None) -> dict[str, Cluster]:
-    """The clusters; one whose answer is a GrpcReply speaks gRPC."""
+    """The clusters; one whose answer is a GrpcReply speaks gRPC, and one that is text is read (``Live``)."""
     found = dict(clusters or {})
     for name, cluster in found.items():
+        if isinstance(cluster, str):
+            found[name] = cluster_from(name, cluster)
+            continue
         answer = cluster.response if isinstance(cluster, Delay) else cluster
         if isinstance(answer, GrpcReply):
             found[name] = Grpc(cluster)
     return found
 
 
-def cluster_answer(name: str, cluster: Cluster, request: Request) -> Response | Delay | Failure:
-    """What a cluster answers to a request. Raises RequestError where a function gives something else."""
+def cluster_from(name: str, text: str) -> Response | Failure | Live:
+    """A cluster from text: an address to really call, a status, or a way to fail. Raises RequestError."""
+    if "://" in text:
+        return Live(text)
+    if text.isdecimal():
+        return Response(int(text))
+    for kind in KINDS:
+        if text == kind:
+            return Failure(kind)
+    raise RequestError(
+        f"{text!r} cannot answer for the cluster {name}",
+        do=f"write http://HOST:PORT to call a real server, a status such as 200, or {', '.join(KINDS)}",
+    )
+
+
+def cluster_answer(
+    name: str, cluster: Cluster, request: Request, timeout: float | None = None
+) -> Response | Delay | Failure:
+    """What a cluster answers to a request. Raises RequestError where a function gives something else.
+
+    ``timeout`` is that of the call; with it, the time that a real server takes counts.
+    """
+    if isinstance(cluster, Live):
+        started = time.monotonic()
+        told = cluster.ask(request, timeout or Live.PATIENCE)
+        if isinstance(told, str):
+            return Failure("silent" if told == "silent" else "refused" if told == "refused" else "closed")
+        return told if timeout is None else Delay(time.monotonic() - started, told)
     if isinstance(cluster, Grpc):
         from .grpc_session import whole_answer
 

@@ -65,6 +65,7 @@ class Proxy:
             plugin.module.check()
         self.upstream = upstream
         self.clusters: dict[str, Cluster] = {"upstream": upstream, **as_clusters(clusters)}
+        self._asked: Mapping[str, Cluster] = self.clusters
         self.trace = trace
         self._lock = threading.Lock()
         self._holder: int | None = None
@@ -98,8 +99,16 @@ class Proxy:
         with self._held():
             return self._run(lambda: self._worker().memory())
 
-    def send(self, request: Request | None = None, *, upstream: Upstream | None = None) -> Exchange:
+    def send(
+        self,
+        request: Request | None = None,
+        *,
+        upstream: Upstream | None = None,
+        clusters: Mapping[str, Cluster] | None = None,
+    ) -> Exchange:
         """Send one request through the chain; ``upstream`` answers this one instead of the proxy's own.
+
+        ``clusters`` answer the call-outs of this exchange, in the place of the proxy's own.
 
         What an upstream function raises comes out here, and filters see their client go. Ctrl-C ends the
         filter at once; its VM, whose state nobody knows then, is replaced before the next send, like every VM
@@ -109,7 +118,14 @@ class Proxy:
         answer = self.upstream if upstream is None else upstream
         with self._held():
             fixed = answer if isinstance(answer, Response) else None
-            exchange = self._drive(lambda: self._worker().begin(request, fixed, self.trace), answer)
+            if clusters is not None:
+                self._asked = {"upstream": self.upstream, **as_clusters(clusters)}
+            try:
+                exchange = self._drive(
+                    lambda: self._worker().begin(request, fixed, self._asked, self.trace), answer
+                )
+            finally:
+                self._asked = self.clusters
             assert isinstance(exchange, Exchange)
             self._log += exchange.log
             return exchange
@@ -205,8 +221,8 @@ class Proxy:
                     parts = step.session.feed(step.messages, step.ended)
                     go_on = partial(self._give_grpc, parts)
                 elif isinstance(step, CallOut):
-                    cluster = self.clusters[step.cluster]
-                    answer = cluster_answer(step.cluster, cluster, step.request)
+                    cluster = self._asked[step.cluster]
+                    answer = cluster_answer(step.cluster, cluster, step.request, step.timeout)
                     go_on = partial(self._give_call, answer)
                 else:
                     go_on = partial(self._give, _answer(upstream, step))

@@ -88,7 +88,7 @@ class Worker:
         """Start every VM and plugin, as far as equal ones are not shared. Raises StartError."""
         numbers: dict[tuple[VmKey, str, str, bytes], int] = {}
         try:
-            self.host.call("clusters", self.host.say(encode_clusters(self._clusters)))
+            self._tell_clusters()
             for plugin in self.plugins:
                 key = key_of(plugin)
                 root = (key, plugin.name, plugin.root_id, plugin.configuration)
@@ -103,8 +103,16 @@ class Worker:
         finally:
             self._drain_start()
 
-    def begin(self, request: Request, fixed: Response | None, trace: bool) -> Step:
+    def _tell_clusters(self) -> None:
+        self.host.call("clusters", self.host.say(encode_clusters(self._clusters)))
+
+    def begin(
+        self, request: Request, fixed: Response | None, clusters: Mapping[str, Cluster], trace: bool
+    ) -> Step:
         """Start an exchange: either it needs an answer of the upstream or of a cluster, or it is over."""
+        if clusters is not self._clusters:
+            self._clusters = clusters
+            self._tell_clusters()
         self._reload()
         self._request = request
         self._calls, self._result, self._looping = [], self._exchange, False

@@ -16,7 +16,7 @@ const gpa = arena_zig.gpa;
 const OutOfMemory = error{OutOfMemory};
 
 /// Somebody who can be called; `answer` is what it always answers, for loops.
-pub const Cluster = struct { name: []const u8, answer: ?[]const u8, http2: bool = false };
+pub const Cluster = struct { name: []const u8, answer: ?[]const u8, http2: bool = false, gone: bool = false };
 
 /// How a call ends, in the numbers of the protocol.
 const Outcome = enum(u8) {
@@ -50,7 +50,8 @@ pub const Call = struct {
     text: arena_zig.Arena = .{},
 };
 
-pub var clusters: std.ArrayList(Cluster) = .empty;
+/// Calls keep pointers to them, so none is ever freed.
+pub var clusters: std.ArrayList(*Cluster) = .empty;
 /// Calls without an answer, and answers on their way, in the order in which they were made.
 pub var waiting: std.ArrayList(*Call) = .empty;
 /// The call whose answer is being delivered, readable by its plugin.
@@ -64,10 +65,28 @@ pub var delivered: u32 = 0;
 pub const most = 10_000;
 
 pub fn find(name: []const u8) ?*const Cluster {
-    for (clusters.items) |*cluster| {
-        if (std.mem.eql(u8, cluster.name, name)) return cluster;
+    for (clusters.items) |cluster| {
+        if (!cluster.gone and std.mem.eql(u8, cluster.name, name)) return cluster;
     }
     return null;
+}
+
+/// Add a cluster, or change the one of that name; the text of its answer is kept.
+pub fn define(name: []const u8, fixed: ?[]const u8, http2: bool) OutOfMemory!void {
+    for (clusters.items) |cluster| {
+        if (!std.mem.eql(u8, cluster.name, name)) continue;
+        if (cluster.answer) |old| gpa.free(old);
+        cluster.answer = null;
+        cluster.* = .{ .name = cluster.name, .answer = if (fixed) |text| try gpa.dupe(u8, text) else null, .http2 = http2 };
+        return;
+    }
+    const cluster = try gpa.create(Cluster);
+    cluster.* = .{
+        .name = try gpa.dupe(u8, name),
+        .answer = if (fixed) |text| try gpa.dupe(u8, text) else null,
+        .http2 = http2,
+    };
+    try clusters.append(gpa, cluster);
 }
 
 pub fn make(vm: *Vm, root: u32, cluster: *const Cluster, timeout: u64) OutOfMemory!*Call {

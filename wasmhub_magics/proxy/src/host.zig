@@ -309,18 +309,18 @@ export fn beside(nanoseconds: u64, traced: u32) Status {
     return proceed();
 }
 
-/// Who can be called: a list of name, flags u8 (1 a text follows: what answers each call in a loop, 2 speaks HTTP/2).
+/// Who can be called from now on: a list of name, flags u8 (1 a text follows: what answers each call in a loop, 2 speaks HTTP/2).
 export fn clusters(length: usize) void {
     clustersNow(length) catch outOfMemory();
 }
 
 fn clustersNow(length: usize) !void {
-    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
+    for (callout.clusters.items) |cluster| cluster.gone = true;
+    var reader: exchange.Reader = .{ .bytes = input[0..length] };
     for (0..reader.number(u32)) |_| {
         const name = reader.text();
         const flags = reader.number(u8);
-        const fixed = if (flags & 1 != 0) reader.text() else null;
-        try callout.clusters.append(gpa, .{ .name = name, .answer = fixed, .http2 = flags & 2 != 0 });
+        try callout.define(name, if (flags & 1 != 0) reader.text() else null, flags & 2 != 0);
     }
 }
 
