@@ -52,7 +52,7 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     const map = switch (kind) {
         .request_headers => &stream.request.headers,
         .request_trailers => &stream.request.trailers,
-        .response_headers => &stream.response.headers,
+        .response_headers => stream.responseHeaders(filter),
         .response_trailers => &stream.response.trailers,
         else => return called(context, kind),
     };
@@ -94,10 +94,14 @@ fn writable(context: *Context, raw: u32) Error!*headers.Map {
     const half = filter.half(side);
     const flow = stream.flow(side);
     switch (kind) {
-        .request_headers, .response_headers => if (half.headers) return &flow.headers,
+        .request_headers => if (half.headers) return &flow.headers,
+        .response_headers => if (half.headers) {
+            // The log shows what went out, but whoever still has a map in hand writes to that.
+            return if (stream.direct) &stream.overwritten else &flow.headers;
+        },
         else => {
             if (half.trailers) return &flow.trailers;
-            if (half.body != .none and filter.end_of_stream and !flow.trailers.exists) {
+            if (half.data and filter.end_of_stream and !flow.trailers.exists) {
                 flow.trailers.exists = true;
                 half.trailers = true;
                 return &flow.trailers;
@@ -333,7 +337,8 @@ fn continueSide(context: *Context, side: Side) Error!void {
     const half = filter.half(.request);
     half.headers = false;
     half.trailers = false;
-    half.body = .none;
+    half.data = false;
+    half.body = if (half.holding) .held else .none;
 }
 
 pub fn proxy_continue_request() Error!void {

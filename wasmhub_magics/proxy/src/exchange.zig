@@ -195,11 +195,12 @@ pub const Answer = struct {
     }
 };
 
-/// HTTP/1 carries trailers after a chunked body only.
-pub fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
-    if (map.get("content-length") != null) trailers.clear();
-    return trailers;
+/// HTTP/1 carries trailers after a chunked body only. Filters still see those that are not sent.
+pub fn trailersAfter(map: *const headers.Map, trailers: *const headers.Map) *const headers.Map {
+    return if (map.get("content-length") != null) &no_trailers else trailers;
 }
+
+const no_trailers: headers.Map = .{ .kind = .response_trailers };
 
 pub const Reader = struct {
     bytes: []u8,

@@ -38,6 +38,8 @@ pub const Half = struct {
     headers: bool = false,
     trailers: bool = false,
     body: enum { none, chunk, held } = .none,
+    /// A data frame was given and not let go: its end may still get trailers.
+    data: bool = false,
     holding: bool = false,
 
     fn stoppedAll(half: *const Half) bool {
@@ -150,7 +152,11 @@ pub const Stream = struct {
     response_started: bool = false,
     response_done: bool = false,
     direct: bool = false,
+    /// The headers that an answer of ours took the place of: filters that had them in hand still do.
+    overwritten: headers.Map = .{ .kind = .response },
     was_reset: bool = false,
+    /// Lets the request's headers go once an answer that its creation asked for is through.
+    leaving: ?*Filter = null,
     upstream_called: bool = false,
     upstream_answered: bool = false,
     /// All of the upstream's answer has come.
@@ -205,6 +211,7 @@ pub const Stream = struct {
         stream.response_done = false;
         stream.direct = false;
         stream.was_reset = false;
+        stream.leaving = null;
         stream.upstream_called = false;
         stream.upstream_answered = false;
         stream.upstream_complete = false;
@@ -245,6 +252,10 @@ pub const Stream = struct {
             if (stream.frames.items.len > 0) {
                 try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
                 continue;
+            }
+            if (stream.leaving) |filter| {
+                filter.half(.request).headers = false;
+                stream.leaving = null;
             }
             switch (stream.stage) {
                 .request => {
@@ -466,6 +477,9 @@ pub const Stream = struct {
                 .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
                 .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
             };
+            if (frame.result == 0 and side == .request and !filter.stop and stream.actions.items.len > 0) {
+                stream.leaving = filter;
+            }
         }
         if (try stream.act()) return;
         const value = frame.result orelse return stream.fail(filter);
@@ -521,6 +535,7 @@ pub const Stream = struct {
                 if (filter.failed()) return;
                 if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
                 half.body = if (half.holding or frame.source == .held) .held else .chunk;
+                half.data = true;
                 const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
                 filter.end_of_stream = half.end_stream;
                 filter.stop = false;
@@ -542,6 +557,7 @@ pub const Stream = struct {
         half.holding = status == 1;
         if (status == 0) {
             half.body = .none;
+            half.data = false;
             if (half.iteration == .stopped) {
                 const position = frame.position;
                 frame.phase = .rest;
@@ -554,6 +570,7 @@ pub const Stream = struct {
         }
         half.iteration = .stopped;
         frame.phase = .rest;
+        if (status == 1) half.body = .held;
         if (status == 3) {
             // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
             if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
@@ -687,6 +704,11 @@ pub const Stream = struct {
         return true;
     }
 
+    /// The response headers that a filter's context reaches.
+    pub fn responseHeaders(stream: *Stream, filter: *const Filter) *headers.Map {
+        return if (stream.direct and !filter.logging) &stream.overwritten else &stream.response.headers;
+    }
+
     /// The bytes that a filter's context can reach now.
     pub fn visibleBody(stream: *Stream, filter: *Filter, side: Side) ?*Body {
         const flow_of = stream.flow(side);
@@ -812,6 +834,7 @@ pub const Stream = struct {
         stream.details = reply.details;
         if (stream.response_started) return stream.resetStream();
         const direct = stream.response.headers.exists;
+        if (direct and !stream.direct) std.mem.swap(headers.Map, &stream.overwritten, &stream.response.headers);
         stream.response.clear();
         const map = &stream.response.headers;
         const head_only = try reply_zig.build(&reply, map, stream.prepared);
