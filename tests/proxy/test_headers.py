@@ -158,7 +158,7 @@ def test_names_become_small_and_values_stay_at_every_length(run, length):
 
 
 def at_the_end_of_memory(length: int, name: str) -> Proxy:
-    """A filter that adds a header whose name and value are the last bytes of its memory, and reads it back."""
+    """A filter that adds a header made of the last bytes of its memory, and reads it back."""
     at = (1 << 16) - length
     text = f"""(module
       (import "env" "proxy_add_header_map_value"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 __all__ = ["BRIDGE", "FUNCTIONS"]
 
-FUNCTIONS = ("copy_in", "copy_16", "copy_16_twice", "copy_out", "give", "load32", "store32", "store64", "pages")
+FUNCTIONS = (
+    "copy_in", "copy_16", "copy_16_twice", "copy_out", "give", "load32", "store32", "store64", "pages",
+)  # fmt: skip
 """Its exports, in the order in which the host module takes them."""
 
 
