@@ -101,8 +101,8 @@ pub fn make(vm: *Vm, root: u32, cluster: *const Cluster, timeout: u64) OutOfMemo
     call.cluster = cluster;
     call.timeout = timeout;
     call.answered = false;
-    call.request.clearRetainingCapacity();
-    call.body.clearRetainingCapacity();
+    arena_zig.clear(&call.request);
+    arena_zig.clear(&call.body);
     call.headers.clear();
     call.trailers.clear();
     call.text.reset();
@@ -261,7 +261,7 @@ pub fn close() void {
 
 pub fn dropAll() void {
     spare.appendSlice(gpa, waiting.items) catch {};
-    waiting.clearRetainingCapacity();
+    arena_zig.clear(&waiting);
     asked = null;
 }
 
