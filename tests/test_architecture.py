@@ -24,7 +24,7 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["filter", "doctor", "notebook", "cli"]
+TOP = ["project", "filter", "doctor", "notebook", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

@@ -112,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("filter", metavar="FILTER", help="source file, .wasm file, or reference of an image")
+    parser.add_argument(
+        "filter", metavar="FILTER", help="source file, .wasm file, exported project, or reference of an image"
+    )
     parser.add_argument("--lang", help="language of the source (default: by the file's ending)")
     parser.add_argument("--name", default="", help="name of the filter (default: the file's name)")
 
@@ -163,6 +165,8 @@ def _filter(options: argparse.Namespace) -> Filter:
 
     path = Path(options.filter)
     name = options.name or path.stem
+    if path.is_dir():
+        return load(path, options.name)
     if not path.is_file():
         if path.suffix or options.lang:
             raise RequestError("there is no such file", where=str(path), do="check the path")

@@ -193,6 +193,22 @@ class Filter:
         """Put the filter to work in a proxy; see ``deploy``."""
         return deploy(self, target, **options)
 
+    def export(
+        self,
+        directory: str | Path,
+        exchanges: Iterable[Exchange] | Mapping[str, Any] | None = None,
+        *,
+        force: bool = False,
+    ) -> Path:
+        """Write a project that the language's own toolchain builds, with a test; ``load`` takes it back.
+
+        The test expects what ``exchanges`` show (without them, what a GET of ``/`` does now) and holds the
+        plugin's configuration. Raises BuildError for a ready-made module, and where the directory is in use.
+        """
+        from .project import export
+
+        return export(self.plugin, self.built, Path(directory), exchanges, force=force)
+
     def save(self, path: str | Path) -> Path:
         """Write the module to a file."""
         path = Path(path)
@@ -245,14 +261,19 @@ def build(
 
 
 def load(module: str | Path | bytes | bytearray, name: str = "") -> Filter:
-    """Take a ready-made module, from a file or as bytes.
+    """Take a ready-made module, from a file or as bytes, or build the project in an exported directory.
 
-    Raises ModuleError where it is nothing a proxy would load.
+    Raises ModuleError where it is nothing a proxy would load, and BuildError where a project does not build.
     """
     if isinstance(module, bytes | bytearray):
         data, title = bytes(module), name or "filter"
     else:
         path = Path(module)
+        if path.is_dir():
+            from .project import read
+
+            plugin, built = read(path, name)
+            return Filter(plugin, built)
         try:
             data = path.read_bytes()
         except OSError as error:

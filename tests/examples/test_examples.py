@@ -8,9 +8,10 @@ import pytest
 
 from wasmhub_magics.build import BuildOptions, build_module, languages
 from wasmhub_magics.envoy import EnvoyProxy
-from wasmhub_magics.examples import Example, example, examples
+from wasmhub_magics.examples import Example, example, examples, starter
+from wasmhub_magics.http import Request
 from wasmhub_magics.plugin import Plugin, encode_config
-from wasmhub_magics.proxy import Proxy, echo
+from wasmhub_magics.proxy import Proxy
 
 LANGUAGES = [name for name in languages() if name != "wasm"]
 COLUMNS = [(language, each) for language in LANGUAGES for each in examples() if language in each.languages]
@@ -28,18 +29,7 @@ def plugin(each: Example, language: str) -> Plugin:
     options = BuildOptions(packages=tuple(each.packages.get(language, ())), timeout=600)
     built = build_module(each.source(language), language, each.name, options=options)
     assert built.diagnostics == ()
-    return Plugin(built.module, each.name, configuration=encode_config(each.config))
-
-
-def findings(proxy: Proxy | EnvoyProxy, each: Example) -> list[str]:
-    found = []
-    for number, wanted in enumerate(each.expectations, 1):
-        upstream = echo if wanted.upstream is None else wanted.upstream
-        exchange = proxy.send(wanted.request, upstream=upstream)
-        said = wanted.differences(exchange.response, exchange.upstream_request)
-        found += [f"{number}. {one}" for one in said]
-        found += [f"{number}. log: {line.message}" for line in exchange.log if said]
-    return found
+    return Plugin(built.module, each.name, configuration=encode_config(each.table.config))
 
 
 @pytest.mark.parametrize(
@@ -47,10 +37,11 @@ def findings(proxy: Proxy | EnvoyProxy, each: Example) -> list[str]:
 )
 def test_an_example_does_the_same_in_every_language_and_proxy(language: str, each: Example) -> None:
     made = plugin(each, language)
-    with Proxy(made, clusters=each.clusters) as proxy:
-        assert findings(proxy, each) == []
-    with EnvoyProxy(made, clusters=each.clusters) as envoy:
-        assert findings(envoy, each) == []
+    table = each.table
+    with Proxy(made, clusters=table.clusters) as proxy:
+        assert table.differences(proxy) == []
+    with EnvoyProxy(made, clusters=table.clusters) as envoy:
+        assert table.differences(envoy) == []
 
 
 def test_every_example_is_written_in_three_languages_and_every_language_has_its_column() -> None:
@@ -62,6 +53,17 @@ def test_every_example_is_written_in_three_languages_and_every_language_has_its_
 @pytest.mark.parametrize("each", examples(), ids=lambda each: each.name)
 def test_an_expectation_notices_a_proxy_without_the_filter(each: Example) -> None:
     nothing = Plugin(build_module("", "python").module, "nothing")
-    with Proxy(nothing, clusters=each.clusters) as proxy:
-        assert findings(proxy, each)
+    with Proxy(nothing, clusters=each.table.clusters) as proxy:
+        assert each.table.differences(proxy)
     assert example(each.name) is each
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_starter_runs_at_once(language: str) -> None:
+    built = build_module(starter(language), language)
+    assert built.diagnostics == ()
+    with Proxy(Plugin(built.module, "starter")) as proxy:
+        stranger, ada = proxy.send(), proxy.send(Request(headers={"x-user": "ada"}))
+    assert stranger.upstream_request.headers["x-greeting"] == "hello stranger"
+    assert ada.upstream_request.headers["x-greeting"] in ("hello ada", "hello stranger")
+    assert (ada.upstream_request.headers["x-greeting"] == "hello ada") == (language != "wat")

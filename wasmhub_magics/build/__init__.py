@@ -6,6 +6,7 @@ from .build import Build, build_module
 from .diagnostics import render
 from .language import BuildOptions, Compiled, Language, Progress, Toolchain
 from .languages import find_language, language_of, languages, toolchains
+from .projects import Project, read_project, write_project
 
 __all__ = [
     "Build",
@@ -13,11 +14,14 @@ __all__ = [
     "Compiled",
     "Language",
     "Progress",
+    "Project",
     "Toolchain",
     "build_module",
     "find_language",
     "language_of",
     "languages",
+    "read_project",
     "render",
     "toolchains",
+    "write_project",
 ]

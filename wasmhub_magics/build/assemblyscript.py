@@ -20,7 +20,7 @@ from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
 
-__all__ = ["CALLBACKS", "AssemblyScript"]
+__all__ = ["CALLBACKS", "LEVELS", "AssemblyScript", "constants", "entry_of", "flags_of"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "assemblyscript"
 SOURCE = "cell.ts"
@@ -55,7 +55,7 @@ CALLBACKS = {
 }
 """The functions of a source that the proxy calls, each with the export that calls it, its type, and how."""
 
-_LEVELS = {"speed": ["-O"], "size": ["-Oz"], "none": []}
+LEVELS = {"speed": ["-O"], "size": ["-Oz"], "none": []}
 _USES = [f"--use={name}=~lib/proxy_wasm/{name}" for name in ("abort", "seed", "trace", "console")]
 _FLAGS = ["--exportStart=_initialize", "--lib=lib", *_USES]
 
@@ -126,17 +126,13 @@ class AssemblyScript:
         for part in GUEST.glob("*.ts"):
             shutil.copyfile(part, library / part.name)
         (library / "origin.ts").write_text(f"export const ORIGIN = {json.dumps(options.origin)};\n")
-        (library / "options.ts").write_text(_constants(options))
-        (workdir / "entry.ts").write_text(_entry(source))
-        debug = ["--debug"] if options.debug else []
+        (library / "options.ts").write_text(constants(options))
+        (workdir / "entry.ts").write_text(entry_of(source))
         finished = run(
             [
                 *command,
                 "entry.ts",
-                *_FLAGS,
-                *_LEVELS[options.optimize],
-                *debug,
-                *options.flags,
+                *flags_of(options),
                 "-o=cell.wasm",
             ],
             cwd=workdir,
@@ -153,6 +149,12 @@ class AssemblyScript:
                 found = tuple(Diagnostic("error", line.replace(f"{workdir}/", "")) for line in said[:5])
             raise failure(self.title, found, source, options)
         return Compiled((workdir / "cell.wasm").read_bytes(), found)
+
+
+def flags_of(options: BuildOptions) -> list[str]:
+    """How the compiler is called, besides for what."""
+    debug = ["--debug"] if options.debug else []
+    return [*_FLAGS, *LEVELS[options.optimize], *debug, *options.flags]
 
 
 def _home() -> Path:
@@ -211,7 +213,7 @@ def _exported(source: str) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _entry(source: str) -> str:
+def entry_of(source: str) -> str:
     """The file that the compiler is given: it exports to the proxy what the source has, and what all need."""
     exported = _exported(source)
     own = [name for name in exported if name.startswith(("proxy_", "envoy_")) or name == "malloc"]
@@ -251,7 +253,7 @@ def _call(name: str, how: str, void: bool) -> str:
     return f"cell.{name}({how});"
 
 
-def _constants(options: BuildOptions) -> str:
+def constants(options: BuildOptions) -> str:
     """The names that are defined, as a source file: numbers and booleans as such, anything else as text."""
     lines = []
     for name, value in options.defines:

@@ -22,21 +22,25 @@ from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
 
-__all__ = ["C", "find_clang", "find_ziglang"]
+__all__ = ["COMPILE_FLAGS", "LEVELS", "LINK_FLAGS", "C", "find_clang", "find_ziglang"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "c"
 HEADER = "proxy_wasm.h"
 SOURCE = "cell.c"
 
-_LEVELS = {"speed": "-O2", "size": "-Oz", "none": "-O0"}
-_COMPILE = [
+LEVELS = {"speed": "-O2", "size": "-Oz", "none": "-O0"}
+COMPILE_FLAGS = (
     *("--target=wasm32", "-ffreestanding", "-nostdlibinc", "-mbulk-memory", "-msign-ext"),
-    *("-mnontrapping-fptoint", "-Wall", "-Wmissing-prototypes", "-Wno-unused-command-line-argument"),
+    *("-mnontrapping-fptoint", "-Wall", "-Wno-unused-command-line-argument"),
+)
+_COMPILE = [
+    *COMPILE_FLAGS,
+    "-Wmissing-prototypes",
     *("-fno-caret-diagnostics", "-fdiagnostics-print-source-range-info", "-fno-color-diagnostics"),
     *("-fdebug-compilation-dir=.", f"-ffile-prefix-map={GUEST}=."),
 ]
 # The stack comes first, so that an overflow traps and does not run into the data.
-_LINK = ["--no-entry", "--stack-first", "-z", "stack-size=65536"]
+LINK_FLAGS = ("--no-entry", "--stack-first", "-z", "stack-size=65536")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class C:
 
     def fingerprint(self) -> str:
         """The digest of the headers and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join([*_COMPILE[:-1], *_LINK]).encode())
+        digest = hashlib.sha256("\0".join([*_COMPILE[:-1], *LINK_FLAGS]).encode())
         for header in sorted(GUEST.glob("*.h")):
             digest.update(header.read_bytes())
         return digest.hexdigest()
@@ -126,7 +130,7 @@ class C:
         link = [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
         compiled = run(
             [
-                *(*tools.clang, *_COMPILE, _LEVELS[options.optimize], *(["-g"] if options.debug else [])),
+                *(*tools.clang, *_COMPILE, LEVELS[options.optimize], *(["-g"] if options.debug else [])),
                 *("-I.", "-isystem", str(GUEST), *tools.flags),
                 *(f"-D{name}={value}" for name, value in options.defines),
                 *(*extra, "-c", "-o", "cell.o", SOURCE),
@@ -138,7 +142,9 @@ class C:
         if compiled.code:
             raise failure(self.title, found or _unplaced(compiled.stderr, workdir), source, options)
         linked = run(
-            [*tools.linker, *_LINK, *link, "-o", "cell.wasm", "cell.o"], cwd=workdir, timeout=options.timeout
+            [*tools.linker, *LINK_FLAGS, *link, "-o", "cell.wasm", "cell.o"],
+            cwd=workdir,
+            timeout=options.timeout,
         )
         if linked.code:
             missing = tuple(_undefined(linked.stderr, source, options))

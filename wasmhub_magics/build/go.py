@@ -18,7 +18,7 @@ from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import Finished, run
 from .sources import locked, shared_folder, write_sources
 
-__all__ = ["Go", "find_go"]
+__all__ = ["GUEST", "SDK", "Go", "find_go", "link_flags", "module_of", "needs_sdk"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "go"
 SDK = "github.com/proxy-wasm/proxy-wasm-go-sdk"
@@ -101,13 +101,11 @@ class Go:
         """
         tools = self.detect()
         home = shared_folder("go", tools.version)
-        wanted = [_module(each) for each in options.packages]
-        own = SDK not in (path for path, _ in wanted)
-        texts = [source, *(text for name, text in options.files if name.endswith(".go"))]
+        wanted = [module_of(each) for each in options.packages]
         module = f"module cell\n\ngo {'.'.join(map(str, _number(tools.version)))}\n"
         folders = {path: _quoted(str(at)) for path, at in wanted if isinstance(at, Path)}
         versions = [f"{path}@{at}" for path, at in wanted if not isinstance(at, Path)]
-        if own and any(f'"{SDK}/' in text for text in texts):
+        if needs_sdk(source, options):
             folders[SDK] = _sdk(home, self.fingerprint()[:16])
         for path, at in folders.items():
             module += f"\nrequire {path} v0.0.0\n\nreplace {path} => {at}\n"
@@ -145,7 +143,14 @@ class Go:
         return Compiled(data, found)
 
 
-def _module(asked: str) -> tuple[str, str | Path]:
+def needs_sdk(source: str, options: BuildOptions) -> bool:
+    """Whether a source imports the SDK, and nobody names another one."""
+    own = SDK not in (module_of(each)[0] for each in options.packages)
+    texts = [source, *(text for name, text in options.files if name.endswith(".go"))]
+    return own and any(f'"{SDK}/' in text for text in texts)
+
+
+def module_of(asked: str) -> tuple[str, str | Path]:
     """``example.com/m@v1.2.3``, or ``example.com/m=folder``: a module's path, and its version or folder."""
     parts = re.fullmatch(r"([\w.~-]+(?:/[\w.~-]+)+)(?:(=)(.+)|@([\w.+/-]+))?", asked.strip())
     if parts is None:
@@ -187,13 +192,18 @@ def _environment(home: Path) -> Mapping[str, str]:
 
 
 def _flags(options: BuildOptions) -> list[str]:
+    level = ["-gcflags=-N -l"] if options.optimize == "none" else []
+    return [*_BUILD, f"-ldflags={link_flags(options)}", *level, *options.flags, "."]
+
+
+def link_flags(options: BuildOptions) -> str:
+    """What the linker is told: to leave names out, and the values of variables. Raises BuildError."""
     link = [] if options.debug else ["-s", "-w"]
     for name, value in options.defines:
         if not re.fullmatch(r"[\w./]+", name) or "'" in value or "\n" in value:
             raise BuildError(f"{name!r} cannot be defined for Go", do="name a string variable of the source")
         link += ["-X", f"'{name if '.' in name else f'main.{name}'}={value}'"]
-    level = ["-gcflags=-N -l"] if options.optimize == "none" else []
-    return [*_BUILD, f"-ldflags={' '.join(link)}", *level, *options.flags, "."]
+    return " ".join(link)
 
 
 def _tell(line: str, progress: Progress) -> None:

@@ -17,7 +17,7 @@ from .rust_messages import messages
 from .rust_toolchain import RustToolchain, find_rust, rust_hint, rustcs
 from .sources import locked, shared_folder, write_sources
 
-__all__ = ["Rust"]
+__all__ = ["LEVELS", "LINK", "Rust", "dependencies", "edition_of"]
 
 SOURCE = "cell.rs"
 KEPT = ("Cargo.toml", "Cargo.lock")
@@ -34,7 +34,7 @@ OLD_SDK = {
 }
 """The last that Rust 1.63 takes."""
 
-_LEVELS = {
+LEVELS = {
     "speed": 'inherits = "release"\nopt-level = 3\nlto = true\ncodegen-units = 1',
     "size": 'inherits = "release"\nopt-level = "z"\nlto = true\ncodegen-units = 1',
     "none": 'inherits = "dev"\nopt-level = 0',
@@ -58,7 +58,7 @@ path = "cell.rs"
 [dependencies]
 {dependencies}
 """
-_LINK = ("-Clink-arg=--allow-undefined",)
+LINK = ("-Clink-arg=--allow-undefined",)
 """What the source declares and nobody defines is the proxy's."""
 
 _RESERVED = re.compile(r"(?i)(CARGO|RUST|LD_|DYLD_|SSL_|.*_PROXY$|PATH$|HOME$|TMP|OUT_DIR$|LC_ALL$).*")
@@ -92,7 +92,7 @@ class Rust:
 
     def fingerprint(self) -> str:
         """The digest of the crate that a source is put into."""
-        parts = [_MANIFEST, EDITION, str(SDK), str(OLD_SDK), str(_LEVELS), str(_LINK)]
+        parts = [_MANIFEST, EDITION, str(SDK), str(OLD_SDK), str(LEVELS), str(LINK)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def compile(self, source: str, workdir: Path, options: BuildOptions, progress: Progress) -> Compiled:
@@ -102,7 +102,7 @@ class Rust:
         """
         del workdir
         tools = self.detect()
-        edition, flags = _edition(options.flags)
+        edition, flags = edition_of(options.flags)
         manifest = _manifest(source, options, tools, edition)
         home = shared_folder("rust", re.sub(r"[^\w.]+", "-", tools.version))
         crate = shared_folder("rust", home.name, "crates", hashlib.sha256(manifest.encode()).hexdigest()[:16])
@@ -120,7 +120,7 @@ class Rust:
 
             def cargo(*more: str) -> Finished:
                 return run(
-                    [*command, *more, "--", f"--remap-path-prefix={crate}=.", *_LINK, *flags],
+                    [*command, *more, "--", f"--remap-path-prefix={crate}=.", *LINK, *flags],
                     cwd=crate,
                     timeout=options.timeout,
                     environment=environment,
@@ -142,7 +142,7 @@ class Rust:
         return Compiled(data, tuple(each for each in found if each.severity == "warning"))
 
 
-def _edition(flags: tuple[str, ...]) -> tuple[str, list[str]]:
+def edition_of(flags: tuple[str, ...]) -> tuple[str, list[str]]:
     """The edition that the flags ask for, and the other flags."""
     asked = [flag.partition("=")[2] for flag in flags if flag.startswith("--edition=")]
     return (asked or [EDITION])[-1], [flag for flag in flags if not flag.startswith("--edition=")]
@@ -151,15 +151,21 @@ def _edition(flags: tuple[str, ...]) -> tuple[str, list[str]]:
 def _manifest(source: str, options: BuildOptions, tools: RustToolchain, edition: str) -> str:
     if not re.fullmatch(r"\d{4}", edition):
         raise BuildError(f"{edition!r} is no edition of Rust", do="use one such as --edition=2024")
-    wanted = dict(_crate(each) for each in options.packages)
-    if _uses_sdk([source, *(text for name, text in options.files if name.endswith(".rs"))]):
-        wanted = (OLD_SDK if tools.number < (1, 70, 0) else SDK) | wanted
-    dependencies = "\n".join(f"{name} = {value}" for name, value in sorted(wanted.items()))
-    text = _MANIFEST.format(edition=edition, dependencies=dependencies)
-    for level, settings in _LEVELS.items():
+    wanted = dependencies(source, options, old=tools.number < (1, 70, 0))
+    lines = "\n".join(f"{name} = {value}" for name, value in sorted(wanted.items()))
+    text = _MANIFEST.format(edition=edition, dependencies=lines)
+    for level, settings in LEVELS.items():
         text += f'\n[profile.{level}]\n{settings}\npanic = "abort"\ndebug = false\nstrip = "debuginfo"\n'
         text += f'\n[profile.{level}-debug]\ninherits = "{level}"\ndebug = true\nstrip = "none"\n'
     return text
+
+
+def dependencies(source: str, options: BuildOptions, *, old: bool = False) -> dict[str, str]:
+    """The crates of a source, as lines of Cargo.toml by name; ``old`` for Rust 1.63. Raises BuildError."""
+    wanted = dict(_crate(each) for each in options.packages)
+    if _uses_sdk([source, *(text for name, text in options.files if name.endswith(".rs"))]):
+        wanted = (OLD_SDK if old else SDK) | wanted
+    return wanted
 
 
 def _uses_sdk(sources: list[str]) -> bool:
@@ -208,7 +214,7 @@ def _environment(tools: RustToolchain, options: BuildOptions, folder: Path) -> M
         quoted = " ".join("'" + part.replace("'", "'\\''") + "'" for part in tools.linker)
         script.write_text(f'#!/bin/sh\n[ "$1" = -flavor ] && shift 2\nexec {quoted} "$@"\n')
         script.chmod(0o755)
-        given[f"CARGO_TARGET_{tools.target.upper().replace('-', '_')}_LINKER"] = str(script)
+        given[f"CARGO_TARGET_{tools.target.upper().replace('-', '_')}LINKER"] = str(script)
     return given
 
 

@@ -19,7 +19,7 @@ from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
 
-__all__ = ["CALLBACKS", "Zig", "find_zig"]
+__all__ = ["CALLBACKS", "FLAGS", "MODES", "Zig", "constants", "exported", "find_zig", "is_whole"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "zig"
 SOURCE = "cell.zig"
@@ -35,8 +35,8 @@ CALLBACKS = (
 """The functions of a source that the proxy calls, besides those it exports itself."""
 
 _OWN = ("memory_allocate", "context_create", "done", "delete")
-_MODES = {"speed": "ReleaseSafe", "size": "ReleaseSmall", "none": "Debug"}
-_FLAGS = ["-target", "wasm32-freestanding", "-fno-entry", "-rdynamic", "--stack", "131072", "--color", "off"]
+MODES = {"speed": "ReleaseSafe", "size": "ReleaseSmall", "none": "Debug"}
+FLAGS = ["-target", "wasm32-freestanding", "-fno-entry", "-rdynamic", "--stack", "131072", "--color", "off"]
 
 
 @cache
@@ -80,7 +80,7 @@ class Zig:
 
     def fingerprint(self) -> str:
         """The digest of the guest's sources and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join(_FLAGS).encode())
+        digest = hashlib.sha256("\0".join(FLAGS).encode())
         for source in sorted(GUEST.glob("*.zig")):
             digest.update(source.read_bytes())
         return digest.hexdigest()
@@ -95,21 +95,16 @@ class Zig:
         blank = "\n" * (options.first_line - 1)  # so that the compiler counts lines as the reader does
         (workdir / SOURCE).write_bytes((blank + source).encode())
         write_files(options, workdir, (SOURCE,))
-        (workdir / "own.zig").write_text(
-            "".join(
-                f"pub const proxy_on_{name} = {str(_exports(source, f'proxy_on_{name}')).lower()};\n"
-                for name in _OWN
-            )
-        )
-        (workdir / "options.zig").write_text(_constants(options))
-        whole = _exports(source, r"proxy_abi_version_\w+")
+        (workdir / "own.zig").write_text(exported(source))
+        (workdir / "options.zig").write_text(constants(options))
+        whole = is_whole(source)
         needs = ["--dep", "proxy_wasm", "--dep", "options"]
         cell = ["-Mroot=" + SOURCE] if whole else ["-Mcell=" + SOURCE]
         root = [] if whole else ["--dep", "cell", "--dep", "own", *needs[:2], f"-Mroot={GUEST / 'start.zig'}"]
         strip = "-fno-strip" if options.debug else "-fstrip"
         finished = run(
             [
-                *(zig, "build-exe", *_FLAGS, "-O", _MODES[options.optimize], strip, *options.flags),
+                *(zig, "build-exe", *FLAGS, "-O", MODES[options.optimize], strip, *options.flags),
                 *(*root, *needs, *cell, f"-Mproxy_wasm={GUEST / 'proxy_wasm.zig'}", "-Moptions=options.zig"),
                 *(*([] if whole else ["-Mown=own.zig"]), "--cache-dir", ".zig", "-femit-bin=cell.wasm"),
                 *("--global-cache-dir", str(_zig_cache(workdir, progress))),
@@ -125,11 +120,23 @@ class Zig:
         return Compiled(data, tuple(_callbacks(source, options)))
 
 
+def exported(source: str) -> str:
+    """Which of the exports that are ours a source makes itself, as a source file."""
+    return "".join(
+        f"pub const proxy_on_{name} = {str(_exports(source, f'proxy_on_{name}')).lower()};\n" for name in _OWN
+    )
+
+
+def is_whole(source: str) -> bool:
+    """Whether a source exports an ABI version: then it is a whole filter by itself."""
+    return _exports(source, r"proxy_abi_version_\w+")
+
+
 def _exports(source: str, name: str) -> bool:
     return re.search(rf'\bexport\s+fn\s+{name}\b|\.name\s*=\s*"{name}"', source) is not None
 
 
-def _constants(options: BuildOptions) -> str:
+def constants(options: BuildOptions) -> str:
     """The names that are defined, as a source file: numbers and booleans as such, anything else as text."""
     lines = []
     for name, value in options.defines:

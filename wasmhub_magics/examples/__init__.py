@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .example import Example, example, examples
+from .example import Example, example, examples, starter
 from .expectation import Expectation, Wanted
+from .record import record
+from .table import Table
 
-__all__ = ["Example", "Expectation", "Wanted", "example", "examples"]
+__all__ = ["Example", "Expectation", "Table", "Wanted", "example", "examples", "record", "starter"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RequestError
-from ..http import Request, Response
-from .expectation import Expectation, read_expectation, read_response
+from .table import Table
 
-__all__ = ["Example", "example", "examples"]
+__all__ = ["Example", "example", "examples", "starter"]
 
 HERE = Path(__file__).parent
 
@@ -38,13 +37,15 @@ class Example:
     name: str
     title: str
     description: str
-    config: Any
-    """The configuration that the expectations are for; None for none."""
-    clusters: Mapping[str, Callable[[Request], Response]]
-    """Who answers the filter's call-outs."""
-    expectations: tuple[Expectation, ...]
+    told: Mapping[str, Any]
+    """The table of exchanges as JSON has it."""
     packages: Mapping[str, Sequence[str]]
     """By language, the crates or modules that the source uses."""
+
+    @property
+    def table(self) -> Table:
+        """What it is expected to do, the same in every language."""
+        return Table.of(self.told)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -80,29 +81,22 @@ def example(name: str) -> Example:
     raise RequestError(f"there is no example {name!r}", do=f"{hint}there are {', '.join(known)}")
 
 
+def starter(language: str) -> str:
+    """A small filter in a language, to begin with. Raises RequestError where there is none."""
+    path = HERE / "starter" / f"filter{SUFFIXES.get(language, '')}"
+    if not path.is_file():
+        raise RequestError(
+            f"there is nothing to begin with in {language}", do=f"take one of {', '.join(SUFFIXES)}"
+        )
+    return path.read_text()
+
+
 def _read(path: Path) -> Example:
     told = json.loads(path.read_text())
     return Example(
         name=path.parent.name,
         title=told["title"],
         description=told["description"],
-        config=told["config"],
-        clusters={name: _cluster(rules) for name, rules in told.get("clusters", {}).items()},
-        expectations=tuple(map(read_expectation, told["exchanges"])),
+        told={key: told[key] for key in ("config", "clusters", "exchanges") if key in told},
         packages=told.get("packages", {}),
     )
-
-
-def _cluster(rules: Sequence[Mapping[str, Any]]) -> Callable[[Request], Response]:
-    """A cluster that answers by the first rule whose path and headers a request has."""
-
-    def answer(request: Request) -> Response:
-        for rule in rules:
-            headers = rule.get("headers", {})
-            if rule.get("path", request.path) == request.path and all(
-                request.headers.get(name) == value for name, value in headers.items()
-            ):
-                return read_response(rule["response"])
-        return Response(404)
-
-    return answer

@@ -1,0 +1,53 @@
+"""A Go filter as a project: a module for go build, with the SDK beside it."""
+
+from __future__ import annotations
+
+from ..build import Build
+from ..go import GUEST, SDK, link_flags, module_of, needs_sdk
+from .layout import Layout, identifier
+from .texts import make_test
+
+__all__ = ["layout"]
+
+
+def layout(build: Build) -> Layout:
+    """Where things are and how they are built."""
+    options = build.options
+    wanted = [module_of(each) for each in options.packages]
+    module = f"module {identifier(build.name)}\n\ngo 1.24\n"
+    versions = [f"{path}@{at}" for path, at in wanted if isinstance(at, str)]
+    files: dict[str, str] = {}
+    if needs_sdk(build.source, options):
+        module += f"\nrequire {SDK} v0.0.0\n\nreplace {SDK} => ./sdk\n"
+        for path in sorted(GUEST.rglob("*")):
+            if path.is_file():
+                files[f"sdk/{path.relative_to(GUEST)}"] = path.read_text()
+    for name, at in wanted:
+        if not isinstance(at, str):
+            module += f'\nrequire {name} v0.0.0\n\nreplace {name} => "{at}"\n'
+    level = " '-gcflags=-N -l'" if options.optimize == "none" else ""
+    flags = " ".join(options.flags)
+    get = f"\tgo get {' '.join(versions)}\n" if versions else ""
+    makefile = f"""# The filter by the upstream Go toolchain, 1.24 or later.
+PYTHON := python3
+export GOOS := wasip1
+export GOARCH := wasm
+export CGO_ENABLED := 0
+
+all: NAME.wasm
+
+NAME.wasm: go.mod $(wildcard *.go sdk/*/*.go)
+{get}\tgo build -buildmode=c-shared -trimpath -buildvcs=false "-ldflags={link_flags(options)}"{level} {flags} -o $@ .
+
+clean:
+\trm -f NAME.wasm
+{make_test}"""
+    return Layout(
+        source="main.go",
+        beside="",
+        files={"Makefile": makefile.replace("NAME", build.name), "go.mod": module, **files},
+        needs="It needs Go 1.24 or later; `sdk` holds the packages of the Go SDK for Proxy-Wasm, and without the "
+        "line `replace` in go.mod the original serves.",
+        setup=('- uses: actions/setup-go@v5\n  with:\n    go-version: "1.24"',),
+        exact="The build behaves as there; its bytes differ, as Go writes the module's name into them.",
+    )
