@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
+    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},

@@ -86,7 +86,10 @@ def docker_registry(folder: Path, auth: str = "", tls: str = "") -> Iterator[Ser
 def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WASMHUB_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+    monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "WASMHUB_POLICY", "WASMHUB_QUOTA",
+                 "WASMHUB_REGISTRIES", "COSIGN_PASSWORD"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
