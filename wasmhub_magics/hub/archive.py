@@ -57,7 +57,7 @@ def gzipped(data: bytes, compress: bool = False) -> bytes:
 
 
 def boxed(data: bytes, where: str) -> tuple[bytes, bytes]:
-    """The module and the runtime configuration (empty if none) of a layer, by base name as Istio looks them up.
+    """The module and the runtime configuration (empty if none) of a layer, by base name as Istio has it.
 
     Raises NotAFilter where the layer cannot be unpacked or holds no module.
     """

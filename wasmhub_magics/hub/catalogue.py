@@ -114,7 +114,7 @@ def search(
     timeout: float = 10.0,
     **filters: Any,
 ) -> SearchResult:
-    """Find images that have every word of ``text`` in their name, description, README, keywords or other facts.
+    """Find images that have every word of ``text`` in their name, description, README or other facts.
 
     Looked into are the local store, the ``registries`` (``REGISTRY`` or ``REGISTRY/NAMESPACE``; by default
     those of ``$WASMHUB_REGISTRIES``) and the ``examples``. What is known of a registry is some minutes old at
@@ -140,14 +140,14 @@ def search(
         if offered:
             _offer(index, offered)
         if stale:
-            problems += crawl(index, stale, seconds=seconds, progress=progress, **connection)
+            problems += crawl(index, stale, seconds=seconds, whole=refresh, progress=progress, **connection)
         start = time.perf_counter()
         entries, total = index.find(query)
         return SearchResult(query, entries, total, tuple(problems), time.perf_counter() - start)
 
 
 def images(**options: Any) -> SearchResult:
-    """All images of the local store, also those that other tools put there; the options are those of ``search``."""
+    """All images of the local store, also those of other tools; the options are those of ``search``."""
     return search(**{"registries": (), "refresh": True, "limit": 1000, **options})
 
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import HubError, NotAFilter, RegistryUnreachable, Unauthorized
@@ -98,64 +99,107 @@ def crawl(
     sources: tuple[Source, ...],
     *,
     seconds: float = 30.0,
+    whole: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> tuple[HubError, ...]:
     """Read registries, several at once; what failed, or was not done in time, is told and not lost.
 
-    ``options`` are those of a registry (``credential``, ``insecure``, ``tls_verify``, ``timeout``).
+    An image that has not changed is not read again unless ``whole``. ``options`` are those of a registry
+    (``credential``, ``insecure``, ``tls_verify``, ``timeout``).
     """
-    deadline = time.monotonic() + seconds
-    lock = threading.Lock()  # the index is one thread's at a time
-    tell = progress or (lambda _: None)
+    made = _Crawl(index.path, time.monotonic() + seconds, whole, progress or (lambda _: None), options)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return tuple(error for errors in pool.map(made.read, sources) for error in errors)
 
-    def one(source: Source) -> list[HubError]:
+
+@dataclass(frozen=True)
+class _Crawl:
+    """One reading of several registries."""
+
+    path: Path
+    deadline: float
+    whole: bool
+    tell: Progress
+    options: dict[str, Any]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """The index is one thread's at a time."""
+
+    def read(self, source: Source) -> list[HubError]:
+        from .registry import Registry
+
         try:
-            return _registry(index.path, lock, source, deadline, tell, options)
+            self.tell(f"asking {source.name}")
+            with Registry(source.host, **self.options) as registry:
+                names = _names(registry, source)
+                if names is None:
+                    return self.from_index(registry, source)
+                return self.from_catalogue(registry, source, names)
         except HubError as error:
             return [error]
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return tuple(error for errors in pool.map(one, sources) for error in errors)
-
-
-def _registry(
-    path: Any, lock: threading.Lock, source: Source, deadline: float, tell: Progress, options: dict[str, Any]
-) -> list[HubError]:
-    from .registry import Registry
-
-    origin = source.name
-    problems: list[HubError] = []
-    with lock, Index(path) as index:
-        marks = index.marks(origin)
-    tell(f"asking {origin}")
-    with Registry(source.host, **options) as registry:
-        names = _names(registry, source)
-        if names is None:
-            return _from_index(path, lock, registry, source, marks, tell)
+    def from_catalogue(self, registry: Registry, source: Source, names: tuple[str, ...]) -> list[HubError]:
+        origin = source.name
+        problems: list[HubError] = []
+        with self.index() as index:
+            known = {} if self.whole else index.cards(origin)
         for count, name in enumerate(names):
-            tell(f"{origin}: repository {count + 1} of {len(names)}")
-            if time.monotonic() > deadline:
-                problems.append(_late(origin, count, len(names)))
-                return problems
+            self.tell(f"{origin}: repository {count + 1} of {len(names)}")
+            if time.monotonic() > self.deadline:
+                return [*problems, _late(origin, count, len(names))]
             found: list[tuple[str, Entry]] = []
             try:
-                for image in _images(registry, source.host, name, marks):
-                    found.append((image.digest, _card(registry, image, origin)))
+                for image in _images(registry, source.host, name):
+                    card = known.get(str(image.reference))
+                    if card is None or card.digest != image.digest:
+                        card = _card(registry, image, origin)
+                    found.append((image.digest, card))
             except RegistryUnreachable:
                 raise  # the rest would fail as well, after as long a wait
             except HubError as error:
                 problems.append(error)
                 continue
-            with lock, Index(path) as index:
+            with self.index() as index:
                 index.replace(origin, name, found)
-    with lock, Index(path) as index:
-        index.keep_parts(origin, names)
-        index.set_cursor(origin, "catalogue")
-    return problems
+        with self.index() as index:
+            index.keep_parts(origin, names)
+            index.set_cursor(origin, "catalogue")
+        return problems
+
+    def from_index(self, registry: Registry, source: Source) -> list[HubError]:
+        origin = source.name
+        own = index_names(f"{source.path}/x" if source.path else "x")
+        candidates = (source.path, *own) if source.path else own
+        with self.index() as index:
+            by_mark = {mark: ref for ref, mark in index.marks(origin).items()}
+        kept: list[str] = []
+        for name in candidates:
+            for tag, entry in listed(registry, Reference(name, "", "", source.host), by_mark):
+                if entry is None:
+                    kept.append(by_mark[tag])
+                    continue
+                inside = not source.path or f"{entry.reference.repository}/".startswith(f"{source.path}/")
+                if inside or name == source.path:
+                    self.tell(f"{origin}: {entry.ref}")
+                    with self.index() as index:
+                        index.replace(origin, entry.ref, [(tag, replace(entry, origin=origin))])
+                    kept.append(entry.ref)
+            if kept:
+                break
+        with self.index() as index:
+            index.keep(origin, kept)
+            index.set_cursor(origin, "index")
+        return [] if kept else [_nothing(source, candidates)]
+
+    @contextlib.contextmanager
+    def index(self) -> Iterator[Index]:
+        """The index, for this thread alone."""
+        with self.lock, Index(self.path) as index:
+            yield index
 
 
 def _names(registry: Registry, source: Source) -> tuple[str, ...] | None:
+    """The repositories of a source; None where the registry does not list them to us."""
     try:
         names = registry.repositories()
     except Unauthorized:
@@ -167,42 +211,15 @@ def _names(registry: Registry, source: Source) -> tuple[str, ...] | None:
     return tuple(n for n in names if n == source.path or n.startswith(f"{source.path}/"))
 
 
-def _from_index(
-    path: Any, lock: threading.Lock, registry: Registry, source: Source, marks: dict[str, str], tell: Progress
-) -> list[HubError]:
-    origin = source.name
-    candidates = (source.path, *index_names(f"{source.path}/x")) if source.path else index_names("x")
-    by_mark = {mark: ref for ref, mark in marks.items()}
-    kept: list[str] = []
-    for name in candidates:
-        index_name = Reference(name, "", "", source.host)
-        for tag, entry in listed(registry, index_name, by_mark):
-            if entry is None:
-                kept.append(by_mark[tag])
-                continue
-            inside = not source.path or f"{entry.reference.repository}/".startswith(f"{source.path}/")
-            if inside or name == source.path:
-                tell(f"{origin}: {entry.ref}")
-                with lock, Index(path) as index:
-                    index.replace(origin, entry.ref, [(tag, replace(entry, origin=origin))])
-                kept.append(entry.ref)
-        if kept:
-            break
-    with lock, Index(path) as index:
-        index.keep(origin, kept)
-        index.set_cursor(origin, "index")
-    if kept:
-        return []
-    return [
-        HubError(
-            f"{source.host} lists no repositories, and there is no index at {' or '.join(candidates)}",
-            where=origin,
-            do="push an image there, or name the namespace: REGISTRY/NAMESPACE",
-        )
-    ]
+def _nothing(source: Source, candidates: tuple[str, ...]) -> HubError:
+    return HubError(
+        f"{source.host} lists no repositories, and there is no index at {' or '.join(candidates)}",
+        where=source.name,
+        do="push an image there, or name the namespace: REGISTRY/NAMESPACE",
+    )
 
 
-def _images(registry: Registry, host: str, repository: str, marks: dict[str, str]) -> Iterator[Image]:
+def _images(registry: Registry, host: str, repository: str) -> Iterator[Image]:
     tags = [tag for tag in registry.tags(repository) if not is_companion(tag)]
     for tag in tags:
         base, _, layout = tag.rpartition("-")

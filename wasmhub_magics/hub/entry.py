@@ -29,8 +29,8 @@ class Entry:
     """One image as a catalogue lists it, or one built-in example.
 
     ``origin`` is ``local``, the name of a registry, or ``examples``. ``products`` are those that can pull it.
-    ``signed`` says that there is a signature, not that it counts: ``verify`` tells that. ``more`` are other words
-    to find it by, ``cell`` is what to write in a notebook to use it.
+    ``signed`` says that there is a signature, not that it counts: ``verify`` tells that. ``more`` are other
+    words to find it by, ``cell`` is what to write in a notebook to use it.
     """
 
     name: str
@@ -137,9 +137,9 @@ def about_files(
             continue
         manifest = Manifest.parse(place.child(reference, descriptor), str(reference))
         for layer in manifest.layers:
-            if layer.title and layer.title not in found and (not only or layer.title == only):
-                if layer.size <= LARGEST_MANIFEST:
-                    found[layer.title] = place.blob(reference, layer)
+            wanted = layer.title == only if only else bool(layer.title)
+            if wanted and layer.title not in found and layer.size <= LARGEST_MANIFEST:
+                found[layer.title] = place.blob(reference, layer)
     return found
 
 

@@ -32,6 +32,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
 CREATE TABLE IF NOT EXISTS origin (name TEXT PRIMARY KEY, seen REAL, cursor TEXT);
 """
 VERSION = 1
+_WORDS = "name, ref, keywords, description, rest, readme"
 _WEIGHTS = "10.0, 8.0, 6.0, 4.0, 2.0, 1.0"
 SORTS = {
     "relevance": f"bm25(words, {_WEIGHTS}), entry.ref",
@@ -106,6 +107,12 @@ class Index:
         with self._whole():
             return dict(self._db.execute("SELECT ref, mark FROM entry WHERE origin = ?", [origin]))
 
+    def cards(self, origin: str) -> dict[str, Entry]:
+        """What is known of each image of an origin, by reference."""
+        with self._whole():
+            rows = self._db.execute("SELECT ref, card FROM entry WHERE origin = ?", [origin])
+            return {ref: Entry.from_json(card) for ref, card in rows}
+
     def replace(self, origin: str, part: str, entries: Iterable[tuple[str, Entry]]) -> None:
         """Let a part of an origin, such as a repository, hold these entries (each with its mark) only."""
         with self._whole(), self._db:
@@ -152,12 +159,10 @@ class Index:
         }  # fmt: skip
         marks = ", ".join(f":{name}" for name in row)
         made = self._db.execute(f"INSERT INTO entry ({', '.join(row)}) VALUES ({marks})", row)  # noqa: S608
-        rest = " ".join(
-            [entry.language, entry.abi, entry.category, entry.licenses, entry.version, entry.more]
-            + [*entry.products]
-        )
+        facts = (entry.language, entry.abi, entry.category, entry.licenses, entry.version, entry.more)
+        rest = " ".join((*facts, *entry.products))
         self._db.execute(
-            "INSERT INTO words (rowid, name, ref, keywords, description, rest, readme) VALUES (?,?,?,?,?,?,?)",
+            f"INSERT INTO words (rowid, {_WORDS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
             [made.lastrowid, entry.name, entry.ref, " ".join(entry.keywords), entry.description, rest,
              entry.readme],
         )  # fmt: skip

@@ -32,7 +32,7 @@ class Info:
 
     ``signed`` says that there is a signature; ``signatures`` are those that a key named by the caller or by
     the policy made. ``provenance`` and ``sbom`` are JSON values, None where there are none;
-    ``provenance_signer`` is the id of the key that signed it, of those. ``problems`` are what could not be read.
+    ``provenance_signer`` is the id of the key that signed it, of those. ``problems`` could not be read.
     """
 
     image: Image

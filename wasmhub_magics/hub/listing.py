@@ -1,10 +1,10 @@
 """The list of a registry that lists nothing: an index that is a repository.
 
 Each push adds one small artifact of its own, whose configuration is the image's card. Its tag is
-``KEY.TIME.DIGEST``: 16 hex digits of the sha256 of the image's name, milliseconds since 1970 in 12 hex digits,
-and 16 of the card's sha256. So nobody ever rewrites what another one wrote, and pushes at the same time cannot
-lose one another. A reader lists the tags and takes the latest of each key; a card never changes, so it is
-fetched once. Whoever pushes removes older cards of the same image, where the registry lets it.
+``KEY.TIME.DIGEST``: 16 hex digits of the sha256 of the image's name, milliseconds since 1970 in 12 hex
+digits, and 16 of the card's sha256. So nobody ever rewrites what another one wrote, and pushes at the same
+time cannot lose one another. A reader lists the tags and takes the latest of each key; a card never changes,
+so it is fetched once. Whoever pushes removes older cards of the same image, where the registry lets it.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ A policy is a TOML file, of which the first rule counts whose pattern fits the i
     keys = ["team.pub"]              # beside the file, or a PEM text
     source = true                    # and provenance, signed too, must name the source that it carries
 
-An image that no rule fits may be used; a last rule for ``*`` decides otherwise. Images of the local store have
-the name ``local/REPOSITORY:TAG`` here, files on web servers their address.
+An image that no rule fits may be used; a last rule for ``*`` decides otherwise. Images of the local store
+have the name ``local/REPOSITORY:TAG`` here, files on web servers their address.
 """
 
 from __future__ import annotations

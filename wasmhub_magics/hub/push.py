@@ -71,8 +71,8 @@ def push(
     False. ``moved`` is told of bytes that go.
 
     Without ``username`` and ``password`` docker's logins are used. A registry on this machine may speak http,
-    another one only with ``insecure``; ``tls_verify`` may be a file of certificates. ``timeout`` is in seconds
-    and counts each silence of the registry. What was pushed is read back and compared.
+    another one only with ``insecure``; ``tls_verify`` may be a file of certificates. ``timeout`` is in
+    seconds and counts each silence of the registry. What was pushed is read back and compared.
 
     Raises HubError where the image cannot be moved, RequestError where an argument cannot be used.
     """

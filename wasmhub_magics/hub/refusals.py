@@ -8,7 +8,7 @@ from .credentials import Credential
 __all__ = ["failed", "refused"]
 
 
-def failed(status: int, reason: str, said: str, host: str, where: str, wait: str) -> HubError:
+def failed(status: int, reason: str, said: str, *, host: str, where: str, wait: str) -> HubError:
     """The error for an answer that nobody wanted; ``wait`` is its ``Retry-After``."""
     what = f"{host} answers {status} {reason}" + (f": {said}" if said else "")
     if status in (401, 403):

@@ -1,7 +1,7 @@
 """A registry over http or https: its manifests, blobs, tags and referrers.
 
-Beside what oras does: the digest of all that is read is checked, uploads resume, and artifacts are listed with
-what they are about, on registries without that interface too.
+Beside what oras does: the digest of all that is read is checked, uploads resume, and artifacts are listed
+with what they are about, on registries without that interface too.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Registry(Transport):
         return tuple(sorted(set(self._paged(start, "tags") or ())))
 
     def repositories(self, first: int = 0) -> tuple[str, ...] | None:
-        """The names of all repositories, sorted, or of the first few; None where the registry does not tell."""
+        """The names of all repositories or of the first few, sorted; None where the registry tells none."""
         self._probe()
         start = f"{self.prefix}://{self.host}/v2/_catalog?n={first or PAGE}"
         found = self._paged(start, "repositories", pages=1 if first else 0)

@@ -1,4 +1,4 @@
-"""Serve a store as a registry on loopback (OCI distribution specification 1.1), and its modules as plain files.
+"""Serve a store as a registry on loopback (OCI distribution specification 1.1), its modules as files too.
 
 What the server takes lies in the same layouts as what ``push`` writes. An image becomes visible with its
 manifest, all at once; until then its blobs are in the staging area.

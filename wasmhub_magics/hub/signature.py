@@ -1,7 +1,7 @@
 """Sign an image, and tell who signed it: in both forms of cosign, the older one and that of its version 3.
 
-The older is an image under the tag ``sha256-DIGEST.sig``, the newer a Sigstore bundle that refers to the image.
-No key of ours is ever looked up anywhere: a signature counts if it was made with a key that one names.
+The older is an image under the tag ``sha256-DIGEST.sig``, the newer a Sigstore bundle that refers to the
+image. No key of ours is ever looked up anywhere: a signature counts if it was made with a key that one names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A signature that was verified: its ``form`` (``classic`` or ``bundle``), the key's id and the digest."""
+    """A verified signature: its ``form`` (``classic`` or ``bundle``), the key's id, the signed digest."""
 
     form: str
     key_id: str

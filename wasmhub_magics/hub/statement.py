@@ -58,7 +58,7 @@ def provenance(about: About, module_digest: str, version: str) -> dict[str, Any]
 
 
 def sbom(about: About, module_digest: str, packages: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """What a module is made of (SPDX 2.3): itself, its toolchain, and (name, version) of each package in it."""
+    """What a module is made of (SPDX 2.3): itself, its toolchain, and (name, version) of each package."""
     name = about.title or "filter"
     parts = [(name, about.version or "NOASSERTION", about.licenses or "NOASSERTION"),
              *((title, version, "NOASSERTION") for title, version in packages)]  # fmt: skip

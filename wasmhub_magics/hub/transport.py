@@ -255,7 +255,9 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
 
     def _failed(self, response: requests.Response, where: str) -> HubError:
         reason, wait = response.reason, response.headers.get("Retry-After", "")
-        return failed(response.status_code, reason, self._said(response), self.host, where, wait)
+        return failed(
+            response.status_code, reason, self._said(response), host=self.host, where=where, wait=wait
+        )
 
     def _said(self, response: requests.Response) -> str:
         """The registry's own words."""

@@ -78,7 +78,7 @@ def _start(registry: Registry, reference: Reference) -> str:
     return urljoin(base, response.headers.get("Location", ""))
 
 
-def _finish(
+def _finish(  # noqa: PLR0917
     registry: Registry, reference: Reference, blob: Blob, session: str, rest: bytes, moved: Moved | None
 ) -> None:
     joined = "&" if urlsplit(session).query else "?"

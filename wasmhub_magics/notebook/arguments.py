@@ -17,8 +17,21 @@ from ..errors import RequestError
 from ..http import Request, Response
 
 __all__ = [
-    "ENGINES", "POLICIES", "argument", "chosen_request", "config_from", "engine_argument", "line_cell_magic",
-    "line_magic", "magic_arguments", "pairs_from", "parse", "request_arguments", "upstream_from", "variable",
+    "ENGINES",
+    "POLICIES",
+    "Magic",
+    "argument",
+    "chosen_request",
+    "config_from",
+    "engine_argument",
+    "line_cell_magic",
+    "line_magic",
+    "magic_arguments",
+    "pairs_from",
+    "parse",
+    "request_arguments",
+    "upstream_from",
+    "variable",
 ]  # fmt: skip
 
 ENGINES = ("embedded", "envoy")
