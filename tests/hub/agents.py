@@ -1,10 +1,10 @@
 """The pull rules of Istio's agent and of Envoy Gateway's controller, as their sources have them.
 
-``pkg/wasm/imagefetcher.go`` of Istio and its fork in Envoy Gateway ask go-containerregistry for an image, so of
-an index they take the child for linux/amd64, and then try in this order: an image of Docker's schema 2, whose
-last layer is Docker's archive; an OCI image whose last layer is an OCI archive; an OCI artifact of exactly two
-layers, one of them the bare module. What an archive holds is looked up by base name. Written without any code
-of the package, over plain HTTP.
+``pkg/wasm/imagefetcher.go`` of Istio and its fork in Envoy Gateway ask go-containerregistry for an image, so
+of an index they take the child for linux/amd64, and then try in this order: an image of Docker's schema 2,
+whose last layer is Docker's archive; an OCI image whose last layer is an OCI archive; an OCI artifact of
+exactly two layers, one of them the bare module. What an archive holds is looked up by base name. Written
+without any code of the package, over plain HTTP.
 """
 
 from __future__ import annotations

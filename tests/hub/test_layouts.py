@@ -181,13 +181,18 @@ def test_of_an_index_the_image_for_proxies_is_taken(hub: Any, module: Module, pl
     other = packed_of([Blob(LAYER, archive("x", b"other"))])
     wanted = pack(module, name="greeter")
     children = [
-        {**Descriptor.to_dict(other.manifest.descriptor), "platform": {"os": "linux", "architecture": "arm64"}},
+        {
+            **Descriptor.to_dict(other.manifest.descriptor),
+            "platform": {"os": "linux", "architecture": "arm64"},
+        },
         {**wanted.manifest.descriptor.to_dict(), "platform": {"os": system, "architecture": machine}},
     ]
     index = Blob(INDEX, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}).encode())
     with Registry(hub.address) as registry:
         for packed in (other, wanted):
-            registry.write(parse_reference(f"{hub.address}/{reference.repository}@{packed.manifest.digest}"), packed)
+            registry.write(
+                parse_reference(f"{hub.address}/{reference.repository}@{packed.manifest.digest}"), packed
+            )
         registry.write(reference, Packed((), index))
     assert pull(reference)[0] == module
     if platform == "linux/amd64":
@@ -221,7 +226,11 @@ def test_the_cncf_layout_names_its_only_layer_in_its_configuration(hub: Any, mod
     assert manifest["config"]["mediaType"] == "application/vnd.wasm.config.v0+json"
     assert (layer["mediaType"], layer["digest"]) == ("application/wasm", module.digest)
     config = json.loads(run("crane", "config", "--insecure", image.reference))
-    assert (config["architecture"], config["os"], config["layerDigests"]) == ("wasm", "wasip1", [module.digest])
+    assert (config["architecture"], config["os"], config["layerDigests"]) == (
+        "wasm",
+        "wasip1",
+        [module.digest],
+    )
     assert config["created"].endswith("Z")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -46,8 +47,7 @@ def usage(folder: Path) -> int:
     """The bytes of the files in a directory; those with several names count once."""
     seen: set[int] = set()
     total = 0
-    for entry in _walk(folder):
-        status = entry.stat(follow_symlinks=False)
+    for _, status in _walk(folder):
         if status.st_ino not in seen:
             seen.add(status.st_ino)
             total += status.st_size
@@ -85,21 +85,22 @@ def gc(store: Store, *, untagged: bool = True) -> Swept:
                 [e for e in entries if not untagged or subject_of(e) or str(e.get("digest")) in needed]
             )
     staging = store.path / ".staging"
-    for entry in list(_walk(staging)) if staging.exists() else []:
-        status = entry.stat(follow_symlinks=False)
+    for path, status in list(_walk(staging)):
         if time.time() - status.st_mtime > STALE_SECONDS:
-            Path(entry.path).unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             freed += status.st_size if status.st_nlink == 1 else 0
-    return Swept(freed, usage(store.path) if store.path.exists() else 0, len(store.repositories()))
+    return Swept(freed, usage(store.path), len(store.repositories()))
 
 
-def _walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+def _walk(folder: Path | str) -> Iterator[tuple[str, os.stat_result]]:
+    """The files below a directory; those that others remove meanwhile are left out."""
     try:
-        with os.scandir(folder) as found:
-            for entry in found:
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _walk(entry.path)
-                else:
-                    yield entry
-    except FileNotFoundError:  # removed meanwhile
+        found = list(os.scandir(folder))
+    except FileNotFoundError:
         return
+    for entry in found:
+        with contextlib.suppress(FileNotFoundError):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path)
+            else:
+                yield entry.path, entry.stat(follow_symlinks=False)
