@@ -28,7 +28,6 @@ from wasmhub_magics.hub.quota import parse_size, usage
 from wasmhub_magics.hub.registry import Registry
 from wasmhub_magics.module import Module
 
-
 NETWORK = "type.googleapis.com/envoy.extensions.filters.network"
 
 
