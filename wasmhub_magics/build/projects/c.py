@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..build import Build
-from ..c import COMPILE_FLAGS, GUEST, LEVELS, LINK_FLAGS
+from ..c import COMPILE_FLAGS, GUEST, LINK_FLAGS
+from ..clang import levels
 from .layout import Layout
 from .texts import make_test
 
@@ -15,7 +16,7 @@ def layout(build: Build) -> Layout:
     options = build.options
     link = [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
     extra = [flag for flag in options.flags if not flag.startswith("-Wl,")]
-    flags = [*COMPILE_FLAGS, LEVELS[options.optimize], *(["-g"] if options.debug else []), *extra]
+    flags = [*COMPILE_FLAGS, levels[options.optimize], *(["-g"] if options.debug else []), *extra]
     flags += [f"'-D{name}={value}'" for name, value in options.defines]
     makefile = f"""# The filter by clang and its linker, or by those inside the ziglang package: make zig
 CLANG := clang
