@@ -25,11 +25,7 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-<<<<<<< HEAD
-TOP = ["project", "filter", "doctor", "notebook", "cli"]
-=======
-TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli"]
->>>>>>> main
+TOP = ["project", "publish", "filter", "doctor", "notebook", "cli_hub", "cli_build", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

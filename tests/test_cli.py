@@ -127,3 +127,26 @@ def test_doctor_names_every_part(run: Run) -> None:
     said = run("doctor").stdout
     for part in ("python", "envoy", "wasmtime", "zig", "h2load", "local store"):
         assert part in said.lower()
+
+
+def test_new_begins_and_export_hands_on(run: Run, tmp_path: Path) -> None:
+    assert "rate-limit" in run("new").stdout
+    assert run("new", "js", "hello").returncode == 0
+    assert "hello stranger" in run("send", "hello.js", "/").stdout
+    shown = run("new", "--example", "redirect", "python", "redirect")
+    assert "--config 'www.example.com'" in shown.stdout
+    assert run("new", "python", "redirect").returncode == 1
+    assert run("export", "hello.js", "out").returncode == 0
+    assert run("build", "out", "-o", "again.wasm").returncode == 0
+    assert run("build", "hello.js").returncode == 0
+    assert (tmp_path / "again.wasm").read_bytes() == (tmp_path / "hello.wasm").read_bytes()
+
+
+def test_build_takes_definitions_and_further_files(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "words.py").write_text("HELLO = 'hello'\n")
+    (tmp_path / "a.py").write_text(
+        "import words\ndef on_request_headers(ctx):\n    ctx.request.headers['x-w'] = words.HELLO + WHO\n"
+    )
+    assert run("build", "a.py", "--file", "words.py", "--define", "WHO=you").returncode == 0
+    assert "helloyou" in run("send", "a.wasm", "/").stdout
+    assert "is not KEY=VALUE" in run("build", "a.py", "--define", "WHO").stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .cli_build import add_build_commands, build_options
 from .cli_hub import add_hub_commands
 from .curl import add_request_arguments, request_from
 from .errors import RequestError, WasmhubError
@@ -48,11 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wasmhub {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    build = commands.add_parser("build", help="build a filter from a source file")
-    _source(build)
-    build.add_argument("-o", "--output", metavar="FILE", help="where the module goes (default: NAME.wasm)")
-    build.add_argument("--force", action="store_true", help="build even where the cache has it")
-    build.set_defaults(run=_build)
+    add_build_commands(commands, _filter)
 
     send = commands.add_parser("send", help="send one request through a filter; request flags as for curl")
     _source(send)
@@ -156,7 +153,13 @@ def _filter(options: argparse.Namespace) -> Filter:
     if path.suffix == ".wasm":
         return load(path, name)
     language = options.lang or language_of(path)
-    return build(path.read_text(), language, name, force=getattr(options, "force", False))
+    return build(
+        path.read_text(),
+        language,
+        name,
+        options=build_options(options),
+        force=getattr(options, "force", False),
+    )
 
 
 def _configured(options: argparse.Namespace) -> Filter:
@@ -172,12 +175,6 @@ def _configured(options: argparse.Namespace) -> Filter:
     if config is not None:
         made = made.configure(config)
     return made.configure(root_id=options.root_id, failure_policy=options.failure_policy)
-
-
-def _build(options: argparse.Namespace) -> int:
-    made = _filter(options)
-    print(made, made.save(options.output or f"{made.name}.wasm"))
-    return 0
 
 
 def _send(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from .diagnostics import render
 from .language import BuildOptions, Compiled, Language, Progress, Toolchain
 from .languages import find_language, language_of, languages, toolchains
 from .projects import Project, read_project, write_project
+from .sources import read_files
 
 __all__ = [
     "Build",
@@ -20,6 +21,7 @@ __all__ = [
     "find_language",
     "language_of",
     "languages",
+    "read_files",
     "read_project",
     "render",
     "toolchains",

@@ -6,14 +6,32 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from ..errors import BuildError
+from ..errors import BuildError, RequestError
 from .cache import cache_root
 from .language import BuildOptions
 
-__all__ = ["locked", "shared_folder", "write_files", "write_sources"]
+__all__ = ["locked", "read_files", "shared_folder", "write_files", "write_sources"]
+
+
+def read_files(paths: Iterable[str | Path]) -> tuple[tuple[str, str], ...]:
+    """Files as (name, text): a relative path inside the working directory is the name, else the last part.
+
+    Raises RequestError where one cannot be read as text.
+    """
+    found: dict[str, str] = {}
+    for path in map(Path, paths):
+        plain = not path.is_absolute() and ".." not in path.parts and path.parts[:1] != ("~",)
+        try:
+            found[path.as_posix() if plain else path.name] = path.expanduser().read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise RequestError(
+                f"the source cannot be read: {reason}", where=str(path), do="check the path"
+            ) from None
+    return tuple(found.items())
 
 
 def write_files(options: BuildOptions, folder: Path, taken: Collection[str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .example import Example, example, examples, starter
 from .expectation import Expectation, Wanted
+from .gallery import Gallery
 from .record import record
 from .table import Table
 
-__all__ = ["Example", "Expectation", "Table", "Wanted", "example", "examples", "record", "starter"]
+__all__ = ["Example", "Expectation", "Gallery", "Table", "Wanted", "example", "examples", "record", "starter"]

@@ -34,6 +34,7 @@ NAMED = (
     "wasm_push",
     "wasm_deploy",
     "wasm_undeploy",
+    "wasm_export",
 )
 REQUESTS = ("wasm_send", "wasm_bench", "wasm_verify")
 WORD = re.compile(r"[^\s\"'(){}\[\].,;:=+*/<>!&|^%-]*$")
@@ -86,6 +87,10 @@ def _line(magic: str, words: list[str], fragment: str) -> Iterator[str]:
         yield from _values(previous, action, fragment)
         return
     plain = [word for word in words if not word.startswith("-")]
+    if magic == "wasm_new" and len(plain) - ("--example" in words) == 0:
+        from ..build import languages
+
+        yield from languages()
     if magic == "wasm_bench" and previous == "--vs":
         yield "none"
     if not plain or magic == "wasm_test":
@@ -104,6 +109,10 @@ def _values(option: str, action: Any, fragment: str) -> Iterator[str]:
         from ..build import languages
 
         yield from languages()
+    elif option == "--example":
+        from ..examples import examples
+
+        yield from (each.name for each in examples())
     elif option == "--to":
         yield from TARGETS
     elif option == "--vs":

@@ -6,8 +6,9 @@ from .magics_deploy import DeployMagics
 from .magics_filter import FilterMagics
 from .magics_find import FindMagics
 from .magics_hub import HubMagics
+from .magics_project import ProjectMagics
 from .magics_run import RunMagics
 
 __all__ = ["GROUPS"]
 
-GROUPS = (FilterMagics, RunMagics, HubMagics, FindMagics, DeployMagics)
+GROUPS = (FilterMagics, RunMagics, HubMagics, FindMagics, DeployMagics, ProjectMagics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,14 @@ class FilterMagics(Group):
         default=[],
         help="module that Go source uses: --module github.com/tidwall/gjson@v1.18.0",
     )
-    @argument("--file", metavar="FILE", help="take the source, or the ready-made .wasm, from a file")
+    @argument(
+        "--file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="take the source, a ready-made .wasm or an exported project from there; with a body, or "
+        "repeated: a further source file, which the source imports or includes",
+    )
     @argument("--force", action="store_true", help="build even where the cache has it")
     @argument("--timeout", metavar="S", type=float, help="seconds after which the compiler is stopped")
     @line_cell_magic
@@ -86,24 +94,23 @@ class FilterMagics(Group):
                 ctx.request.headers["x-greeting"] = "hello"
 
             %%wasm_filter counter --lang c --config '{"limit": 3}'
+            %%wasm_filter gate --file helpers.py --define LIMIT=5
             %wasm_filter auth --file auth.wasm --failure-policy open
             %wasm_filter
         """
         options = parse(self.wasm_filter, line)
-        if cell is None and options.file is None:
+        if cell is None and not options.file:
             return (
                 FilterList(tuple(SESSION.filters.values()))
                 if options.name is None
                 else self.filter(options.name)
             )
-        if cell is not None and options.file is not None and cell.strip():
-            raise RequestError(
-                "a cell with a body cannot take its source from a file too",
-                do=f"write %wasm_filter {options.name or 'NAME'} --file {options.file} on a line of its own",
-            )
         name = _name(options)
         settings = self._settings(options)
-        made = self._file(options, name) if options.file else self._body(options, name, cell or "")
+        bodily = cell is not None and bool(cell.strip())
+        made = (
+            self._body(options, name, cell or "") if bodily or not options.file else self._file(options, name)
+        )
         made = made.configure(**settings)
         self.keep(made)
         return made
@@ -118,12 +125,15 @@ class FilterMagics(Group):
             given["env"] = pairs_from(options.env, "--env")
         return given
 
-    def _build_options(self, options: argparse.Namespace, first_line: int) -> BuildOptions:
-        from ..build import BuildOptions
+    def _build_options(
+        self, options: argparse.Namespace, first_line: int, files: Sequence[str]
+    ) -> BuildOptions:
+        from ..build import BuildOptions, read_files
 
         made = BuildOptions(
             debug=options.debug,
             defines=tuple(pairs_from(options.define, "--define").items()),
+            files=read_files(files),
             flags=tuple(options.flag),
             packages=(*options.crate, *options.module),
             first_line=first_line,
@@ -133,26 +143,20 @@ class FilterMagics(Group):
 
     def _body(self, options: argparse.Namespace, name: str, cell: str) -> Filter:
         language = options.lang or self.settings.language
-        return self._build(
-            options, name, language, cell, self._build_options(options, self._first_line(cell))
-        )
+        how = self._build_options(options, self._first_line(cell), options.file)
+        return self._build(options, name, language, cell, how)
 
     def _file(self, options: argparse.Namespace, name: str) -> Filter:
-        from ..build import language_of
+        from ..build import language_of, read_files
         from ..filter import load
 
-        path = Path(options.file).expanduser()
-        if path.suffix == ".wasm":
+        first, *others = options.file
+        path = Path(first).expanduser()
+        if path.suffix == ".wasm" or path.is_dir():
             return load(path, name)
-        try:
-            source = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise RequestError(
-                f"the source cannot be read: {reason}", where=str(path), do="check the path"
-            ) from None
+        ((_, source),) = read_files([path])
         language = options.lang or language_of(path)
-        return self._build(options, name, language, source, self._build_options(options, 1))
+        return self._build(options, name, language, source, self._build_options(options, 1, others))
 
     def _build(
         self, options: argparse.Namespace, name: str, language: str, source: str, how: BuildOptions
@@ -180,7 +184,7 @@ class FilterMagics(Group):
 
 
 def _name(options: argparse.Namespace) -> str:
-    name = options.name or (Path(options.file).stem if options.file else "filter")
+    name = options.name or (Path(options.file[0]).stem if options.file else "filter")
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise RequestError(
             f"{name!r} is no name for a filter", do="use letters, digits, '_', '-' and '.', such as my_filter"
