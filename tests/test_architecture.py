@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
     "errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
+    "formats",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},
@@ -20,10 +21,11 @@ MIDDLE = {
     "proxy": set[str](),
     "envoy": {"proxy"},
     "latency": {"proxy", "envoy"},
+    "testing": {"proxy", "envoy"},
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["filter", "doctor", "notebook", "cli"]
+TOP = ["filter_trials", "filter", "doctor", "notebook", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

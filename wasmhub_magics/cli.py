@@ -76,6 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     add_request_arguments(verify)
     verify.set_defaults(run=_verify)
 
+    test = commands.add_parser("test", help="run the cases of a suite; exit status 1 where one fails")
+    test.add_argument("suite", metavar="SUITE", help="YAML or CSV file with cases")
+    test.add_argument(
+        "filter", nargs="?", metavar="FILTER", help="source, .wasm or image (default: the suite's)"
+    )
+    test.add_argument("--lang", help="language of the source (default: by the file's ending)")
+    test.add_argument("--name", default="", help="name of the filter (default: the file's name)")
+    _settings(test)
+    _engine(test)
+    test.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML")
+    test.set_defaults(run=_test)
+
     push = commands.add_parser("push", help="publish a filter as an OCI image")
     _source(push)
     push.add_argument(
@@ -211,6 +223,25 @@ def _verify(options: argparse.Namespace) -> int:
     report = _configured(options).verify([request_from(options)] if asked else None)
     print(report)
     return 0 if report.agrees else 1
+
+
+def _test(options: argparse.Namespace) -> int:
+    from .testing import read_suite
+
+    suite = read_suite(options.suite)
+    if options.filter is None:
+        if not suite.filter:
+            raise RequestError(
+                "the suite names no filter", where=options.suite, do="write filter: FILE in it, or pass one"
+            )
+        beside = Path(options.suite).parent / suite.filter
+        options.filter = str(beside) if beside.exists() else suite.filter
+    made = _configured(options)
+    results = made.check(suite, engine=options.engine)
+    print(results)
+    if options.junit:
+        Path(options.junit).write_text(results.junit(made.name), encoding="utf-8")
+    return 0 if results.passed else 1
 
 
 def _push(options: argparse.Namespace) -> int:

@@ -1,0 +1,79 @@
+"""What can be tried with a filter: measured, verified, checked against cases, made to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from .errors import WasmhubError
+from .http import Request
+from .plugin import Plugin
+from .proxy import Upstream, echo
+
+if TYPE_CHECKING:
+    from .envoy import ParityReport
+    from .latency import LatencyReport
+    from .testing import Case, Fault, Results, Simulation
+
+__all__ = ["Engine", "Trials"]
+
+Engine = Literal["embedded", "envoy"]
+
+
+class Trials:
+    """The trials of a filter, which has a ``plugin``."""
+
+    plugin: Plugin
+    opener: Callable[[list[Any]], Any] | None = None
+    """How a request tester is opened; the notebook extension says so."""
+
+    def bench(
+        self,
+        request: Request | None = None,
+        *,
+        engine: Engine = "embedded",
+        upstream: Upstream = echo,
+        baseline: bool = True,
+        **options: Any,
+    ) -> LatencyReport:
+        """Measure what the filter costs: in the embedded proxy (its code) or real Envoy (what users feel).
+
+        Embedded takes ``n`` or ``seconds``; envoy takes ``rate`` in requests a second and ``seconds``.
+        """
+        from . import latency
+
+        measure: Callable[..., LatencyReport] = latency.bench_envoy if engine == "envoy" else latency.bench
+        return measure([self.plugin], request or Request(), upstream=upstream, baseline=baseline, **options)
+
+    def verify(
+        self, requests: Iterable[Request] | None = None, *, upstream: Upstream = echo, **options: Any
+    ) -> ParityReport:
+        """Send the same requests through the embedded proxy and the real Envoy and compare all that shows."""
+        from .envoy import verify
+
+        return verify([self.plugin], requests, upstream=upstream, **options)
+
+    def check(
+        self, cases: Iterable[Case], *, engine: Engine = "embedded", before: Results | None = None
+    ) -> Results:
+        """Run cases, such as a ``testing.Suite``, and tell which pass, and what changed since ``before``."""
+        from .testing import run_cases
+
+        return run_cases([self.plugin], cases, engine=engine, before=before)
+
+    def simulate(self, fault: Fault, request: Request | None = None, **options: Any) -> Simulation:
+        """Let the filter fail and tell what clients see under each failure policy: ``testing.simulate``."""
+        from .testing import simulate
+
+        return simulate(self.plugin, fault, request, **options)
+
+    def test(self, *others: Any) -> Any:
+        """Open the request tester on this filter, or on a chain that it starts.
+
+        Raises WasmhubError outside of a notebook in which the extension is loaded.
+        """
+        if Trials.opener is None:
+            raise WasmhubError(
+                "the request tester needs a notebook", do="run %load_ext wasmhub_magics in a cell"
+            )
+        return Trials.opener([self, *others])
