@@ -21,6 +21,7 @@ MIDDLE = {
     "proxy": set[str](),
     "envoy": {"proxy"},
     "latency": {"proxy", "envoy"},
+    "page": {"proxy", "testing", "latency"},
     "testing": {"proxy", "envoy"},
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import WasmhubError
@@ -13,6 +14,7 @@ from .proxy import Upstream, echo
 if TYPE_CHECKING:
     from .envoy import ParityReport
     from .latency import LatencyReport
+    from .page import Share
     from .testing import Case, Fault, Results, Simulation
 
 __all__ = ["Engine", "Trials"]
@@ -66,6 +68,34 @@ class Trials:
         from .testing import simulate
 
         return simulate(self.plugin, fault, request, **options)
+
+    def to_html(
+        self,
+        path: str | Path = "",
+        *,
+        cases: Iterable[Case] = (),
+        readme: str = "",
+        source: bool = False,
+        report: LatencyReport | None = None,
+        configuration: bool = True,
+    ) -> Share:
+        """Write one page with the filter, the proxy and the tester in it, which opens from disk anywhere.
+
+        What it holds is chosen, and told by the result. Raises RequestError where it cannot be written.
+        """
+        from .page import write_document
+
+        text = str(getattr(self, "source", ""))
+        return write_document(
+            path or f"{self.plugin.name}.html",
+            [self.plugin],
+            cases=cases,
+            readme=readme,
+            source=text if source else "",
+            report=report,
+            configuration=configuration,
+            written_in=text,
+        )
 
     def test(self, *others: Any) -> Any:
         """Open the request tester on this filter, or on a chain that it starts.

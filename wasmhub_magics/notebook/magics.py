@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .magics_cases import CasesMagics
 from .magics_deploy import DeployMagics
 from .magics_filter import FilterMagics
 from .magics_hub import HubMagics
@@ -9,4 +10,4 @@ from .magics_run import RunMagics
 
 __all__ = ["GROUPS"]
 
-GROUPS = (FilterMagics, RunMagics, HubMagics, DeployMagics)
+GROUPS = (FilterMagics, RunMagics, CasesMagics, HubMagics, DeployMagics)

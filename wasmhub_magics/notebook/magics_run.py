@@ -91,7 +91,7 @@ class RunMagics(Group):
         filters = [self.filter(name) for name in options.names]
         from .tester_loader import tester
 
-        return tester(filters)
+        return tester(filters, self.variables)
 
     @no_var_expand
     @magic_arguments()

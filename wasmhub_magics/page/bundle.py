@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from ..abi import CALLBACKS, HOST_FUNCTIONS, WASI_MODULES
-from ..proxy import trace
+from ..proxy import trace, view
 
 __all__ = ["script", "style"]
 
@@ -26,7 +26,8 @@ def script() -> str:
 @cache
 def style() -> str:
     """The style sheet."""
-    return (STATIC / "tester.css").read_text(encoding="utf-8")
+    own = (STATIC / "tester.css").read_text(encoding="utf-8")
+    return own + (Path(view.__file__).with_suffix(".css")).read_text(encoding="utf-8")
 
 
 def _part(name: str) -> str:

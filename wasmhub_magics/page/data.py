@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import RequestError
 from ..http import Headers, Request, Response
-from ..proxy import CallOut, Delay, Exchange, Failure
+from ..proxy import Answer, CallOut, Delay, Exchange, Failure, LogLine, Timing, Trace
 from ..proxy.view import printable
 
-__all__ = ["exchange_data", "request_data", "request_from_data"]
+__all__ = ["exchange_data", "exchange_from_data", "request_data", "request_from_data"]
 
 EVENTS_SENT = 1 << 20
 """Bytes of a trace that go to the page; a longer one is cut."""
@@ -127,3 +127,66 @@ def _call(call: CallOut) -> dict[str, Any]:
         "answer": told,
         "timeout": call.timeout,
     }
+
+
+def exchange_from_data(data: Mapping[str, Any]) -> Exchange:
+    """The exchange that such data stand for: what a page's own proxy made. Raises RequestError."""
+    try:
+        trace = data["trace"]
+        return Exchange(
+            request=_request(data["request"]),
+            response=_maybe(data["response"], _answer),
+            received=_request(data["received"]),
+            upstream_request=_maybe(data["upstream_request"], _request),
+            upstream_response=_maybe(data["upstream_response"], _answer),
+            log=tuple(LogLine(line["level"], line["message"], line["plugin"]) for line in data["log"]),
+            details=str(data["details"]),
+            outcome=data["outcome"],
+            trace=Trace(
+                base64.b64decode(trace["events"]),
+                tuple(trace["plugins"]),
+                (tuple(trace["callbacks"]), tuple(trace["functions"])),
+                int(trace["dropped"]),
+            ),
+            timing=Timing(int(data["ns"]), data.get("fuel")),
+            warnings=tuple(map(str, data["warnings"])),
+            calls=tuple(
+                CallOut(
+                    call["cluster"], _request(call["request"]), _answered(call["answer"]), call["timeout"]
+                )
+                for call in data["calls"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RequestError(f"this is no exchange: {error!r}") from None
+
+
+def _request(data: Mapping[str, Any]) -> Request:
+    """As it is: what a filter made of a request need not be one that a user may send."""
+    request = Request(body=base64.b64decode(data["body"] or ""), chunks=data.get("chunks") or ())
+    for name in ("method", "path", "authority", "scheme"):
+        object.__setattr__(request, name, str(data[name]))
+    return _with_headers(request, data)
+
+
+def _answer(data: Mapping[str, Any]) -> Response:
+    response = Response(body=base64.b64decode(data["body"] or ""))
+    object.__setattr__(response, "status", int(data["status"]))
+    return _with_headers(response, data)
+
+
+Message = TypeVar("Message", Request, Response)
+
+
+def _with_headers(message: Message, data: Mapping[str, Any]) -> Message:
+    for name in ("headers", "trailers"):
+        pairs = [(str(k).encode(), str(v).encode()) for k, v in data.get(name) or ()]
+        object.__setattr__(message, name, Headers.decode(pairs))
+    return message
+
+
+def _answered(data: Mapping[str, Any]) -> Answer:
+    if "fail" in data:
+        return Failure(data["fail"])
+    response = _answer({"body": "", **data})
+    return Delay(float(data["delay"]), response) if data.get("delay") else response

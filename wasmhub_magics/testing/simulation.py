@@ -27,7 +27,8 @@ RELOAD_SECONDS = 1.6
 class Outcome:
     """What a client saw under one policy: with the request that failed, with the next one, and later.
 
-    ``later`` is one more; with the policy to reload it comes when Envoy replaces the failed virtual machine. ``error`` says why there are none.
+    ``later`` is one more; with the policy to reload it comes when Envoy has
+    replaced the failed virtual machine.
     """
 
     policy: FailurePolicy

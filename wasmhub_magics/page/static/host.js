@@ -143,7 +143,7 @@ function proxyWorker(scope) {
     const known = {};
     for (const [name, value] of message.headers) if (name[0] === ":" && !(name in known)) known[name] = value;
     const part = (name) => known[`:${name}`] ?? "";
-    return { method: part("method"), path: part("path"), authority: part("authority"), scheme: part("scheme"), ...message, headers: message.headers.filter(([name]) => name[0] !== ":") };
+    return { method: part("method"), path: part("path"), authority: part("authority"), scheme: part("scheme"), chunks: [], ...message, headers: message.headers.filter(([name]) => name[0] !== ":") };
   }
 
   function responseOf(message) {
