@@ -39,6 +39,9 @@ def notebook(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) 
     """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
     with Lab(tmp_path_factory.mktemp("lab")) as lab:
         cells = ["%load_ext wasmhub_magics", GREETER, "%wasm_test greeter", "import time; time.sleep(4)"]
+        cells[0] += (
+            "\nimport time\nfrom wasmhub_magics import Response\ndef answerer(request):\n    time.sleep(3)\n    return Response(202)"
+        )
         opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
         opened.run(0)
         opened.run(1)

@@ -189,7 +189,7 @@ function render({ model, el }) {
     const start = performance.now();
     root.classList.add("wht-busy");
     waiting = setTimeout(() => {
-      tell(engine.value === "embedded" ? "No answer yet: the kernel is busy. If it was restarted, run this cell again." : "waiting for real Envoy …");
+      tell(engine.value === "embedded" ? "No answer yet: the kernel is busy, or what answers is slow. If it was restarted, run this cell again." : "waiting for real Envoy …");
       if (engine.value === "embedded") release(serial); // whoever restarted the kernel must not face a dead button
     }, SLOW_MS);
     try {
