@@ -9,43 +9,33 @@ from pathlib import Path
 
 import pytest
 
+from tests.formats.samples import (
+    BROWSER,
+    CHUNKED,
+    COMBINED,
+    ENVOY,
+    FALSE_TEXTS,
+    FLAGS,
+    HAR,
+    HTTP_FILE,
+    ISTIO,
+    JSON_LOG,
+    REQUESTS,
+)
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.formats import FORMS, read_request, read_requests, write
 from wasmhub_magics.http import Request
 
-HAR = {
-    "log": {
-        "version": "1.2",
-        "entries": [
-            {
-                "request": {
-                    "method": "POST",
-                    "url": "https://shop.example/items?id=1",
-                    "httpVersion": "HTTP/2",
-                    "headers": [
-                        {"name": ":authority", "value": "shop.example"},
-                        {"name": "Content-Type", "value": "application/json"},
-                        {"name": "content-length", "value": "8"},
-                    ],
-                    "postData": {"mimeType": "application/json", "text": '{"a": 1}'},
-                }
-            },
-            {"request": {"method": "GET", "url": "https://shop.example", "headers": []}},
-        ],
-    }
-}
-
 
 def test_a_curl_line_over_several_lines_is_read() -> None:
-    request = read_request("curl 'https://a.b/items' \\\n  -H 'x-user: ada' \\\n  --data-raw $'it\\'s\\n'")
+    request = read_request(BROWSER)
     assert (request.method, request.path, request.authority) == ("POST", "/items", "a.b")
     assert request.headers["x-user"] == "ada"
     assert request.body == b"it's\n"
 
 
 def test_flags_of_curl_that_say_nothing_about_the_request_are_passed_over() -> None:
-    line = "curl -sS --http2 -o /dev/null -w '%{http_code}' --max-time 3 -x proxy:3128 https://a.b/x"
-    assert read_request(line) == Request("GET", "/x", authority="a.b", scheme="https")
+    assert read_request(FLAGS) == Request("GET", "/x", authority="a.b", scheme="https")
 
 
 def test_several_curl_lines_are_several_requests() -> None:
@@ -65,15 +55,12 @@ def test_every_request_of_a_har_file_is_read() -> None:
     ("line", "path", "headers"),
     [
         (
-            '1.2.3.4 - ada [10/Oct/2026:13:55:36 +0000] "GET /a?b=1 HTTP/1.1" 200 2326 "http://r/" "Agent 1"',
+            COMBINED,
             "/a?b=1",
             {"user-agent": "Agent 1", "referer": "http://r/", "x-forwarded-for": "1.2.3.4"},
         ),
         (
-            (
-                '[2026-04-15T20:17:00.310Z] "GET /items HTTP/2" 503 - 0 19 5 3 "10.0.35.28" "curl/8" '
-                '"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "shop.example" "1.1.1.1:80"'
-            ),
+            ENVOY,
             "/items",
             {
                 "user-agent": "curl/8",
@@ -81,21 +68,8 @@ def test_every_request_of_a_har_file_is_read() -> None:
                 "x-forwarded-for": "10.0.35.28",
             },
         ),
-        (
-            (
-                '[2026-04-15T20:17:00.310Z] "GET /items HTTP/1.1" 200 - via_upstream - "-" 0 3 5 3 "-" '
-                '"curl/8" "id-1" "shop.example" "1.1.1.1:80" outbound|80||shop 1 2 3 - default'
-            ),
-            "/items",
-            {"user-agent": "curl/8", "x-request-id": "id-1"},
-        ),
-        (
-            json.dumps(
-                {"method": "GET", "path": "/items", "user_agent": "curl/8", "authority": "shop.example"}
-            ),
-            "/items",
-            {"user-agent": "curl/8"},
-        ),
+        (ISTIO, "/items", {"user-agent": "curl/8", "x-request-id": "id-1"}),
+        (JSON_LOG, "/items", {"user-agent": "curl/8"}),
     ],
     ids=["combined", "envoy", "istio", "json"],
 )
@@ -106,47 +80,22 @@ def test_a_line_of_an_access_log_is_a_request(line: str, path: str, headers: dic
 
 
 def test_a_raw_message_with_chunks_and_trailers_is_read() -> None:
-    request = read_request(
-        "POST /up HTTP/1.1\r\nHost: a.b\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "3\r\nabc\r\n5\r\ndefgh\r\n0\r\nx-sum: 7\r\n\r\n"
-    )
+    request = read_request(CHUNKED)
     assert (request.authority, request.body, request.chunks) == ("a.b", b"abcdefgh", (3,))
     assert request.frames == (b"abc", b"defgh")
     assert request.trailers == {"x-sum": "7"}
 
 
 def test_a_file_for_rest_clients_holds_many_requests() -> None:
-    text = "### one\nGET http://a/1\naccept: */*\n\n### two\n# a comment\nPOST http://a/2 HTTP/1.1\n\nbody\n"
-    one, two = read_requests(text)
+    one, two = read_requests(HTTP_FILE)
     assert (one.path, one.headers["accept"]) == ("/1", "*/*")
     assert (two.method, two.body) == ("POST", b"body")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "   ",
-        "{",
-        '{"log": {}}',
-        '{"a": 1}',
-        "some words\nin two lines",
-        "curl 'http://a",
-        "POST / HTTP/1.1\nno header",
-    ],
-)
+@pytest.mark.parametrize("text", FALSE_TEXTS)
 def test_what_is_no_request_is_refused_in_words(text: str) -> None:
     with pytest.raises(RequestError):
         read_requests(text)
-
-
-REQUESTS = [
-    Request("GET", "/items?id=1", [("x-user", "ada"), ("x-user", "it's")], authority="a.b:81"),
-    Request("POST", "/", [("content-type", "text/plain")], "two\nlines"),
-    Request("DELETE", "/items/1", [("x-empty", "")]),
-    Request("PUT", "/items", body='{"a": "ü"}', scheme="https"),
-    Request("HEAD", "/"),
-]
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=repr)

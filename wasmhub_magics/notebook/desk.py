@@ -59,7 +59,8 @@ class Desk:
         kind = str(content.get("type"))
         if kind == "parts":
             parts = parts_of(self.filters)
-            return {"plugins": list(parts.plugins)}, [parts.host, parts.bridge, *parts.modules]
+            told = {"plugins": list(parts.plugins), "functions": list(parts.functions)}
+            return told, [parts.host, parts.bridge, *parts.modules]
         if kind not in self._answers:
             raise RequestError(f"the tester does not know {kind!r}", do="reload the page")
         return self._answers[kind](content), []

@@ -42,8 +42,8 @@ def answer_spec(data: Mapping[str, Any]) -> Spec:
     """The spec of ``testing.answers`` for an answer as the script has it."""
     if data.get("echo"):
         return "echo"
-    if "fail" in data:
-        return str(data["fail"])
+    if "fail" in data or "live" in data:
+        return str(data.get("fail") or data["live"])
     spec: dict[str, Any] = {"status": int(data.get("status") or 200)}
     if data.get("headers"):
         spec["headers"] = [[str(name), str(value)] for name, value in data["headers"]]
@@ -90,4 +90,6 @@ def _told(spec: Spec) -> dict[str, Any]:
         return {"echo": True}
     if isinstance(spec, int) or str(spec).isdigit():
         return {"status": int(str(spec)), "headers": [], "body": "", "delay": 0}
+    if isinstance(spec, str) and "://" in spec:
+        return {"live": spec}
     return {"fail": spec["fail"] if isinstance(spec, Mapping) else spec}

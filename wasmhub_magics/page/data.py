@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..errors import RequestError
 from ..http import Headers, Request, Response
-from ..proxy import Answer, CallOut, Delay, Exchange, Failure, LogLine, Timing, Trace
+from ..proxy import Answer, CallOut, Delay, Exchange, Failure, GrpcReply, LogLine, Timing, Trace
 from ..proxy.view import printable
 
 __all__ = ["exchange_data", "exchange_from_data", "request_data", "request_from_data"]
@@ -105,7 +105,8 @@ def _message(message: Request | Response) -> dict[str, Any]:
     }
 
 
-def _response(response: Response) -> dict[str, Any]:
+def _response(answer: Response | GrpcReply) -> dict[str, Any]:
+    response = answer.response() if isinstance(answer, GrpcReply) else answer
     return {"status": response.status, **_message(response)}
 
 

@@ -99,6 +99,7 @@ def document(
         "schemas": {plugin.name: schema_of(plugin.module) for plugin in plugins},
         "parts": {
             "plugins": list(parts.plugins),
+            "functions": list(parts.functions),
             "host": _base64(parts.host),
             "bridge": _base64(parts.bridge),
             "modules": [_base64(module) for module in parts.modules],

@@ -10,6 +10,7 @@ from typing import Any
 from ..abi import VERSIONS
 from ..binary_types import MemoryType, TableType
 from ..plugin import HasPlugin, Plugin, as_plugin
+from ..proxy.bridge import FUNCTIONS
 from ..proxy.host import bridge_bytes, host_bytes
 from ..proxy.vm import within_limit
 
@@ -18,12 +19,16 @@ __all__ = ["Parts", "parts_of"]
 
 @dataclass(frozen=True)
 class Parts:
-    """``plugins`` describe the chain in order; ``modules`` are theirs, one for each."""
+    """``plugins`` describe the chain in order; ``modules`` are theirs, one for each.
+
+    ``functions`` are those of the bridge, in the order in which the host takes them.
+    """
 
     plugins: tuple[dict[str, Any], ...]
     modules: tuple[bytes, ...]
     host: bytes
     bridge: bytes
+    functions: tuple[str, ...] = FUNCTIONS
 
     @property
     def size(self) -> int:

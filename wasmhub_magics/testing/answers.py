@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 
 from ..errors import RequestError
 from ..http import Request, Response
-from ..proxy import Cluster, Delay, Failure, Upstream, echo
+from ..proxy import Cluster, Delay, Failure, Live, Upstream, echo
 from ..proxy.cluster import KINDS
 
 __all__ = ["Spec", "check_spec", "cluster_from", "upstream_from"]
 
 Spec: TypeAlias = "str | int | Mapping[str, Any]"
-"""``echo``, a status, ``{status, headers, body, delay}``; for clusters also a kind of failure."""
+"""``echo``, a status, ``{status, headers, body, delay}``; for clusters also a kind of failure, or the
+address of a real server."""
 
 _KEYS = {"status", "headers", "body", "delay", "fail"}
 
@@ -46,9 +47,11 @@ def cluster_from(spec: Spec) -> Cluster:
     """The cluster that a spec describes: an answer, a late one, or a failure. Raises RequestError."""
     kind = spec.get("fail") if isinstance(spec, Mapping) else spec
     if isinstance(kind, str) and kind in KINDS:
-        return Failure(kind)  # type: ignore[arg-type]
+        return Failure(kind)
     if spec == "echo":
         return echo
+    if isinstance(spec, str) and "://" in spec:
+        return Live(spec)
     response, delay = _response(spec)
     return Delay(delay, response) if delay else response
 

@@ -260,12 +260,16 @@ function upstreamControl(changed, variables, kernel) {
 function clustersControl(changed) {
   const rows = rowsOf("cluster", (value = {}) => {
     const name = input("Cluster name", { value: value.name ?? "", placeholder: "cluster" });
-    const kind = choice("Cluster answers", [["answer", "answers"], ["echo", "echoes"], ["refused", "refuses"], ["closed", "closes"], ["broken", "breaks off"], ["silent", "is silent"]], { value: value.kind ?? "answer" });
+    const kind = choice("Cluster answers", [["answer", "answers"], ["echo", "echoes"], ["refused", "refuses"], ["closed", "closes"], ["broken", "breaks off"], ["silent", "is silent"], ["live", "is a real server"]], { value: value.kind ?? "answer" });
     kind.value = value.kind ?? "answer";
     const status = input("Cluster status", { type: "number", min: 200, max: 599, value: value.status ?? 200 });
     const delay = input("Cluster delay", { type: "number", min: 0, step: "any", value: value.delay || "", placeholder: "delay, s" });
     const body = input("Cluster body", { value: value.text ?? "", placeholder: "body" });
-    const show = () => [status, delay, body].forEach((each) => (each.hidden = kind.value !== "answer"));
+    const show = () => {
+      for (const each of [status, delay]) each.hidden = kind.value !== "answer";
+      body.hidden = !["answer", "live"].includes(kind.value);
+      body.placeholder = kind.value === "live" ? "http://HOST:PORT" : "body";
+    };
     kind.addEventListener("change", show);
     show();
     return { controls: [name, kind, status, delay, body], read: () => ({ name: name.value.trim(), kind: kind.value, status: Number(status.value) || 200, delay: Number(delay.value) || 0, text: body.value }) };
@@ -278,7 +282,7 @@ function clustersControl(changed) {
       const found = {};
       for (const each of rows.read()) {
         if (!each.name) continue;
-        found[each.name] = each.kind === "answer" ? { status: each.status, delay: each.delay, headers: [], body: textBase64(each.text) } : each.kind === "echo" ? { echo: true } : { fail: each.kind };
+        found[each.name] = each.kind === "answer" ? { status: each.status, delay: each.delay, headers: [], body: textBase64(each.text) } : each.kind === "live" ? { live: each.text } : each.kind === "echo" ? { echo: true } : { fail: each.kind };
       }
       part.say(Object.keys(found).join(", "));
       return found;

@@ -64,8 +64,8 @@ class PageProxy {
       event.preventDefault();
       end(event.message || "this browser does not run the proxy");
     };
-    const { host, bridge, modules } = this.parts;
-    return this.post("code", { host, bridge, modules }, 60000);
+    const { host, bridge, modules, functions } = this.parts;
+    return this.post("code", { host, bridge, modules, functions }, 60000);
   }
 
   post(type, content, milliseconds) {
@@ -152,9 +152,9 @@ class Engines {
   }
 
   async fetch() {
-    const { plugins, buffers } = await this.kernel.ask("parts");
+    const { plugins, functions, buffers } = await this.kernel.ask("parts");
     const [host, bridge, ...modules] = buffers.map((each) => new Uint8Array(each.buffer ?? each, each.byteOffset ?? 0, each.byteLength));
-    return { plugins, host, bridge, modules };
+    return { plugins, functions, host, bridge, modules };
   }
 
   /** What a world means to the page's proxy. */
@@ -170,6 +170,7 @@ class Engines {
   /** Whether a world needs the kernel: a function in Python answers, or properties are given. */
   needsKernel(world) {
     if (world.upstream?.python) return "a Python function answers";
+    if (Object.values(world.clusters ?? {}).some((each) => each.live)) return "a cluster is a real server";
     if (world.properties && Object.keys(world.properties).length) return "connection properties are given";
     return "";
   }
@@ -185,7 +186,7 @@ class Engines {
           return { embedded: exchange, where: "in this page" };
         } catch (error) {
           if (!this.kernel.here || error.start) throw error;
-          if (!error.slow && !error.broken) throw error;
+          if (!error.slow && !error.broken && !/gRPC/.test(error.message)) throw error;
         }
       }
       if (!this.kernel.here) throw new Mistake(why ? `this page has no kernel, but ${why}` : this.why, "open the notebook for that");

@@ -6,7 +6,6 @@
  */
 function proxyWorker(scope) {
   const FIELDS = ["progress", "vm", "plugin", "callback", "running", "output", "output_length", "panic", "panic_length", "failed"];
-  const BRIDGE = ["copy_in", "copy_out", "give", "load32", "store32", "store64", "pages"];
   const VERSIONS = ["0.1.0", "0.2.0", "0.2.1"];
   const POLICIES = ["closed", "open", "reload"];
   const LEVELS = ["trace", "debug", "info", "warn", "error", "critical"];
@@ -257,7 +256,7 @@ function proxyWorker(scope) {
       const memory = exports.memory ?? imported ?? new WebAssembly.Memory({ initial: 0 });
       const bridge = new WebAssembly.Instance(this.setup.code.bridge, { filter: { memory }, host: { memory: this.host.memory } }).exports;
       const told = new Writer().u8(VERSIONS.indexOf(plugin.abi));
-      for (const name of BRIDGE) told.u32(this.put(bridge[name]));
+      for (const name of this.setup.code.functions) told.u32(this.put(bridge[name]));
       for (const name of this.callbacks) {
         const found = exports[name] ?? (name === "malloc" ? exports.proxy_on_memory_allocate : undefined);
         told.u32(typeof found === "function" ? this.put(found) : 0);
@@ -416,6 +415,7 @@ function proxyWorker(scope) {
         .pairs(request.trailers ?? []);
       let status = this.run(() => this.host.send(this.say(told.whole())));
       while (status !== 0) {
+        if (status === 3) throw new Error("the filter makes a gRPC call, which this page does not answer");
         if (status === 2) {
           status = this.answerCall(this.output());
           continue;
@@ -482,9 +482,9 @@ function proxyWorker(scope) {
     }
   }
 
-  async function handle({ type, setup, modules, host, bridge, request, upstream, time }) {
+  async function handle({ type, setup, modules, host, bridge, functions, request, upstream, time }) {
     if (type === "code") {
-      code = { host: await WebAssembly.compile(host), bridge: await WebAssembly.compile(bridge), modules: await Promise.all(modules.map((each) => WebAssembly.compile(each))) };
+      code = { functions, host: await WebAssembly.compile(host), bridge: await WebAssembly.compile(bridge), modules: await Promise.all(modules.map((each) => WebAssembly.compile(each))) };
       return { ready: true };
     }
     if (type === "start") {

@@ -136,7 +136,7 @@ function render({ model, el }) {
     fill(each.request);
     const values = readState();
     const answer = each.upstream?.status ? { kind: "answer", ...each.upstream, text: new TextDecoder().decode(unbase64(each.upstream.body)) } : { kind: each.upstream?.python ? "python" : "echo", python: each.upstream?.python };
-    const listed = Object.entries(each.clusters ?? {}).map(([name, spec]) => ({ name, kind: spec.fail ?? (spec.echo ? "echo" : "answer"), status: spec.status, delay: spec.delay, text: new TextDecoder().decode(unbase64(spec.body)) }));
+    const listed = Object.entries(each.clusters ?? {}).map(([name, spec]) => ({ name, kind: spec.fail ?? (spec.live ? "live" : spec.echo ? "echo" : "answer"), status: spec.status, delay: spec.delay, text: spec.live ?? new TextDecoder().decode(unbase64(spec.body)) }));
     writeState({ ...values, upstream: answer, clusters: listed, configs: each.config === null ? values.configs : { ...values.configs, [names.at(-1)]: each.config } });
     changed();
     submit();
