@@ -13,6 +13,7 @@ demo: .make/installed  ## the main job, headless, on real parts
 
 test: .make/installed  ## every test, the notebooks and the browser included
 	@.ci/debian docker-registry skopeo chromium fonts-dejavu-core nghttp2-client
+	@.ci/peers cosign crane oras
 	@.ci/rust
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
