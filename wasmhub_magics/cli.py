@@ -102,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     deploy.set_defaults(run=_deploy)
 
     doctor = commands.add_parser("doctor", help="tell which parts are here and how to get the others")
+    doctor.add_argument(
+        "--warm",
+        nargs="*",
+        metavar="LANG",
+        help="let compilers do now what they do once (default: all that are here)",
+    )
     doctor.set_defaults(run=_doctor)
     return parser
 
@@ -252,10 +258,10 @@ def _deploy(options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_options: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     from .doctor import doctor
 
-    print(doctor())
+    print(doctor(warm=options.warm, progress=lambda step: print(step, file=sys.stderr)))
     return 0
 
 
