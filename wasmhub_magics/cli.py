@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -68,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     _engine(bench)
     bench.add_argument("--rate", type=int, help="requests a second (envoy engine)")
     bench.add_argument("--seconds", type=float, help="how long to measure")
-    bench.add_argument("--output", metavar="FILE", help="write the figures as JSON")
+    bench.add_argument("--output", metavar="FILE", help="write the report (JSON; .csv, .hgrm)")
+    bench.add_argument(
+        "--guard", metavar="FILE", help="report of before; exit status 1 where fuel or memory have grown"
+    )
+    bench.add_argument("--max-fuel", type=float, default=0.0, metavar="SHARE", help="fuel may grow by (0.02)")
+    bench.add_argument("--max-memory", type=int, default=0, metavar="BYTES", help="memory may grow by")
+    bench.add_argument("--max-latency", type=float, metavar="X", help="latency ratio may grow to X times")
     add_request_arguments(bench)
     bench.set_defaults(run=_bench)
 
@@ -210,8 +215,15 @@ def _bench(options: argparse.Namespace) -> int:
     )
     print(report)
     if options.output:
-        Path(options.output).write_text(json.dumps(report.to_dict(), indent=2) + "\n")
-    return 0
+        report.save(options.output)
+    if not options.guard:
+        return 0
+    from .latency import Guard, read_report
+
+    guard = Guard(options.max_fuel, options.max_memory, options.max_latency)
+    found = guard.violations(report, read_report(options.guard))
+    print("\n".join(f"guard: {each}" for each in found) or "guard: nothing has grown beyond its bound")
+    return 1 if found else 0
 
 
 def _verify(options: argparse.Namespace) -> int:

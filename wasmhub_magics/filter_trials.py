@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .errors import WasmhubError
 from .http import Request
@@ -13,7 +14,7 @@ from .proxy import Upstream, echo
 
 if TYPE_CHECKING:
     from .envoy import ParityReport
-    from .latency import LatencyReport
+    from .latency import LatencyReport, Sweep
     from .page import Share
     from .testing import Case, Fault, Results, Simulation
 
@@ -46,6 +47,12 @@ class Trials:
 
         measure: Callable[..., LatencyReport] = latency.bench_envoy if engine == "envoy" else latency.bench
         return measure([self.plugin], request or Request(), upstream=upstream, baseline=baseline, **options)
+
+    def sweep(self, request: Request | None = None, **options: Any) -> Sweep:
+        """Raise the rate of requests against a real Envoy until it no longer keeps up: ``latency.sweep``."""
+        from .latency import sweep
+
+        return sweep([self.plugin], request, **options)
 
     def verify(
         self, requests: Iterable[Request] | None = None, *, upstream: Upstream = echo, **options: Any
@@ -96,6 +103,14 @@ class Trials:
             configuration=configuration,
             written_in=text,
         )
+
+    def with_schema(self, schema: Mapping[str, Any]) -> Self:
+        """A copy whose module carries this JSON Schema of its configuration: testers make a form of it."""
+        from .page import with_schema
+
+        plugin = self.plugin.replace(module=with_schema(self.plugin.module, schema))
+        copy: Self = replace(self, plugin=plugin)  # type: ignore[type-var]
+        return copy
 
     def test(self, *others: Any) -> Any:
         """Open the request tester on this filter, or on a chain that it starts.
