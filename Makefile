@@ -21,9 +21,10 @@ test: .make/installed .make/cpp  ## every test, the notebooks and the browser in
 lab: .make/installed  ## JupyterLab on the tutorials
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb
 
-bench: .make/installed  ## a table of what things cost here, and build/bench.json
+bench: .make/installed  ## tables of what things cost here: build/bench.json, docs/languages.md
 	@.ci/debian nghttp2-client
 	@$(BIN)/python tests/benchmarks/run.py
+	@$(BIN)/python tests/benchmarks/languages.py
 
 parity: .make/installed  ## thousands of random exchanges through the embedded proxy and the real Envoy
 	@$(BIN)/python tests/parity/run.py --exchanges 10000 --seed 1

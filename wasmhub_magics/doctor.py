@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from . import __version__
 from .errors import WasmhubError
+
+if TYPE_CHECKING:
+    from .build import Toolchain
 
 __all__ = ["Check", "Report", "doctor"]
 
@@ -88,13 +91,18 @@ def doctor(
     settings: Mapping[str, object] | None = None,
     *,
     warm: Sequence[str] | None = None,
+    install: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Look at this machine: toolchains, proxies, notebook, registries, directories, settings.
 
-    With ``warm``, the names of languages or ``()`` for all, what their compilers do once is done first.
-    Raises BuildError for a name of no language, and ToolchainMissing for one whose compiler is not here.
+    With ``install``, the names of languages, their compilers are installed first, where pip, npm or rustup
+    have them. With ``warm``, the names of languages or ``()`` for all, what their compilers do once is done.
+    Raises BuildError for a name of no language and where an installer fails, and ToolchainMissing for a
+    language whose compiler is not here and has to be installed by the machine's owner.
     """
+    for name in install:
+        _installed(name, progress)
     warmed = [] if warm is None else list(_warmed(warm, progress))
     checks = [*warmed, *_here(), *_languages(), *_proxies(), *_notebook(), *_registries(), *_places()]
     checks += [
@@ -111,6 +119,12 @@ def _warmed(names: Sequence[str], progress: Callable[[str], None] | None) -> Ite
         yield Check("warmed", each.language, "broken" if each.why else "ok", found)
 
 
+def _installed(name: str, progress: Callable[[str], None] | None) -> None:
+    from .build.install import install
+
+    install(name, progress)
+
+
 def _here() -> Iterator[Check]:
     system = f"{platform.system()} {platform.machine()}"
     yield Check("this machine", "wasmhub-magics", "ok", __version__)
@@ -123,11 +137,18 @@ def _languages() -> Iterator[Check]:
     from .build import languages
 
     for language in languages().values():
-        yield _asked("languages", language.title, lambda each=language: _compiler(str(each.detect())))  # type: ignore[misc]
+        yield _asked("languages", language.title, lambda each=language: _compiler(each.detect()))  # type: ignore[misc]
 
 
-def _compiler(toolchain: str) -> str:
-    return "needs no compiler" if toolchain.strip() in ("", "none") else toolchain
+def _compiler(toolchain: Toolchain) -> str:
+    """A compiler with its version, where it is, and its size where that is known."""
+    from .build.install import size_of
+
+    if str(toolchain).strip() in ("", "none"):
+        return "needs no compiler"
+    size = size_of(toolchain)
+    where = f", {toolchain.command[0]}" if toolchain.command else ""
+    return f"{toolchain}{where}" + (f", {size / 1e6:,.0f} MB" if size else "")
 
 
 def _proxies() -> Iterator[Check]:

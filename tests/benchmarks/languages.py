@@ -1,9 +1,9 @@
-"""One filter in every language: what it costs to build, to load and to run. Writes the table of docs/languages.md.
+"""One filter in every language: what it costs to build, load and run. Writes the table of docs/languages.md.
 
     python tests/benchmarks/languages.py [LANGUAGE ...] [--dry]
 
-The filter is the example ``headers``. Each figure comes from this run on this machine; of builds and loads the best
-of three, as what else runs on a machine only adds to them.
+The filter is the example ``headers``. Each figure comes from this run on this machine; of builds and loads
+it is the best of three, as what else runs on a machine only adds to them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ DOCS = Path(__file__).parents[2] / "docs" / "languages.md"
 TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end -->)", re.S)
 HEAD = ("language", "first build", "next build", "size", "load in Envoy", "request, embedded",
         "request, Envoy", "memory")  # fmt: skip
-EMPTY = '(module (func (export "proxy_abi_version_0_2_1")) (memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 8))'
+EMPTY = """(module (func (export "proxy_abi_version_0_2_1")) (memory (export "memory") 1)
+  (func (export "malloc") (param i32) (result i32) i32.const 8))"""
 COMMENTS = {"python": "#", "wat": ";;"}
 
 
@@ -110,9 +111,11 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 def machine() -> str:
     """What was measured on, in a sentence."""
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else None
-    load = os.getloadavg()[0]
-    return f"Measured on {os.cpu_count()} cores ({found[1] if found else platform.machine()}), which had {load:.0f} other programs to run.\n"
+    others = os.getloadavg()[0]
+    return (
+        f"Measured on {platform.machine()} with {os.cpu_count()} cores, for which "
+        f"{others:.0f} other programs were waiting.\n"
+    )
 
 
 def main() -> int:

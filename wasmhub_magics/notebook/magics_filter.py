@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,6 +38,7 @@ class FilterMagics(Group):
     )
     @argument("--lang", metavar="LANGUAGE", help="language of the body (default: python)")
     @argument("--config", metavar="JSON", help="plugin configuration: text, JSON, or @name of a variable")
+    @argument("--schema", metavar="@NAME", help="JSON Schema of the configuration, for the tester's form")
     @argument("--vm-config", metavar="TEXT", help="VM configuration: text, JSON, or @name of a variable")
     @argument("--root-id", metavar="ID", help="root id of the plugin")
     @argument("--env", metavar="K=V", action="append", default=[], help="environment variable of the filter")
@@ -112,6 +114,8 @@ class FilterMagics(Group):
             self._body(options, name, cell or "") if bodily or not options.file else self._file(options, name)
         )
         made = made.configure(**settings)
+        if options.schema is not None:
+            made = made.with_schema(self._schema(options.schema))
         self.keep(made)
         return made
 
@@ -124,6 +128,14 @@ class FilterMagics(Group):
         if options.env:
             given["env"] = pairs_from(options.env, "--env")
         return given
+
+    def _schema(self, text: str) -> dict[str, Any]:
+        found = config_from(text, self.variables, "--schema")
+        if isinstance(found, str):
+            found = json.loads(found) if found.lstrip().startswith("{") else None
+        if not isinstance(found, dict):
+            raise RequestError(f"--schema {text} is no mapping", do="assign a dict, pass --schema @name")
+        return found
 
     def _build_options(
         self, options: argparse.Namespace, first_line: int, files: Sequence[str]
