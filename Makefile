@@ -33,7 +33,7 @@ lint: .make/installed  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src wasmhub_magics/guest/zig
+	@$(BIN)/python -m ziglang fmt --check wasmhub_magics/proxy/src wasmhub_magics/guest/zig wasmhub_magics/examples
 	@npm --prefix labextension run --silent lint
 
 setup: .make/installed  ## the virtual environment with everything in it

@@ -262,7 +262,10 @@ def pull(reference: str, name: str = "", **options: Any) -> Filter:
 def search(text: str = "", **options: Any) -> SearchResult:
     """Find images in the local store, in registries and among the examples; see ``hub.search``."""
     from .hub import search
+    from .project import offered
 
+    if text:
+        options.setdefault("examples", offered())
     return search(text, **options)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from wasmhub_magics.build import build_module
+from wasmhub_magics.build import BuildOptions, build_module
 from wasmhub_magics.http import Request, Response
 from wasmhub_magics.plugin import Plugin, encode_config
-from wasmhub_magics.proxy import Exchange, Proxy, Upstream, echo
+from wasmhub_magics.proxy import Cluster, Exchange, Proxy, Upstream, echo
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"assemblyscript": "typescript", "cpp": "cpp", "javascript": "javascript", "zig": "zig"}
@@ -47,11 +47,19 @@ def test_every_block_is_an_example(page: str) -> None:
 )
 def test_the_example_does_what_the_page_says(page: str, number: int) -> None:
     source, tries = examples(page)[number]
-    build = build_module(source, page)
-    assert build.diagnostics == ()
 
-    def send(request: Request, upstream: Upstream = echo, config: Any = None) -> Exchange:
-        with Proxy(Plugin(build.module, "example", configuration=encode_config(config)), upstream) as proxy:
+    def send(
+        request: Request,
+        upstream: Upstream = echo,
+        config: Any = None,
+        clusters: dict[str, Cluster] | None = None,
+        **parts: list[tuple[str, str]],
+    ) -> Exchange:
+        options = BuildOptions(**{name: tuple(pairs) for name, pairs in parts.items()})
+        build = build_module(source, page, options=options)
+        assert build.diagnostics == ()
+        plugin = Plugin(build.module, "example", configuration=encode_config(config))
+        with Proxy(plugin, upstream, clusters=clusters) as proxy:
             return proxy.send(request)
 
     names = {"send": send, "Request": Request, "Response": Response}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from wasmhub_magics import Filter, Request, build, load
+from wasmhub_magics import Filter, Proxy, Request, build, load
 from wasmhub_magics.build import BuildOptions, languages
 from wasmhub_magics.build.rust_toolchain import find_rust
 from wasmhub_magics.errors import BuildError
-from wasmhub_magics.examples import example, starter
+from wasmhub_magics.examples import Table, example, starter
 
 SAME_BYTES = {"python", "javascript", "c", "zig", "assemblyscript", "wat"}
 """The languages whose own toolchain gives the very module; the others write names of the project into it."""
@@ -71,8 +71,10 @@ def test_a_project_builds_tests_and_comes_back(language: str, tmp_path: Path) ->
     folder = made.export(tmp_path / "headers", shown.told)
     words, environment = plainly(language, folder)
     make(folder, *words, environment=environment)
-    make(folder, "test")
     built, back = load(folder / "headers.wasm"), load(folder)
+    table = Table.read(folder / "tests" / "exchanges.json")
+    with Proxy(built.configure(table.config), clusters=table.clusters) as proxy:
+        assert table.differences(proxy) == []
     assert back.digest == made.digest
     assert (back.name, back.language, back.source) == ("headers", language, made.source)
     assert (built.digest == made.digest) == (language in SAME_BYTES)

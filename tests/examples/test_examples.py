@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from wasmhub_magics import search
 from wasmhub_magics.build import BuildOptions, build_module, languages
 from wasmhub_magics.envoy import EnvoyProxy
 from wasmhub_magics.examples import Example, example, examples, starter
@@ -67,3 +69,10 @@ def test_a_starter_runs_at_once(language: str) -> None:
     assert stranger.upstream_request.headers["x-greeting"] == "hello stranger"
     assert ada.upstream_request.headers["x-greeting"] in ("hello ada", "hello stranger")
     assert (ada.upstream_request.headers["x-greeting"] == "hello ada") == (language != "wat")
+
+
+def test_search_finds_examples_by_what_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WASMHUB_STORE", str(tmp_path))
+    monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path / "cache"))
+    (found,) = [each for each in search("bucket rust") if each.origin == "examples"]
+    assert (found.name, found.cell) == ("rate-limit", "%wasm_new --example rate-limit")

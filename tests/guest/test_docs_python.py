@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from wasmhub_magics.build.build import build_module
+from wasmhub_magics.build.language import BuildOptions
 from wasmhub_magics.guest.python import CALLBACKS, MODULES
 from wasmhub_magics.http import Request, Response
 from wasmhub_magics.plugin import Plugin, encode_config
@@ -35,14 +36,17 @@ def test_every_block_is_an_example() -> None:
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_example_does_what_the_page_says(number: int) -> None:
     source, tries = EXAMPLES[number]
-    build = build_module(source, "python")
-    assert build.diagnostics == ()
-
     opened = ExitStack()
 
     def start(
-        upstream: Upstream = echo, config: Any = None, clusters: dict[str, Cluster] | None = None
+        upstream: Upstream = echo,
+        config: Any = None,
+        clusters: dict[str, Cluster] | None = None,
+        **parts: list[tuple[str, str]],
     ) -> Proxy:
+        options = BuildOptions(**{name: tuple(pairs) for name, pairs in parts.items()})
+        build = build_module(source, "python", options=options)
+        assert build.diagnostics == ()
         plugin = Plugin(build.module, "example", configuration=encode_config(config))
         return opened.enter_context(Proxy(plugin, upstream, clusters=clusters))
 

@@ -70,7 +70,7 @@ class Entry:
     def cell(self) -> str:
         """The line of a notebook that makes the filter one's own."""
         if self.origin == "examples":
-            return f"%wasm_filter {self.name} --example {self.ref}"
+            return f"%wasm_new --example {self.ref}"
         return f"%wasm_pull {self.pinned} --as {self.name if self.name.isidentifier() else 'pulled'}"
 
     def to_json(self) -> str:

@@ -43,7 +43,8 @@ impl HttpContext for Stream {
         let mut known = cookies.split(';').map(str::trim).filter_map(|each| each.strip_prefix("ab="));
         let known = known.find(|each| *each == "a" || *each == "b");
         if known.is_none() {
-            let micros = self.get_current_time().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_micros());
+            let micros =
+                self.get_current_time().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_micros());
             self.fresh = Some(if micros % 100 < self.percent { "b" } else { "a" });
         }
         self.set_http_request_header("x-variant", known.or(self.fresh));

@@ -58,7 +58,8 @@ impl HttpContext for Stream {
         let path = self.get_http_request_header(":path").unwrap_or_default();
         let page = path.split('?').next().unwrap_or_default();
         let address = self.client().parse::<Ipv4Addr>().ok().map(u32::from);
-        let listed = |address: u32| self.allowed.ranges.iter().any(|range| (address ^ range.0) & range.1 == 0);
+        let listed =
+            |address: u32| self.allowed.ranges.iter().any(|range| (address ^ range.0) & range.1 == 0);
         if self.allowed.paths.iter().any(|each| each == page) || address.map_or(false, listed) {
             return Action::Continue;
         }

@@ -14,7 +14,8 @@ impl Context for Plugin {}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
-        self.origins = String::from_utf8(self.get_plugin_configuration().unwrap_or_default()).unwrap_or_default();
+        self.origins =
+            String::from_utf8(self.get_plugin_configuration().unwrap_or_default()).unwrap_or_default();
         true
     }
 
