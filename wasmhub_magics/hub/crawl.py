@@ -16,7 +16,7 @@ from .entry import Entry, about_files, entry_of, is_signed
 from .folder import cannot
 from .image import Image, describe
 from .index import Index
-from .listing import index_names, listed
+from .listing import index_names, is_card, listed
 from .lock import locked
 from .manifest import Descriptor, Manifest
 from .place import Place
@@ -132,7 +132,7 @@ class _Crawl:
             self.tell(f"asking {source.name}")
             with Registry(source.host, **self.options) as registry:
                 names = _names(registry, source)
-                if names is None:
+                if names is None or _is_index(registry, source, names):
                     return self.from_index(registry, source)
                 return self.from_catalogue(registry, source, names)
         except HubError as error:
@@ -209,6 +209,11 @@ def _names(registry: Registry, source: Source) -> tuple[str, ...] | None:
     if names is None or not source.path:
         return names
     return tuple(n for n in names if n == source.path or n.startswith(f"{source.path}/"))
+
+
+def _is_index(registry: Registry, source: Source, names: tuple[str, ...]) -> bool:
+    """Whether what was named is not a namespace but an index."""
+    return names == (source.path,) and any(map(is_card, registry.tags(source.path)))
 
 
 def _nothing(source: Source, candidates: tuple[str, ...]) -> HubError:
