@@ -307,6 +307,28 @@ static void step(Str c, const char *phase, u32 id) {
     Str k = next(), v = rest();
     s = proxy_call_foreign_function(k.s, k.n, v.s, v.n, &p, &n);
     word("foreign"); status(s); word(" "); text(p, n); say();
+  } else if (is(c, "hexforeign")) { // name, and the argument in hex; so is the result
+    static char raw[8192];
+    Str k = next(), v = next();
+    for (u32 i = 0; i + 1 < v.n; i += 2) {
+      u32 high = v.s[i] > '9' ? v.s[i] - 'a' + 10 : v.s[i] - '0', low = v.s[i + 1] > '9' ? v.s[i + 1] - 'a' + 10 : v.s[i + 1] - '0';
+      raw[i / 2] = high << 4 | low;
+    }
+    s = proxy_call_foreign_function(k.s, k.n, raw, v.n / 2, &p, &n);
+    word("hexforeign"); status(s); word(" ");
+    for (u32 i = 0; i < n; i++) text(&"0123456789abcdef"[(u8)p[i] >> 4], 1), text(&"0123456789abcdef"[p[i] & 15], 1);
+    say();
+  } else if (is(c, "cel")) { // make an expression, evaluate it, delete it
+    Str v = rest(); char *q = 0; u32 m = 0;
+    s = proxy_call_foreign_function("expr_create", 11, v.s, v.n, &p, &n);
+    word("cel"); status(s);
+    if (!s) {
+      s = proxy_call_foreign_function("expr_evaluate", 13, p, n, &q, &m);
+      status(s); word(" ");
+      for (u32 i = 0; i < m; i++) text(&"0123456789abcdef"[(u8)q[i] >> 4], 1), text(&"0123456789abcdef"[q[i] & 15], 1);
+      s = proxy_call_foreign_function("expr_delete", 11, p, n, &q, &m);
+    }
+    say();
   } else if (is(c, "state")) { // set_envoy_filter_state with a path and a value
     Str k = next(), v = rest();
     u32 o = 0;
