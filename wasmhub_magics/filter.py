@@ -103,12 +103,15 @@ class Filter:
         env: Mapping[str, str] | None = None,
         failure_policy: FailurePolicy | None = None,
         allow_on_headers_stop_iteration: bool | None = None,
+        reload_seconds: float | None = None,
+        allowed_capabilities: Iterable[str] | None = None,
         limits: Limits | None = None,
     ) -> Filter:
         """A copy with these settings changed and a virtual machine of its own.
 
-        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON. Raises RequestError where
-        a value cannot be used.
+        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON; ``allowed_capabilities``
+        names the host functions and callbacks that the module may use, all others are refused it. Raises
+        RequestError where a value cannot be used.
         """
         changes: dict[str, Any] = {
             "root_id": root_id,
@@ -116,6 +119,8 @@ class Filter:
             "environment": None if env is None else tuple(env.items()),
             "failure_policy": failure_policy,
             "allow_on_headers_stop_iteration": allow_on_headers_stop_iteration,
+            "reload_seconds": reload_seconds,
+            "allowed_capabilities": None if allowed_capabilities is None else tuple(allowed_capabilities),
             "limits": limits,
             "configuration": None if isinstance(config, _Unset) else encode_config(config),
             "vm_configuration": None if isinstance(vm_config, _Unset) else encode_config(vm_config),

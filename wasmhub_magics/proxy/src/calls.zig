@@ -7,6 +7,7 @@ const arena_zig = @import("arena.zig");
 const buffer = @import("buffer.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const dns = @import("calls_dns.zig");
 const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
@@ -235,7 +236,8 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
-        .downstream_data, .upstream_data, .call_data => return "",
+        .downstream_data, .upstream_data => return "",
+        .call_data => return dns.told,
         .grpc_message => return grpc.received(context),
         .call_body => {
             const call = callout.of(context) orelse return error.NotFound;

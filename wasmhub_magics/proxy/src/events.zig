@@ -5,6 +5,7 @@
 const std = @import("std");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const dns = @import("calls_dns.zig");
 const grpc = @import("grpc.zig");
 const gpa = @import("arena.zig").gpa;
 const vm_zig = @import("vm.zig");
@@ -13,7 +14,13 @@ const Plugin = @import("plugin.zig").Plugin;
 const Vm = vm_zig.Vm;
 
 /// A message has come into a queue that this root context has registered.
-const Ready = struct { vm: *Vm, root: u32, token: u32 };
+const Ready = struct {
+    vm: *Vm,
+    root: u32,
+    token: u32,
+    /// It is no message, but what a name has been resolved to.
+    addresses: ?[]u8 = null,
+};
 
 var posted: std.ArrayList(Ready) = .empty;
 /// Nanoseconds that have been jumped over.
@@ -54,6 +61,10 @@ noinline fn promptNow() error{OutOfMemory}!Turn {
     if (posted.items.len > 0) {
         const ready = posted.orderedRemove(0);
         const root = ready.vm.find(ready.root) orelse return .ran;
+        if (ready.addresses) |addresses| {
+            dns.tell(root, ready.token, addresses);
+            return .ran;
+        }
         if (!ready.vm.failed and ready.vm.has(.proxy_on_queue_ready)) {
             vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
         }
