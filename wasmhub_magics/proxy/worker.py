@@ -413,6 +413,7 @@ class Worker:
                 continue
             vm.started = self._now()
             moved: list[int] = []
+            before = len(self.start_log)
             try:
                 fresh = self._new_vm(vm.plugin)
                 self._vms[key] = fresh
@@ -425,6 +426,5 @@ class Worker:
                 self._vms[key] = vm
                 for number in moved:
                     self.host.call("plugin_move", number, vm.index)
-            before = len(self.start_log)
             self._drain_start()
             self._restarted += self.start_log[before:]
