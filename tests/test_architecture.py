@@ -12,7 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin",
+    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "profile", "module",
+    "plugin",
     "curl",
 ]  # fmt: skip
 MIDDLE = {
@@ -25,7 +26,7 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli"]
+TOP = ["publish", "inspection", "filter", "doctor", "notebook", "cli_hub", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .deploy import Deployment
     from .envoy import ParityReport
     from .hub import Image, SearchResult
+    from .inspection import Inspection
     from .latency import LatencyReport
 
 __all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
@@ -145,6 +146,12 @@ class Filter:
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""
         self._session.close()
+
+    def inspect(self, versions: Iterable[str] = (), *, measure: bool = True) -> Inspection:
+        """Take the module apart and hold it against releases of Envoy (all known ones by default)."""
+        from .inspection import inspect
+
+        return inspect(self.plugin, versions, measure=measure)
 
     def bench(
         self,

@@ -31,6 +31,7 @@ NAMED = (
     "wasm_send",
     "wasm_bench",
     "wasm_verify",
+    "wasm_inspect",
     "wasm_push",
     "wasm_deploy",
     "wasm_undeploy",

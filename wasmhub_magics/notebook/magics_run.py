@@ -1,4 +1,4 @@
-"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify: run a filter."""
+"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify, %wasm_inspect: run a filter, look into it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from .session import SESSION
 
 if TYPE_CHECKING:
     from ..envoy import ParityReport
+    from ..inspection import Inspection
     from ..latency import Comparison, LatencyReport
     from ..proxy import Exchange
     from .tester import Tester
@@ -146,6 +147,29 @@ class RunMagics(Group):
         from ..latency import Comparison
 
         return Comparison((other.bench(request, **given), made.bench(request, **given)))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @argument(
+        "--envoy",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="hold it against this release, such as 1.37; may be repeated (default: all known ones)",
+    )
+    @line_magic
+    @clean_errors
+    def wasm_inspect(self, line: str) -> Inspection:
+        """Take a filter's module apart: imports and exports with a verdict for each Envoy, sizes, its cost.
+
+        Examples::
+
+            %wasm_inspect greeter
+            %wasm_inspect greeter --envoy 1.37
+        """
+        options = parse(self.wasm_inspect, line)
+        return self.filter(options.name).inspect(options.envoy)
 
     @no_var_expand
     @magic_arguments()
