@@ -13,7 +13,7 @@ from .errors import ModuleError, RequestError
 from .http import Request
 from .module import Module
 from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
-from .proxy import Cluster, Exchange, Proxy, Upstream, echo
+from .proxy import Cluster, Exchange, Proxy, State, Upstream, echo
 
 if TYPE_CHECKING:
     from .build import Build, BuildOptions
@@ -142,6 +142,11 @@ class Filter:
         filter's call-outs, as those of ``Proxy`` do. Raises StartError where the filter does not start.
         """
         return self._session.open(self).send(request or Request(), upstream=upstream, clusters=clusters)
+
+    @property
+    def state(self) -> State:
+        """What the filter keeps outside of streams, in the virtual machine that ``send`` uses."""
+        return self._session.open(self).state
 
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""

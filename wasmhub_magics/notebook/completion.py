@@ -32,6 +32,7 @@ NAMED = (
     "wasm_bench",
     "wasm_verify",
     "wasm_inspect",
+    "wasm_state",
     "wasm_push",
     "wasm_deploy",
     "wasm_undeploy",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..envoy import ParityReport
     from ..inspection import Inspection
     from ..latency import Comparison, LatencyReport
-    from ..proxy import Exchange
+    from ..proxy import Exchange, State
     from .tester import Tester
 
 __all__ = ["RunMagics"]
@@ -147,6 +147,20 @@ class RunMagics(Group):
         from ..latency import Comparison
 
         return Comparison((other.bench(request, **given), made.bench(request, **given)))
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @line_magic
+    @clean_errors
+    def wasm_state(self, line: str) -> State:
+        """Show what a filter keeps between requests: metrics, shared data, queues, timers, pending calls.
+
+        Examples::
+
+            %wasm_state greeter
+        """
+        return self.filter(parse(self.wasm_state, line).name).state
 
     @no_var_expand
     @magic_arguments()

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from ..errors import HostError, ModuleError, StartError
 from ..http import Request, Response
+from ..module import Module
 from ..plugin import Plugin
 from .cluster import CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Timing
@@ -145,7 +146,7 @@ class Worker:
     def state(self) -> State:
         """Metrics, shared data and queues."""
         self.host.call("state")
-        return read_state(Reader(self.host.output()))
+        return read_state(Reader(self.host.output()), self._names())
 
     def abandon(self) -> None:
         """End an exchange whose upstream gave no answer."""
@@ -336,7 +337,7 @@ class Worker:
             used = vm.memory_bytes(self.host)
             what += f" (its memory has {used:,} bytes of {vm.limit_bytes:,}, limit memory_bytes)"
         frames = [
-            f"  {depth}: 0x{offset:x} - {plugin.module.function_name(index)}"
+            f"  {depth}: 0x{offset:x} - {_place(plugin.module, index, offset)}"
             for depth, (index, offset, _) in enumerate(trap.frames)
         ]
         return "\n".join([what, "Proxy-Wasm plugin in-VM backtrace:", *frames]) if frames else what
@@ -428,3 +429,9 @@ class Worker:
                     self.host.call("plugin_move", number, vm.index)
             self._drain_start()
             self._restarted += self.start_log[before:]
+
+
+def _place(module: Module, function: int, offset: int) -> str:
+    """The function of a frame, with the source line where the module knows it."""
+    name, found = module.function_name(function), module.source_line(function, offset)
+    return f"{name} ({found[0]} line {found[1]})" if found else name

@@ -329,7 +329,7 @@ export fn jumped() u32 {
     return @truncate(events.now / std.time.ns_per_ms);
 }
 
-/// Put metrics, shared data and queues into the output.
+/// Put metrics, shared data, queues, timers and pending calls into the output.
 export fn state() void {
     exchange.openOutput();
     stateNow() catch outOfMemory();
@@ -340,6 +340,7 @@ fn stateNow() !void {
     try metrics.putAll();
     try shared_data.putAll();
     try queues.putAll();
+    try events.putAll();
 }
 
 /// What the upstream answers.
