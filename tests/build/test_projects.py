@@ -17,7 +17,7 @@ from wasmhub_magics.build.rust_toolchain import find_rust
 from wasmhub_magics.errors import BuildError
 from wasmhub_magics.examples import Table, example, starter
 
-SAME_BYTES = {"python", "javascript", "c", "zig", "assemblyscript", "wat"}
+SAME_BYTES = {"python", "javascript", "c", "cpp", "zig", "assemblyscript", "wat"}
 """The languages whose own toolchain gives the very module; the others write names of the project into it."""
 
 
@@ -46,7 +46,7 @@ def make(folder: Path, *words: str, environment: dict[str, str] | None = None) -
 
 def plainly(language: str, folder: Path) -> tuple[list[str], dict[str, str]]:
     """How a plain toolchain of this machine is named to make."""
-    if language in ("c", "cpp"):
+    if language == "c":
         return ["zig"], {}
     if language == "zig":
         return [f"ZIG={sys.executable} -m ziglang"], {}
@@ -64,7 +64,7 @@ def plainly(language: str, folder: Path) -> tuple[list[str], dict[str, str]]:
     return [f"TARGET={rust.target}", f"OPTIONS={' '.join(rust.flags)}"], environment
 
 
-@pytest.mark.parametrize("language", [name for name in languages() if name not in ("wasm", "cpp")])
+@pytest.mark.parametrize("language", [name for name in languages() if name != "wasm"])
 def test_a_project_builds_tests_and_comes_back(language: str, tmp_path: Path) -> None:
     shown = example("headers")
     made = build(shown.source(language), language, "headers")
