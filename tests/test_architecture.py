@@ -25,7 +25,7 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli"]
+TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli_builder", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

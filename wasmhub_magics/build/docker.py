@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import tarfile
 import threading
@@ -158,8 +159,11 @@ def connected() -> Iterator[DockerClient]:
         raise ToolchainMissing(
             "the client of Docker is not here", do='pip install "wasmhub-magics[docker]"'
         ) from None
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     client = None
     try:
+        if os.name == "posix" and host.startswith("unix://"):
+            Path(host.removeprefix("unix://")).stat()
         client = docker.from_env(timeout=600)
         client.ping()
     except (DockerException, OSError) as error:

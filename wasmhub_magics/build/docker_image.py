@@ -54,6 +54,7 @@ def make_image(
         arguments["PYPI"] = " ".join(dict.fromkeys(_PYPI[name] for name in wanted if name in _PYPI))
         arguments["DEBIAN"] = " ".join(_DEBIAN[name] for name in wanted if name in _DEBIAN)
     said: list[str] = []
+    failed = ""
     with connected() as client:
         steps = client.api.build(
             fileobj=io.BytesIO(_context()),
@@ -66,14 +67,16 @@ def make_image(
             decode=True,
         )
         for step in steps:
-            if "error" in step:
-                why = f"{step['error'].strip()}: {said[-1]}" if said else step["error"].strip()
-                raise BuildError(f"the image cannot be made: {why}", do="read the log, and try again")
+            if "error" in step:  # the last thing that comes: the connection is read to its end
+                failed = step["error"].strip()
             for line in step.get("stream", step.get("status", "")).splitlines():
                 if line.strip():
                     said.append(line.rstrip())
                     if progress is not None:
                         progress(line.rstrip())
+    if failed:
+        why = f"{failed}: {said[-1]}" if said else failed
+        raise BuildError(f"the image cannot be made: {why}", do="read the log, and try again")
     return tag
 
 

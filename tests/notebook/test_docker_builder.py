@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import os
 import re
@@ -21,11 +22,15 @@ import docker
 import pytest
 import ziglang
 
+from tests.notebook.conftest import Shell
 from wasmhub_magics.build import BuildOptions, build_module
+from wasmhub_magics.build.docker import IMAGE as IMAGE_HERE
 from wasmhub_magics.build.docker import connected
 from wasmhub_magics.build.docker_image import make_image
+from wasmhub_magics.cli import _parser, main
 from wasmhub_magics.errors import BuildError, CompileError, ToolchainMissing
 
+PAGE = (Path(__file__).parents[2] / "docs" / "docker.md").read_text()
 BASE, IMAGE = "tests/base:1", "tests/builder:1"
 SOURCE = '#include "proxy_wasm.h"\nvoid proxy_on_log(uint32_t c) { pw_log_info("%u", c); }\n'
 
@@ -187,3 +192,37 @@ def test_another_builder_is_refused() -> None:
 
 def test_the_client_is_the_one_of_the_extra() -> None:
     assert int(docker.__version__.split(".")[0]) >= 7
+
+
+@pytest.fixture
+def usual(image: str) -> Iterator[None]:
+    """The image under the name that is used where none is named."""
+    with connected() as client:
+        client.images.get(image).tag(*IMAGE_HERE.split(":"))
+        yield
+        client.images.remove(IMAGE_HERE)
+
+
+def test_what_the_page_says_works(usual: None, shell: Shell) -> None:
+    cells = re.findall(r"^```c\n(.*?)^```", PAGE, re.M | re.S)
+    for cell in cells:
+        assert shell.run(cell).name == "counter"
+    assert len(cells) == 1
+    (python,) = re.findall(r"^```pycon\n(.*?)^```", PAGE, re.M | re.S)
+    tests = doctest.DocTestParser().get_doctest(python, {}, "docker", None, 0)
+    failures: list[str] = []
+    doctest.DocTestRunner().run(tests, out=failures.append)
+    assert len(tests.examples) == 5
+    assert not failures, "".join(failures)
+
+
+def test_the_commands_of_the_page_are_understood_and_make_an_image(
+    image: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = re.findall(r"^wasmhub (builder.*)$", PAGE, re.M)
+    assert len(commands) == 4
+    for command in commands:
+        assert _parser().parse_args(command.split()).tag
+    assert main(["builder", "c", "--base", BASE, "--no-install", "--tag", "tests/made:1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "tests/made:1"
+    assert build_module(SOURCE, "c", options=inside("tests/made:1")).module.size
