@@ -29,7 +29,7 @@ MIDDLE = {
 }
 TOP = [
     *("project", "publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
-    *("cli_hub", "cli_build", "cli"),
+    *("cli_hub", "cli_build", "cli_builder", "cli"),
 ]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .cli_build import add_build_commands, build_options
+from .cli_builder import add_builder_command
 from .cli_hub import add_hub_commands
 from .curl import add_request_arguments, request_from
 from .errors import RequestError, WasmhubError
@@ -113,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--upstream", metavar="URL", help="who answers the requests")
     deploy.add_argument("--port", type=int, help="port on loopback (default: a free one)")
     deploy.set_defaults(run=_deploy)
+
+    add_builder_command(commands)
 
     doctor = commands.add_parser("doctor", help="tell which parts are here and how to get the others")
     doctor.add_argument(

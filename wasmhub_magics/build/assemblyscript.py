@@ -8,12 +8,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
+from .assemblyscript_sdk import ABORT, place_sdk, uses_sdk
 from .cache import cache_root
 from .diagnostics import failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
@@ -57,7 +58,7 @@ CALLBACKS = {
 
 LEVELS = {"speed": ["-O"], "size": ["-Oz"], "none": []}
 _USES = [f"--use={name}=~lib/proxy_wasm/{name}" for name in ("abort", "seed", "trace", "console")]
-_FLAGS = ["--exportStart=_initialize", "--lib=lib", *_USES]
+_FLAGS = ["--exportStart=_initialize", "--lib=lib"]
 
 
 @cache
@@ -104,7 +105,7 @@ class AssemblyScript:
 
     def fingerprint(self) -> str:
         """The digest of the glue and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join([*_FLAGS, repr(CALLBACKS)]).encode())
+        digest = hashlib.sha256("\0".join([*_FLAGS, *_USES, repr(CALLBACKS)]).encode())
         for part in sorted(GUEST.iterdir()):
             if part.is_file():
                 digest.update(part.read_bytes())
@@ -128,11 +129,17 @@ class AssemblyScript:
         (library / "origin.ts").write_text(f"export const ORIGIN = {json.dumps(options.origin)};\n")
         (library / "options.ts").write_text(constants(options))
         (workdir / "entry.ts").write_text(entry_of(source))
+        entry, uses = "entry.ts", _USES
+        if uses_sdk([source, *(text for _, text in options.files)]):
+            if not (_home() / "node_modules" / "@solo-io").is_dir():
+                install_compiler(progress, options.timeout)
+            place_sdk(library, _home() / "node_modules", source)
+            entry, uses = SOURCE, [ABORT]
         finished = run(
             [
                 *command,
-                "entry.ts",
-                *flags_of(options),
+                entry,
+                *flags_of(options, uses),
                 "-o=cell.wasm",
             ],
             cwd=workdir,
@@ -151,21 +158,23 @@ class AssemblyScript:
         return Compiled((workdir / "cell.wasm").read_bytes(), found)
 
 
-def flags_of(options: BuildOptions) -> list[str]:
+def flags_of(options: BuildOptions, uses: Sequence[str] = _USES) -> list[str]:
     """How the compiler is called, besides for what."""
     debug = ["--debug"] if options.debug else []
-    return [*_FLAGS, *LEVELS[options.optimize], *debug, *options.flags]
+    return [*_FLAGS, *uses, *LEVELS[options.optimize], *debug, *options.flags]
 
 
 def _home() -> Path:
     """Where npm installs the compiler of the locked version."""
-    return cache_root() / f"assemblyscript-{_locked()}"
+    lock = hashlib.sha256((GUEST / "package-lock.json").read_bytes()).hexdigest()
+    return cache_root() / f"assemblyscript-{_locked()}-{lock[:8]}"
 
 
 def install_compiler(progress: Progress, timeout: float) -> None:
     """Have npm install the locked compiler into the cache, where it is not there. Raises BuildError."""
     home = _home()
-    if (home / "node_modules" / "assemblyscript" / "bin" / "asc.js").is_file():
+    modules = home / "node_modules"
+    if (modules / "assemblyscript" / "bin" / "asc.js").is_file() and (modules / "@solo-io").is_dir():
         return
     progress(f"npm installs the AssemblyScript compiler {_locked()}, once")
     npm = shutil.which("npm")

@@ -79,6 +79,7 @@ class FilterMagics(Group):
         help="take the source, a ready-made .wasm or an exported project from there; with a body, or "
         "repeated: a further source file, which the source imports or includes",
     )
+    @argument("--builder", metavar="docker[:IMAGE]", default="", help="compile in a container")
     @argument("--force", action="store_true", help="build even where the cache has it")
     @argument("--timeout", metavar="S", type=float, help="seconds after which the compiler is stopped")
     @line_cell_magic
@@ -148,6 +149,7 @@ class FilterMagics(Group):
             files=read_files(files),
             flags=tuple(options.flag),
             packages=(*options.crate, *options.module),
+            builder=options.builder,
             first_line=first_line,
             timeout=options.timeout or self.settings.timeout,
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from ...errors import BuildError
 from ..assemblyscript import GUEST, constants, entry_of, flags_of
+from ..assemblyscript_sdk import uses_sdk
 from ..build import Build
 from .layout import Layout, identifier
 from .texts import make_test
@@ -15,6 +17,11 @@ __all__ = ["layout"]
 def layout(build: Build) -> Layout:
     """Where things are and how they are built."""
     options = build.options
+    if uses_sdk([build.source, *(text for _, text in options.files)]):
+        raise BuildError(
+            "a filter for @solo-io/proxy-runtime cannot be exported as a project",
+            do="keep the project it comes from, or save its module: Filter.save(path)",
+        )
     flags = " ".join(["entry.ts", *flags_of(options)])
     locked = json.loads((GUEST / "package-lock.json").read_text())
     version = locked["packages"]["node_modules/assemblyscript"]["version"]
@@ -26,6 +33,9 @@ def layout(build: Build) -> Layout:
         "devDependencies": {"assemblyscript": version},
     }
     locked["name"] = package["name"]
+    locked["packages"] = {
+        place: each for place, each in locked["packages"].items() if "@solo-io" not in place
+    }
     locked["packages"][""] = {"name": package["name"], "devDependencies": package["devDependencies"]}
     makefile = """# The filter by AssemblyScript's compiler, which npm installs.
 PYTHON := python3
