@@ -108,7 +108,7 @@ def copy_downloads(language: Language, folder: Path) -> None:
 def started(plugin: Plugin) -> float:
     """Seconds of processor time of an Envoy that starts with the filter and answers a request."""
     start = spent()
-    with EnvoyProxy(plugin) as envoy:
+    with EnvoyProxy(plugin, start_timeout=240) as envoy:
         envoy.send()
     return spent() - start
 
