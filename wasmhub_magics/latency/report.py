@@ -59,6 +59,11 @@ class Side:
             return float(self.histogram.max)
         return float(median(part.percentile(percent) for part in rounds))
 
+    def told(self, percent: float) -> float | None:
+        """The percentile where there are samples enough for it; None where one decides it."""
+        enough = percent >= 100 or self.histogram.count * (100 - percent) >= 100
+        return self.percentile(percent) if enough else None
+
     def differences(self, other: Side, percent: float) -> list[float]:
         """How much more each round took at a percentile than the other side's round that ran beside it."""
         pairs = zip(self.rounds, other.rounds, strict=False)
@@ -273,9 +278,12 @@ class LatencyReport:
         sides = [("filter", self.filtered)]
         if self.unfiltered is not None:
             sides.append(("baseline", self.unfiltered))
-        rows = [(label, [side.percentile(p) for p in (*PERCENTILES, 100.0)]) for label, side in sides]
+        percents = (*PERCENTILES, 100.0)
+        rows = [(label, [side.told(p) for p in percents]) for label, side in sides]
         if self.added(50) is not None:
-            rows.append(("added", [self.added(p) or 0.0 for p in (*PERCENTILES, 100.0)]))
+            known = [all(side.told(p) is not None for _, side in sides) for p in percents]
+            told = zip(percents, known, strict=True)
+            rows.append(("added", [self.added(p) if there else None for p, there in told]))
         lines = [f"{self._title} ({self.digest[:19]})", "; ".join(self._notes)]
         lines += table(rows) if self.histogram.count else ["no exchange was measured"]
         return "\n".join([*lines, *self._facts()])
