@@ -220,9 +220,6 @@ def test_the_request_is_copied_in_every_form(page: Page) -> None:
         ("pytest", "def test_"),
     ):
         out.get_by_label("Copy as").select_option(form)
-        expect(out.get_by_label("Request as text")).to_have_value(
-            __import__("re").compile(f".*{told}", 32 | 16)
-        )
         assert told in out.get_by_label("Request as text").input_value()
     out.get_by_role("button", name="Copy the request").click()
     expect(out.locator(".wht-told")).to_have_text("copied")
@@ -284,11 +281,7 @@ def test_the_page_tells_what_it_holds_and_no_more(context: BrowserContext, tmp_p
         expect(page.get_by_text("the source all the same")).to_have_count(1)
         expect(page.get_by_text("configuration and environment")).to_have_count(0)
     assert "secret words" not in (tmp_path / "b.html").read_text()
-    assert "http" not in [
-        word
-        for word in (tmp_path / "b.html").read_text().split('"')
-        if word.startswith(("http://c", "https://"))
-    ]
+    assert "https://" not in (tmp_path / "b.html").read_text()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -303,7 +296,7 @@ def test_everything_open_fits_and_stands_out(
             "Plugin configuration",
             "Upstream",
             "Clusters",
-            "Copy the request",
+            "Copy the",
         ):
             part(page, title)
         page.get_by_role("button", name="Add cluster").click()
