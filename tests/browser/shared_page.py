@@ -26,6 +26,8 @@ def on_request_headers(ctx):
             pass
     if path.startswith("/auth"):
         return ctx.call("auth", "/check", timeout=1, then=checked)
+    if path == "/client":
+        ctx.request.headers["x-client"] = ctx.property("source.address")
     if settings.get("closed"):
         return ctx.respond(503, body="closed\\n")
     greeting = settings.get("greeting", "hello") + " " + ctx.request.headers.get("x-user", "stranger")

@@ -157,6 +157,18 @@ def test_clusters_are_faked_each_in_its_way(page: Page) -> None:
     expect(page.get_by_text("Calls to clusters")).to_be_visible()
 
 
+def test_properties_of_the_client_are_what_is_typed(page: Page) -> None:
+    properties = part(page, "Client and connection properties")
+    page.get_by_label("Path").fill("/client")
+    send(page)
+    assert upstream_header(page, "x-client") == "127.0.0.1:50000"
+    properties.get_by_role("button", name="Add property").click()
+    properties.get_by_label("Property name").fill("source.address")
+    properties.get_by_label("Property value").fill("10.1.2.3:4711")
+    send(page)
+    assert upstream_header(page, "x-client") == "10.1.2.3:4711"
+
+
 def test_the_failure_policy_says_what_comes_after_a_failure(page: Page) -> None:
     for policy, after in (("closed", "503 Service Unavailable"), ("open", "200 OK")):
         page.get_by_label("Failure policy").select_option(policy)
@@ -290,14 +302,7 @@ def test_everything_open_fits_and_stands_out(
     context: BrowserContext, tmp_path: Path, theme: str, width: int
 ) -> None:
     with opened(context, tmp_path / "gate.html", gate(schema=True), width=width, theme=theme) as page:
-        for title in (
-            "Paste a request",
-            "Body",
-            "Plugin configuration",
-            "Upstream",
-            "Clusters",
-            "Copy the",
-        ):
+        for title in ("Paste a", "Body", "Plugin", "Upstream", "Clusters", "Client", "Copy the"):
             part(page, title)
         page.get_by_role("button", name="Add cluster").click()
         page.get_by_label("Path").fill("/boom")
@@ -316,6 +321,7 @@ def test_everything_open_fits_and_stands_out(
         assert {text: round(ratio, 2) for text, ratio in ratios if ratio < 4.5} == {}
         unnamed = page.locator(".wht").evaluate(
             """root => [...root.querySelectorAll('input,select,textarea,button')].filter(each =>
-                !(each.ariaLabel || each.textContent.trim() || each.labels?.length)).map(each => each.outerHTML)"""
+                !(each.ariaLabel || each.textContent.trim() || each.labels?.length))
+              .map(each => each.outerHTML)"""
         )
         assert unnamed == []
