@@ -20,7 +20,8 @@ async function openProxy(told) {
   window.proxy = new PageProxy(parts);
 }
 async function sendTo({ request, upstream, clusters, properties, clock, seed, fresh }) {
-  const setup = { plugins: window.proxy.parts.plugins, clusters: clusters ?? {}, properties, clock, seed, fresh };
+  const { plugins } = window.proxy.parts;
+  const setup = { plugins, clusters: clusters ?? {}, properties, clock, seed, fresh };
   try {
     return await window.proxy.send(setup, request, upstream ?? { echo: true });
   } catch (error) {
