@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .axis import Line
     from .comparison import Comparison
+    from .panels import Panels
 
 __all__ = ["LatencyReport", "Side"]
 
@@ -196,6 +197,13 @@ class LatencyReport:
             return None
         low, _, high = quantiles(found, n=4, method="inclusive")
         return low, high
+
+    @property
+    def panels(self) -> Panels:
+        """Histogram, callbacks and memory, drawn."""
+        from .panels import Panels
+
+        return Panels(self)
 
     def compare(self, *others: LatencyReport) -> Comparison:
         """This report beside others: build beside build, or filter beside filter."""
