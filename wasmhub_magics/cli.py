@@ -84,6 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     add_request_arguments(verify)
     verify.set_defaults(run=_verify)
 
+    inspect = commands.add_parser("inspect", help="tell what a module is and wants, and which Envoy takes it")
+    _source(inspect)
+    inspect.add_argument(
+        "--envoy",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="a release, such as 1.37 (default: all)",
+    )
+    inspect.set_defaults(run=_inspect)
+
     test = commands.add_parser("test", help="run the cases of a suite; exit status 1 where one fails")
     test.add_argument("suite", metavar="SUITE", help="YAML or CSV file with cases")
     test.add_argument(
@@ -232,6 +243,21 @@ def _verify(options: argparse.Namespace) -> int:
     report = _configured(options).verify(asked_for, clusters=_clusters_of(options))
     print(report)
     return 0 if report.agrees else 1
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from .inspection import inspect
+    from .module import Module
+    from .plugin import Plugin
+
+    path = Path(options.filter)
+    if path.suffix == ".wasm":  # also one that no proxy would load
+        plugin = Plugin(Module.read(path), name=options.name or path.stem)
+    else:
+        plugin = _filter(options).plugin
+    report = inspect(plugin, options.envoy)
+    print(report)
+    return 0 if all(report.loads.values()) else 1
 
 
 def _test(options: argparse.Namespace) -> int:

@@ -185,7 +185,7 @@ class Engines {
           return { embedded: exchange, where: "in this page" };
         } catch (error) {
           if (!this.kernel.here || error.start) throw error;
-          if (!error.slow && !error.broken && !/gRPC/.test(error.message)) throw error;
+          if (!error.slow && !error.broken && !/gRPC|only the kernel/.test(error.message)) throw error;
         }
       }
       if (!this.kernel.here) throw new Mistake(why ? `this page has no kernel, but ${why}` : this.why, "open the notebook for that");

@@ -150,14 +150,14 @@ function timelineView(exchange, callbacks, inPage) {
   const rows = callbacks.map((callback) => {
     const outcome = callbackOutcome(callback);
     const title = `${callback.plugin} #${callback.context} ${callback.name}(${callback.arguments.map(([name, value]) => `${name}=${value}`).join(", ")})${outcome ? ` → ${outcome}` : ""}`;
-    const changes = callback.calls.flatMap(callChanges);
+    const changes = callbackChanges(callback);
     const failed = callback.trapped ? exchange.log.filter((each) => each.message.startsWith(`Function: ${callback.name} failed`)).map((each) => each.message.split("\n")[0]) : [];
     const said = callback.trapped ? exchange.log.filter((each) => each.level === "error" && !each.message.startsWith("Function: ")).map((each) => each.message) : [];
     const shown = callback.calls.slice(0, Math.max(0, left));
     left -= callback.calls.length;
     return make("div", { class: "wht-callback" }, line(title, callback.start, callback.ns, `wh-outer${callback.trapped ? " wh-error" : ""}`),
       ...[...failed, ...said].map((text) => make("pre", { class: "wht-why", textContent: text })),
-      ...changes.map(([mark, text]) => make("div", { class: `wht-change wh-code ${mark === "-" ? "wht-minus" : "wht-plus"}`, "data-mark": mark, textContent: text })),
+      ...changes.map(([mark, text, where]) => make("div", { title: where, class: `wht-change wh-code ${mark === "-" ? "wht-minus" : "wht-plus"}`, "data-mark": mark, textContent: text })),
       ...shown.map((call) => line(callText(call), call.start, call.ns, ["Ok", "NotFound", "Empty", "success"].includes(statusOf(call)) ? "" : "wh-error")));
   });
   const hidden = Math.max(0, -left) + exchange.trace.dropped;
