@@ -90,7 +90,7 @@ class PageProxy {
     if (this.worker && key === this.key && !fresh) return;
     if (!this.worker) await this.open();
     this.key = "";
-    await this.post("start", { setup: { plugins, clusters, properties, clock, seed } }, this.limit + GRACE_MS);
+    await this.post("start", { setup: { plugins, clusters, properties, clock, seed, kernel: this.kernel } }, this.limit + GRACE_MS);
     this.key = key;
   }
 
@@ -143,6 +143,7 @@ class Engines {
     try {
       const parts = this.kernel.here ? await this.fetch() : this.model.get("parts");
       const page = new PageProxy(parts);
+      page.kernel = this.kernel.here;
       await page.open();
       this.page = page;
     } catch (error) {

@@ -200,8 +200,12 @@ function proxyWorker(scope) {
           return 0;
         },
       };
-      // Foreign functions that need a library: 255 says that there is none here.
-      const wasmhub = { foreign: () => 255n << 32n, fetch: () => {} };
+      // Foreign functions that need a library: 255 says that there is none here, unless a kernel can be asked.
+      const foreign = () => {
+        if (setup.kernel) throw new Error("the filter calls a function that only the kernel has");
+        return 255n << 32n;
+      };
+      const wasmhub = { foreign, fetch: () => {} };
       exports = new WebAssembly.Instance(code.host, { wasi_snapshot_preview1: system, wasmhub }).exports;
       this.host = exports;
       this.stackTop = exports.__stack_pointer.value;
