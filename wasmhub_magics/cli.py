@@ -141,6 +141,7 @@ def _source(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--lang", help="language of the source (default: by the file's ending)")
     parser.add_argument("--name", default="", help="name of the filter (default: the file's name)")
+    parser.add_argument("--builder", metavar="docker[:IMAGE]", default="", help="compile in a container")
 
 
 def _settings(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,7 @@ def _source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", help="language of the source (default: by the file's ending)")
     parser.add_argument("--name", default="", help="name of the filter (default: the file's name)")
     parser.add_argument("--force", action="store_true", help="build even where the cache has it")
+    parser.add_argument("--builder", metavar="docker[:IMAGE]", default="", help="compile in a container")
     parser.add_argument("--opt", choices=("speed", "size", "none"), help="what the compiler optimizes for")
     parser.add_argument(
         "--debug", action="store_true", help="keep source positions, so that traps tell lines"
@@ -59,13 +60,13 @@ def build_options(options: argparse.Namespace) -> BuildOptions:
     """What the flags of a command say about building. Raises RequestError."""
     from .build import BuildOptions, read_files
 
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"builder": getattr(options, "builder", "")}
     if hasattr(options, "define"):
         pairs = [each.partition("=") for each in options.define]
         wrong = next(("".join(each) for each in pairs if not each[0] or not each[1]), None)
         if wrong is not None:
             raise RequestError(f"--define {wrong!r} is not KEY=VALUE", do="write --define KEY=VALUE")
-        given = {
+        given |= {
             "debug": options.debug,
             "defines": tuple((name, value) for name, _, value in pairs),
             "flags": tuple(options.flag),
