@@ -43,6 +43,8 @@ fn fromProto(bytes: []const u8) Error!Service {
                 else => {},
             };
         },
+        // A server that Google's client would call: nobody here.
+        2 => known = true,
         5 => {
             var inner: proto.Fields = .{ .bytes = field.bytes orelse return error.BadArgument };
             var pair: [2][]const u8 = .{ "", "" };
