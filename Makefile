@@ -22,7 +22,7 @@ lab: .make/installed  ## JupyterLab on the tutorials
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb
 
 bench: .make/installed  ## tables of what things cost here: build/bench.json, docs/languages.md
-	@.ci/debian nghttp2-client chromium fonts-dejavu-core
+	@.ci/debian nghttp2-client docker-registry chromium fonts-dejavu-core
 	@$(BIN)/python tests/benchmarks/run.py
 	@$(BIN)/python tests/benchmarks/languages.py
 

@@ -12,9 +12,8 @@ from .proxy import Exchange, Proxy
 
 if TYPE_CHECKING:
     from .build import Build
-    from .hub import Entry
 
-__all__ = ["export", "offered", "read"]
+__all__ = ["export", "read"]
 
 
 def export(
@@ -44,24 +43,6 @@ def export(
     folder = folder.expanduser()
     write_project(built, folder, exchanges, settings, force=force)
     return folder
-
-
-def offered() -> tuple[Entry, ...]:
-    """The built-in examples as a catalogue lists them."""
-    from .examples import examples
-    from .hub import Entry
-
-    return tuple(
-        Entry(
-            name=each.name,
-            origin="examples",
-            ref=each.name,
-            description=f"{each.title}. {each.description}",
-            keywords=("example", *each.languages),
-            more=" ".join(each.languages),
-        )
-        for each in examples()
-    )
 
 
 def read(folder: Path, name: str = "") -> tuple[Plugin, Build]:
