@@ -37,7 +37,7 @@ lint: .make/installed  ## style and types
 setup: .make/installed  ## the virtual environment with everything in it
 
 SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
-  $(shell find labextension/src labextension/style -type f)
+  $(shell find labextension/src labextension/style labextension/schema -type f)
 
 .make/installed: $(SOURCES)
 	@mkdir -p .make

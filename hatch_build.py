@@ -89,7 +89,7 @@ def make_javascript_runtime(target: Path) -> None:
 
 def lab_sources() -> list[Path]:
     """What the JupyterLab extension is made of."""
-    folders = [each for folder in ("src", "style") for each in (LAB / folder).rglob("*") if each.is_file()]
+    folders = [each for folder in ("src", "style", "schema") for each in (LAB / folder).rglob("*") if each.is_file()]
     return sorted([*folders, LAB / "package.json", LAB / "package-lock.json", LAB / "tsconfig.json"])
 
 

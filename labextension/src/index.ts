@@ -4,7 +4,9 @@ import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { diagnosticsPlugin } from './diagnostics/plugin.js';
 import { languagesPlugin } from './languages/plugin.js';
+import { notebooksPlugin } from './notebook/plugin.js';
+import { toolbarPlugin } from './toolbar/plugin.js';
 
-const plugins: JupyterFrontEndPlugin<void>[] = [languagesPlugin, diagnosticsPlugin];
+const plugins: JupyterFrontEndPlugin<unknown>[] = [languagesPlugin, diagnosticsPlugin, notebooksPlugin, toolbarPlugin];
 
 export default plugins;

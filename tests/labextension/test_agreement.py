@@ -41,7 +41,7 @@ def test_the_extension_that_is_built_is_the_one_the_package_names() -> None:
 
 
 def test_the_extension_that_is_built_and_installed_is_made_of_these_sources() -> None:
-    sources = [each for part in ("src", "style") for each in (LAB / part).rglob("*") if each.is_file()]
+    sources = [each for part in ("src", "style", "schema") for each in (LAB / part).rglob("*") if each.is_file()]
     newer = [str(each) for each in sources if each.stat().st_mtime > (BUILT / "package.json").stat().st_mtime]
     assert newer == [], "build them: python hatch_build.py"
     installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "wasmhub-magics-lab"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from IPython.core.interactiveshell import InteractiveShell
 
 from .completion import complete
+from .link import Link
 from .magics import GROUPS
 from .settings import WasmMagics
 
@@ -20,11 +21,16 @@ def load(shell: InteractiveShell) -> None:
     for group in GROUPS:
         shell.register_magics(group(shell, settings))
     shell.Completer.custom_matchers.append(complete)
+    if getattr(shell, "kernel", None) is not None:
+        settings.link = Link.open()
 
 
 def unload(shell: InteractiveShell) -> None:
     """Take away what ``load`` registered; the filters that were built stay."""
     ours = tuple(GROUPS)
+    link = getattr(_settings(shell), "link", None)
+    if link is not None:
+        link.close()
     manager = shell.magics_manager
     for group in ours:
         manager.registry.pop(group.__name__, None)

@@ -12,7 +12,9 @@ from IPython.core.magic import magics_class
 from ..errors import RequestError
 from .arguments import argument, line_magic, magic_arguments, parse, variable
 from .errors import clean_errors
+from .figures import pushed
 from .group import Group
+from .session import SESSION
 
 if TYPE_CHECKING:
     from ..filter import Filter
@@ -55,7 +57,10 @@ class HubMagics(Group):
         given = self._credentials(options)
         if options.description:
             given["annotations"] = {"org.opencontainers.image.description": options.description}
-        return self.filter(options.name).push(options.reference, **given)
+        made = self.filter(options.name)
+        image = made.push(options.reference, **given)
+        SESSION.history.measured(made.name, pushed(made, image))
+        return image
 
     @magic_arguments()
     @argument("reference", metavar="REF", help="[REGISTRY/]REPOSITORY[:TAG][@DIGEST]")

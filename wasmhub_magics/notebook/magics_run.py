@@ -21,6 +21,7 @@ from .arguments import (
     variable,
 )
 from .errors import clean_errors
+from .figures import findings, measured, sent, verified
 from .group import Group
 from .session import SESSION
 
@@ -70,6 +71,8 @@ class RunMagics(Group):
         else:
             exchange = made.send(request, **upstream)
         SESSION.exchanges[made.name] = (made, exchange)
+        SESSION.history.measured(made.name, sent(made, exchange))
+        SESSION.history.failed(made.name, findings(made, exchange))
         return exchange
 
     @no_var_expand
@@ -137,10 +140,15 @@ class RunMagics(Group):
                 "the embedded engine runs as fast as it can, there is no rate to set", do="add --engine envoy"
             )
         if other is None:
-            return made.bench(request, **given)
+            report = made.bench(request, **given)
+            SESSION.history.measured(made.name, measured(made, report))
+            return report
         from ..latency import Comparison
 
-        return Comparison((other.bench(request, **given), made.bench(request, **given)))
+        reports = other.bench(request, **given), made.bench(request, **given)
+        SESSION.history.measured(other.name, measured(other, reports[0]))
+        SESSION.history.measured(made.name, measured(made, reports[1]))
+        return Comparison(reports)
 
     @no_var_expand
     @magic_arguments()
@@ -165,7 +173,9 @@ class RunMagics(Group):
         """
         options = parse(self.wasm_verify, line)
         made = self.filter(options.name)
-        return made.verify(self._requests(options), **upstream_from(options.upstream, self.variables))
+        report = made.verify(self._requests(options), **upstream_from(options.upstream, self.variables))
+        SESSION.history.measured(made.name, verified(made, report))
+        return report
 
     def _requests(self, options: argparse.Namespace) -> list[Request] | None:
         if len(options.words) == 1 and options.words[0].startswith("@"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 from ..errors import RequestError
+from .history import History
 
 if TYPE_CHECKING:
     from ..filter import Filter
@@ -24,12 +25,13 @@ class Follower(Protocol):
 
 
 class Session:
-    """What is kept between cells: filters by name, and the last exchange under each name with its filter."""
+    """What is kept between cells: filters by name, the last exchange under each name, and their history."""
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
         self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
         self.followers: WeakSet[Any] = WeakSet()
+        self.history = History()
 
     def add(self, made: Filter) -> None:
         """Keep a filter under its name and tell those who follow that name.
@@ -64,6 +66,7 @@ class Session:
         self.filters.clear()
         self.exchanges.clear()
         self.followers.clear()
+        self.history.clear()
 
     def _advice(self, name: str) -> str:
         if not self.filters:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from traitlets import CaselessStrEnum, Float, Unicode
 from traitlets.config import Configurable
 
@@ -18,4 +20,7 @@ class WasmMagics(Configurable):
         "embedded",
         help="Proxy of %wasm_send and %wasm_bench where --engine is not given.",
     ).tag(config=True)
+    link: Any = None
+    """The comm to the JupyterLab extension; None where there is no kernel."""
+
     progress_after = Float(0.5, min=0.0, help="Seconds after which a running build says so.").tag(config=True)
