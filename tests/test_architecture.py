@@ -17,6 +17,7 @@ BOTTOM = [
 MIDDLE = {
     "build": {"guest"},
     "guest": set[str](),
+    "examples": set[str](),
     "proxy": set[str](),
     "envoy": {"proxy"},
     "latency": {"proxy", "envoy"},
@@ -36,7 +37,9 @@ def files() -> list[Path]:
     return sorted(
         path
         for path in PACKAGE.rglob("*.py")
-        if "guest" not in path.parts and path != PACKAGE / "__init__.py"
+        if "guest" not in path.parts
+        and not path.match("examples/*/filter.py")
+        and path != PACKAGE / "__init__.py"
     )
 
 

@@ -119,6 +119,7 @@ class Toolbar implements PluginValue {
       this.bar = bar;
       const panel = bar === null ? [] : showPanel.of(() => ({ dom: bar.dom, top: true }));
       this.view.dispatch({ effects: this.place.reconfigure(panel) });
+      this.view.dom.closest('.jp-CodeCell')?.classList.toggle('wh-filter-cell', bar !== null);
     }
     if (shown !== null) {
       this.bar?.show(shown);

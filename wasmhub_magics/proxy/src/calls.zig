@@ -7,6 +7,7 @@ const arena_zig = @import("arena.zig");
 const buffer = @import("buffer.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
@@ -72,6 +73,11 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
 
 /// The maps of a call-out's answer.
 noinline fn called(context: *Context, kind: MapType) ?*headers.Map {
+    switch (kind) {
+        .grpc_initial_metadata => return grpc.metadata(context, true),
+        .grpc_trailing_metadata => return grpc.metadata(context, false),
+        else => {},
+    }
     const call = callout.of(context) orelse return null;
     const map = switch (kind) {
         .call_headers => &call.headers,
@@ -229,7 +235,8 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
-        .downstream_data, .upstream_data, .grpc_message, .call_data => return "",
+        .downstream_data, .upstream_data, .call_data => return "",
+        .grpc_message => return grpc.received(context),
         .call_body => {
             const call = callout.of(context) orelse return error.NotFound;
             return if (call.headers.exists) call.body.items else error.NotFound;

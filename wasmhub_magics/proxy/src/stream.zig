@@ -12,6 +12,7 @@ const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply_zig = @import("reply.zig");
@@ -112,6 +113,7 @@ const Action = union(enum) {
     resume_response: *Filter,
     reply: reply_zig.Reply,
     close,
+    tell: *grpc.Stream,
 };
 
 const Frame = struct {
@@ -349,6 +351,7 @@ pub const Stream = struct {
         worker.context = null;
         arena_zig.clear(&stream.actions);
         callout.close();
+        grpc.closeReading();
         if (trace.on) trace.trapped();
     }
 
@@ -803,6 +806,7 @@ pub const Stream = struct {
                 arena_zig.clear(&stream.actions);
                 try stream.localReply(reply);
             },
+            .tell => |call| grpc.deliver(call),
             .close => {
                 if (stream.details.len == 0 or stream.upstream_answered) stream.details = "wasm_close_stream";
                 stream.resetStream();

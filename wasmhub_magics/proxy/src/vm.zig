@@ -56,6 +56,8 @@ pub const Vm = struct {
     metrics: [3]std.ArrayList(*metrics.Metric) = @splat(.empty),
     /// Call-outs made so far.
     calls: u32 = 0,
+    grpc_calls: u32 = 0,
+    grpc_streams: u32 = 0,
     base: Context = undefined,
     /// Bytes of the filter's memory when they were last asked for; a memory never shrinks.
     size: u64 = 0,
