@@ -83,6 +83,7 @@ def image(reference: str) -> ImageDetails:
         name=found.name,
         description=found.description,
         facts=tuple(found._facts()),
+        cell=f"%wasm_pull {found.reference} --as {found.name if found.name.isidentifier() else 'pulled'}",
     )
 
 

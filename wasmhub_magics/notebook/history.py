@@ -1,4 +1,4 @@
-"""What has become of the filters of a session: the last build of each cell, its last figures, where it failed."""
+"""What has become of the filters of a session: last builds, last figures, where a run failed."""
 
 from __future__ import annotations
 
@@ -73,6 +73,10 @@ class History:
             first = next((each.message for each in found if each.severity == "error"), error.what)
             self._keep(replace(made, error=first))
             raise
+
+    def loaded(self, made: Filter) -> None:
+        """Keep a filter that was built from no cell."""
+        self._keep(Attempt(made.name, made.language, "", "", digest=made.digest, size=made.module.size))
 
     def measured(self, name: str, figure: Figure) -> None:
         """Keep a result in the place of the last one of its kind."""

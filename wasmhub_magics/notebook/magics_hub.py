@@ -87,6 +87,7 @@ class HubMagics(Group):
         options = parse(self.wasm_pull, line)
         made = pull(options.reference, options.name, **self._credentials(options))
         self.keep(made)
+        SESSION.history.loaded(made)
         return made
 
     @magic_arguments()

@@ -1,14 +1,14 @@
 """What the kernel and the JupyterLab extension say to each other: values that become JSON.
 
-The front end asks ``{"id": ..., "ask": NAME, "with": {...}}`` and is answered by a ``Reply`` of that id; without
-being asked, the kernel sends a ``News`` whenever a filter's state has changed. All travel over one comm, which the
-kernel opens with a ``Hello`` when the extension of IPython is loaded. ``PROTOCOL`` grows when an older front end
-could no longer read what is sent.
+The front end asks ``{"id": ..., "ask": NAME, "with": {...}}`` and is answered by a ``Reply`` of that id;
+without being asked, the kernel sends a ``News`` whenever a filter's state has changed. All travel over one
+comm, which the kernel opens with a ``Hello`` when the magics are loaded. ``PROTOCOL`` grows when an older
+front end could no longer read what is sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import Diagnostic
@@ -107,6 +107,7 @@ class ImageRow:
     language: str
     size: int
     created: str
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,17 @@ class ImagePage:
 
 @dataclass(frozen=True, slots=True)
 class ImageDetails:
-    """All that is known of an image; ``facts`` are pairs of a word and a value, ``readme`` is Markdown."""
+    """All that is known of an image.
+
+    ``facts`` and ``verdicts`` are pairs of a word and a value, ``readme`` is Markdown. ``cell`` is what to
+    write in a notebook to use it; ``source`` is empty where it was not published.
+    """
 
     reference: str
     name: str
     description: str
     facts: tuple[tuple[str, str], ...] = ()
     readme: str = ""
-    verdicts: tuple[tuple[str, str], ...] = field(default=())
+    verdicts: tuple[tuple[str, str], ...] = ()
+    cell: str = ""
+    source: str = ""

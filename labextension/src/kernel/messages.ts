@@ -81,6 +81,7 @@ export interface ImageRow {
   readonly language: string;
   readonly size: number;
   readonly created: string;
+  readonly signed: boolean;
 }
 
 /** A part of what was found: `total` images, of which these begin at `offset`. */
@@ -92,7 +93,10 @@ export interface ImagePage {
   readonly problems: readonly Failure[];
 }
 
-/** All that is known of an image; `facts` and `verdicts` are pairs of a word and a value, `readme` is Markdown. */
+/**
+ * All that is known of an image; `facts` and `verdicts` are pairs of a word and a value, `readme` is Markdown. `cell`
+ * is what to write in a notebook to use it, `source` the text it was built from, where that was published.
+ */
 export interface ImageDetails {
   readonly reference: string;
   readonly name: string;
@@ -100,6 +104,8 @@ export interface ImageDetails {
   readonly facts: readonly (readonly [string, string])[];
   readonly readme: string;
   readonly verdicts: readonly (readonly [string, string])[];
+  readonly cell: string;
+  readonly source: string;
 }
 
 /** Every question: what goes with it, and what it is answered with. */
@@ -107,6 +113,7 @@ export interface Questions {
   readonly hello: { readonly given: object; readonly answer: Hello };
   readonly deployments: { readonly given: object; readonly answer: readonly DeploymentState[] };
   readonly log: { readonly given: { readonly name: string }; readonly answer: readonly LogEntry[] };
+  readonly rollback: { readonly given: { readonly name: string }; readonly answer: readonly DeploymentState[] };
   readonly undeploy: { readonly given: { readonly name: string }; readonly answer: readonly DeploymentState[] };
   readonly images: {
     readonly given: { readonly text: string; readonly offset: number; readonly limit: number };

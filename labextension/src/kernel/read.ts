@@ -26,6 +26,7 @@ export const ANSWERS: { readonly [Name in keyof Questions]: (value: unknown) => 
   hello: readHello,
   deployments: value => list(value, readDeployment),
   log: value => list(value, readEntry),
+  rollback: value => list(value, readDeployment),
   undeploy: value => list(value, readDeployment),
   images: readPage,
   image: readDetails
@@ -118,7 +119,8 @@ function readRow(value: unknown): ImageRow {
     description: text(from.description),
     language: text(from.language),
     size: number(from.size),
-    created: text(from.created)
+    created: text(from.created),
+    signed: from.signed === true
   };
 }
 
@@ -130,7 +132,9 @@ function readDetails(value: unknown): ImageDetails {
     description: text(from.description),
     facts: list(from.facts, readPair),
     readme: text(from.readme),
-    verdicts: list(from.verdicts, readPair)
+    verdicts: list(from.verdicts, readPair),
+    cell: text(from.cell),
+    source: text(from.source)
   };
 }
 

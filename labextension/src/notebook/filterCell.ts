@@ -6,11 +6,13 @@ import { sourceDigest } from '../diagnostics/digest.js';
 import type { Figure, FilterState } from '../kernel/messages.js';
 import { magicLineOf } from '../languages/magicLine.js';
 
-/** What a cell says: the filter's name, the rest of its magic line and the digest of its body. */
+/** What a cell says: the filter's name, its magic line without the magic's name, and the digest of its body. */
 export interface FilterCell {
   readonly name: string;
   readonly line: string;
   readonly source: string;
+  /** The language of the body; empty where the line names none that there is. */
+  readonly language: string;
 }
 
 /** How a cell stands: never built; built as it is; changed since; as it is, it does not build or run; it serves. */
@@ -30,7 +32,8 @@ export function readFilterCell(source: Text): FilterCell | null {
   return {
     name: word === undefined ? UNNAMED : head.slice(word.from, word.to).replace(/^(["'])(.*)\1$/, '$2'),
     line: head.slice(magic.words[0]?.to ?? 0).trim(),
-    source: sourceDigest(source.sliceString(magic.to + 1))
+    source: sourceDigest(source.sliceString(magic.to + 1)),
+    language: magic.language?.name ?? ''
   };
 }
 

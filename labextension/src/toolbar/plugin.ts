@@ -9,6 +9,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { addCommands } from '../actions/commands.js';
 import { Runner } from '../actions/runner.js';
 import { isCodeCell } from '../cellModel.js';
+import { followSettings } from '../settings.js';
 import { INotebooks, IRunner } from '../tokens.js';
 import { Bars, toolbar } from './toolbar.js';
 
@@ -49,26 +50,10 @@ export const toolbarPlugin: JupyterFrontEndPlugin<IRunner> = {
             )
           : null
     });
-    void follow(registry, settings => {
+    void followSettings(registry, ID, settings => {
       wanted = settings.get('toolbar').composite !== false;
       bars.refresh();
     });
     return runner;
   }
 };
-
-/** Read the settings now and whenever they change; where they cannot be had, the defaults hold. */
-async function follow(
-  registry: ISettingRegistry | null,
-  read: (settings: ISettingRegistry.ISettings) => void
-): Promise<void> {
-  try {
-    const settings = await registry?.load(ID);
-    if (settings !== undefined) {
-      read(settings);
-      settings.changed.connect(read);
-    }
-  } catch (error) {
-    console.warn('The settings of wasmhub-magics cannot be read.', error);
-  }
-}
