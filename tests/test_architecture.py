@@ -12,7 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
+    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin",
+    "curl",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},
@@ -24,7 +25,7 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["filter", "doctor", "notebook", "cli"]
+TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

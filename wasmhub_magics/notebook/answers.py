@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WasmhubError
-from .messages import DeploymentState, Failure, FilterState, ImageDetails, ImagePage, ImageRow, LogEntry
+from .messages import (
+    DeploymentState,
+    ExampleRow,
+    Failure,
+    FilterState,
+    ImageDetails,
+    ImagePage,
+    ImageRow,
+    LogEntry,
+)
 from .session import SESSION
+from .settings import registries
 
 if TYPE_CHECKING:
     from ..deploy import Deployment
-    from ..hub import Image
+    from ..hub import Entry
 
 __all__ = ["ANSWERS", "states"]
+
+REGISTRY_SECONDS = 5.0
+SHOWN_APART = ("description", "pulled by", "not by")
 
 
 def states() -> tuple[FilterState, ...]:
@@ -59,32 +75,62 @@ def undeploy(name: str) -> tuple[DeploymentState, ...]:
 
 
 def images(text: str = "", offset: int = 0, limit: int = 50) -> ImagePage:
-    """A page of the images that a search finds. Raises HubError."""
+    """A page of the images that a search finds, here and in the registries of the settings. Raises HubError."""
     from ..filter import search
 
-    found = search(text)
+    found = search(text, registries=registries(), seconds=REGISTRY_SECONDS, limit=offset + limit)
     return ImagePage(
         text=text,
-        total=len(found),
+        total=found.total,
         offset=offset,
-        images=tuple(map(_row, found[offset : offset + limit])),
+        images=tuple(map(_row, found[offset:])),
         problems=tuple(map(_failure, found.problems)),
     )
 
 
 def image(reference: str) -> ImageDetails:
     """All that is known of an image. Raises HubError."""
-    from ..hub import Store, parse_reference
-    from ..hub.image import describe
+    from ..hub import info
 
-    found = describe(Store(), parse_reference(reference))
+    found = info(reference)
+    told = {
+        name: value for name, value in (*found.image._facts(), *found._facts()) if name not in SHOWN_APART
+    }
     return ImageDetails(
-        reference=str(found.reference),
-        name=found.name,
-        description=found.description,
-        facts=tuple(found._facts()),
-        cell=f"%wasm_pull {found.reference} --as {found.name if found.name.isidentifier() else 'pulled'}",
+        reference=reference,
+        name=found.image.name,
+        description=found.image.description,
+        facts=tuple(told.items()),
+        readme=found.readme,
+        verdicts=tuple(
+            (each.product, each.why if each.why and not each.pulls else "yes" if each.pulls else "no")
+            for each in found.verdicts
+        ),
+        cell=found.entry.cell,
+        source=found.about.source,
     )
+
+
+def examples() -> tuple[ExampleRow, ...]:
+    """The filters that come with the package, to start from."""
+    from ..examples import examples
+
+    return tuple(ExampleRow(e.name, e.title, e.description, e.languages) for e in examples())
+
+
+def example(name: str, language: str) -> str:
+    """A cell that builds an example. Raises RequestError for one that is not there."""
+    from ..examples import example
+
+    found = example(name)
+    source = found.source(language)
+    line = ["%%wasm_filter", re.sub(r"\W", "_", name), "--lang", language]
+    if found.config is not None:
+        line += ["--config", shlex.quote(json.dumps(found.config))]
+    flag = "--crate" if language == "rust" else "--module"
+    for package in found.packages.get(language, ()):
+        line += [flag, shlex.quote(package)]
+    return f"{' '.join(line)}\n{source.rstrip()}"
 
 
 def _deployment(deployment: Deployment) -> DeploymentState:
@@ -101,14 +147,15 @@ def _deployment(deployment: Deployment) -> DeploymentState:
     )
 
 
-def _row(image: Image) -> ImageRow:
+def _row(entry: Entry) -> ImageRow:
     return ImageRow(
-        reference=str(image.reference),
-        name=image.name,
-        description=image.description,
-        language=image.language,
-        size=image.size,
-        created=image.created,
+        reference=entry.ref,
+        name=entry.name,
+        description=entry.description,
+        language=entry.language,
+        size=entry.size,
+        created=entry.created,
+        signed=entry.signed,
     )
 
 
@@ -122,4 +169,6 @@ ANSWERS: Mapping[str, Callable[..., Any]] = {
     "undeploy": undeploy,
     "images": images,
     "image": image,
+    "examples": examples,
+    "example": example,
 }

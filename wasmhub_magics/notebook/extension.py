@@ -7,14 +7,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from .completion import complete
 from .link import Link
 from .magics import GROUPS
-from .settings import WasmMagics
+from .settings import WasmMagics, settings_of
 
 __all__ = ["load", "unload"]
 
 
 def load(shell: InteractiveShell) -> None:
     """Register magics, settings and completer with a shell; a second call changes nothing."""
-    if _settings(shell) is not None:
+    if settings_of(shell) is not None:
         return
     settings = WasmMagics(parent=shell)
     shell.configurables.append(settings)  # type: ignore[arg-type]
@@ -28,7 +28,7 @@ def load(shell: InteractiveShell) -> None:
 def unload(shell: InteractiveShell) -> None:
     """Take away what ``load`` registered; the filters that were built stay."""
     ours = tuple(GROUPS)
-    link = getattr(_settings(shell), "link", None)
+    link = getattr(settings_of(shell), "link", None)
     if link is not None:
         link.close()
     manager = shell.magics_manager
@@ -42,10 +42,6 @@ def unload(shell: InteractiveShell) -> None:
     ]
     matchers = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if each.__module__ != complete.__module__]
-
-
-def _settings(shell: InteractiveShell) -> object | None:
-    return next((each for each in shell.configurables if type(each).__name__ == "WasmMagics"), None)
 
 
 def _names(classes: tuple[type, ...]) -> set[str]:

@@ -15,7 +15,7 @@ from ..errors import Diagnostic
 from .history import Figure
 
 __all__ = [
-    "PROTOCOL", "TARGET", "DeploymentState", "Failure", "FilterState", "Hello", "ImageDetails", "ImagePage",
+    "PROTOCOL", "TARGET", "DeploymentState", "ExampleRow", "Failure", "FilterState", "Hello", "ImageDetails", "ImagePage",
     "ImageRow", "LogEntry", "News", "Reply",
 ]  # fmt: skip
 
@@ -119,6 +119,16 @@ class ImagePage:
     offset: int
     images: tuple[ImageRow, ...]
     problems: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """A filter that comes with the package, in several languages."""
+
+    name: str
+    title: str
+    description: str
+    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

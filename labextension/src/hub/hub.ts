@@ -6,6 +6,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { type Link, type LinkState, Refusal } from '../kernel/link.js';
 import type {
   DeploymentState,
+  ExampleRow,
   Failure,
   FilterState,
   ImageDetails,
@@ -59,6 +60,8 @@ export class Hub {
   text = '';
   images: Images | null = null;
   details: Details | null = null;
+  /** The examples that have the words that are searched for. */
+  examples: readonly ExampleRow[] = [];
   deployments: readonly DeploymentState[] | null = null;
   log: Log | null = null;
   /** What went wrong last, until something else is done. */
@@ -72,6 +75,7 @@ export class Hub {
   private was: LinkState = 'none';
   private visible = false;
   private serial = 0;
+  private known: readonly ExampleRow[] | null = null;
   private pushed = '';
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -148,6 +152,8 @@ export class Hub {
     this.text = text;
     const serial = ++this.serial;
     const page = await this.ask('images', { text, offset: 0, limit: PAGE });
+    this.known ??= await this.ask('examples', {}, true);
+    this.examples = matching(this.known ?? [], text);
     if (page !== null && serial === this.serial) {
       this.images = { text, rows: page.images, total: page.total, problems: page.problems };
       this.tell();
@@ -177,6 +183,15 @@ export class Hub {
         this.details = image === null ? null : { reference, image };
         this.tell();
       }
+    }
+  }
+
+  /** Write a cell with an example. */
+  async insertExample(name: string, language: string): Promise<void> {
+    const { panel } = this;
+    const source = await this.ask('example', { name, language });
+    if (source !== null && panel !== null) {
+      await this.runner.write(panel, source);
     }
   }
 
@@ -316,4 +331,12 @@ export class Hub {
   private tell(): void {
     this.signal.emit();
   }
+}
+
+function matching(examples: readonly ExampleRow[], text: string): ExampleRow[] {
+  const words = text.toLowerCase().split(/\s+/);
+  return examples.filter(each => {
+    const all = [each.name, each.title, each.description, ...each.languages].join(' ').toLowerCase();
+    return words.every(word => all.includes(word));
+  });
 }

@@ -93,6 +93,14 @@ export interface ImagePage {
   readonly problems: readonly Failure[];
 }
 
+/** A filter that comes with the package, in several languages. */
+export interface ExampleRow {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly languages: readonly string[];
+}
+
 /**
  * All that is known of an image; `facts` and `verdicts` are pairs of a word and a value, `readme` is Markdown. `cell`
  * is what to write in a notebook to use it, `source` the text it was built from, where that was published.
@@ -120,6 +128,8 @@ export interface Questions {
     readonly answer: ImagePage;
   };
   readonly image: { readonly given: { readonly reference: string }; readonly answer: ImageDetails };
+  readonly examples: { readonly given: object; readonly answer: readonly ExampleRow[] };
+  readonly example: { readonly given: { readonly name: string; readonly language: string }; readonly answer: string };
 }
 
 /** The answer to a question: a result, or the error in its place. */

@@ -3,6 +3,7 @@
 import { readFinding } from '../diagnostics/protocol.js';
 import type {
   DeploymentState,
+  ExampleRow,
   Failure,
   Figure,
   FigureKind,
@@ -29,7 +30,9 @@ export const ANSWERS: { readonly [Name in keyof Questions]: (value: unknown) => 
   rollback: value => list(value, readDeployment),
   undeploy: value => list(value, readDeployment),
   images: readPage,
-  image: readDetails
+  image: readDetails,
+  examples: value => list(value, readExample),
+  example: text
 };
 
 /** The first message. */
@@ -121,6 +124,16 @@ function readRow(value: unknown): ImageRow {
     size: number(from.size),
     created: text(from.created),
     signed: from.signed === true
+  };
+}
+
+function readExample(value: unknown): ExampleRow {
+  const from = fields(value);
+  return {
+    name: text(from.name),
+    title: text(from.title),
+    description: text(from.description),
+    languages: list(from.languages, text)
   };
 }
 

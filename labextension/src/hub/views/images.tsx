@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
 import type { ImageDetails, ImageRow } from '../../kernel/messages.js';
+import { LANGUAGES } from '../../languages/magicLine.js';
 import type { Hub } from '../hub.js';
 import { Button, Empty, Problem, size } from './parts.js';
 
@@ -23,6 +24,7 @@ export function Images({ hub, trans, uses }: { hub: Hub; trans: TranslationBundl
       <div hidden={hub.details !== null}>
         <Search hub={hub} trans={trans} />
         <Found hub={hub} trans={trans} />
+        <Examples hub={hub} trans={trans} />
       </div>
       {hub.details !== null && (
         <>
@@ -91,6 +93,37 @@ function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Elem
       ))}
     </>
   );
+}
+
+/** Filters to start from, each in any of its languages. */
+function Examples({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element | null {
+  return hub.examples.length === 0 ? null : (
+    <>
+      <h4>{trans.__('Examples to start from')}</h4>
+      <ul className="wh-list">
+        {hub.examples.map(each => (
+          <li className="wh-item" key={each.name}>
+            <strong>{each.title}</strong>
+            <div>{each.description}</div>
+            <div className="wh-buttons">
+              {each.languages.map(language => (
+                <Button
+                  key={language}
+                  label={titleOf(language)}
+                  title={trans.__('Write a cell with %1 in %2', each.name, titleOf(language))}
+                  onClick={() => void hub.insertExample(each.name, language)}
+                />
+              ))}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function titleOf(language: string): string {
+  return LANGUAGES.find(each => each.name === language)?.title ?? language;
 }
 
 function Row({ row, trans, open }: { row: ImageRow; trans: TranslationBundle; open: () => void }): JSX.Element {
