@@ -75,7 +75,7 @@ def undeploy(name: str) -> tuple[DeploymentState, ...]:
 
 
 def images(text: str = "", offset: int = 0, limit: int = 50) -> ImagePage:
-    """A page of the images that a search finds, here and in the registries of the settings. Raises HubError."""
+    """A page of the images that are found, here and in the registries of the settings. Raises HubError."""
     from ..filter import search
 
     found = search(text, registries=registries(), seconds=REGISTRY_SECONDS, limit=offset + limit)

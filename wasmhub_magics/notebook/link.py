@@ -78,7 +78,8 @@ def hello() -> Hello:
 
 def reply(question: Mapping[str, Any]) -> Reply:
     """The answer to a question. Raises nothing: what goes wrong is the answer."""
-    number, name, given = str(question["id"]), question.get("ask"), question.get("with") or {}
+    number, name = str(question["id"]), str(question.get("ask"))
+    given = question.get("with") or {}
     try:
         if name == "hello":
             return Reply(number, hello())

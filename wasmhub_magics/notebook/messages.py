@@ -15,8 +15,8 @@ from ..errors import Diagnostic
 from .history import Figure
 
 __all__ = [
-    "PROTOCOL", "TARGET", "DeploymentState", "ExampleRow", "Failure", "FilterState", "Hello", "ImageDetails", "ImagePage",
-    "ImageRow", "LogEntry", "News", "Reply",
+    "PROTOCOL", "TARGET", "DeploymentState", "ExampleRow", "Failure", "FilterState", "Hello", "ImageDetails",
+    "ImagePage", "ImageRow", "LogEntry", "News", "Reply",
 ]  # fmt: skip
 
 PROTOCOL = 1

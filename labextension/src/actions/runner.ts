@@ -3,6 +3,7 @@
 import type { ISessionContextDialogs } from '@jupyterlab/apputils';
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import type { ITranslator } from '@jupyterlab/translation';
+import { MessageLoop } from '@lumino/messaging';
 
 import { type FilterCell, readFilterText, stateOf } from '../notebook/filterCell.js';
 import type { INotebooks, Place } from '../tokens.js';
@@ -116,7 +117,9 @@ export class Runner {
     }
     void panel.content.scrollToItem(index, 'auto');
     const { content, sessionContext } = panel;
-    return NotebookActions.runCells(content, [cell], sessionContext, this.dialogs ?? undefined, this.translator);
+    return keepingFocus(() =>
+      NotebookActions.runCells(content, [cell], sessionContext, this.dialogs ?? undefined, this.translator)
+    );
   }
 }
 
@@ -128,6 +131,19 @@ function textsOf(panel: NotebookPanel): CellText[] {
 }
 
 function insert(panel: NotebookPanel, index: number, source: string): number {
-  panel.content.model?.sharedModel.insertCell(index, { cell_type: 'code', source, metadata: {} });
+  keepingFocus(() =>
+    panel.content.model?.sharedModel.insertCell(index, { cell_type: 'code', source, metadata: {} })
+  );
   return index;
+}
+
+/** Notebooks take the focus to their active cell: who pressed a button of a bar by a key stays there for the next. */
+function keepingFocus<T>(act: () => T): T {
+  const focused = document.activeElement;
+  const done = act();
+  if (focused instanceof HTMLElement && focused.closest('.wh-bar') !== null) {
+    MessageLoop.flush();
+    focused.focus();
+  }
+  return done;
 }

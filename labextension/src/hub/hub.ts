@@ -209,10 +209,6 @@ export class Hub {
     }
   }
 
-  async rollback(name: string): Promise<void> {
-    this.take(await this.ask('rollback', { name }));
-  }
-
   async undeploy(name: string): Promise<void> {
     if (this.log?.name === name) {
       this.log = null;

@@ -121,7 +121,6 @@ export interface Questions {
   readonly hello: { readonly given: object; readonly answer: Hello };
   readonly deployments: { readonly given: object; readonly answer: readonly DeploymentState[] };
   readonly log: { readonly given: { readonly name: string }; readonly answer: readonly LogEntry[] };
-  readonly rollback: { readonly given: { readonly name: string }; readonly answer: readonly DeploymentState[] };
   readonly undeploy: { readonly given: { readonly name: string }; readonly answer: readonly DeploymentState[] };
   readonly images: {
     readonly given: { readonly text: string; readonly offset: number; readonly limit: number };

@@ -27,7 +27,6 @@ export const ANSWERS: { readonly [Name in keyof Questions]: (value: unknown) => 
   hello: readHello,
   deployments: value => list(value, readDeployment),
   log: value => list(value, readEntry),
-  rollback: value => list(value, readDeployment),
   undeploy: value => list(value, readDeployment),
   images: readPage,
   image: readDetails,

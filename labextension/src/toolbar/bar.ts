@@ -42,6 +42,9 @@ export class Bar {
     this.buttons = ACTIONS.map(action => this.button(action));
     this.buttons[0]?.setAttribute('tabindex', '0');
     this.dom.append(this.state, this.detail, ...this.buttons);
+    // The notebook draws the focus to its editors, and takes keys for its own.
+    this.dom.dataset.lmSuppressShortcuts = 'true';
+    this.dom.addEventListener('focusin', event => event.stopPropagation());
     this.dom.addEventListener('keydown', event => this.onKey(event));
   }
 
@@ -91,6 +94,7 @@ export class Bar {
   }
 
   private onKey(event: KeyboardEvent): void {
+    event.stopPropagation();
     const at = this.buttons.findIndex(each => each === event.target);
     const last = this.buttons.length - 1;
     const next = { ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at === 0 ? last : at - 1, Home: 0, End: last }[
@@ -105,6 +109,5 @@ export class Bar {
       return;
     }
     event.preventDefault();
-    event.stopPropagation();
   }
 }

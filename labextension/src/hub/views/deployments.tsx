@@ -34,7 +34,7 @@ export function Deployments({ hub, trans }: { hub: Hub; trans: TranslationBundle
 
 function Row(props: { deployment: DeploymentState; hub: Hub; trans: TranslationBundle }): JSX.Element {
   const { deployment, hub, trans } = props;
-  const { name, versions } = deployment;
+  const { name } = deployment;
   const log = hub.log?.name === name ? hub.log : null;
   const waiting = hub.asking !== null;
   return (
@@ -68,12 +68,6 @@ function Row(props: { deployment: DeploymentState; hub: Hub; trans: TranslationB
           label={log === null ? trans.__('Show log') : trans.__('Hide log')}
           title={trans.__('What %1 has logged', name)}
           onClick={() => void hub.read(name)}
-        />
-        <Button
-          label={trans.__('Roll back')}
-          title={trans.__('Bring back the version of %1 that served before', name)}
-          disabled={waiting || versions.length === 0}
-          onClick={() => void hub.rollback(name)}
         />
         <Button
           label={trans.__('Undeploy')}
