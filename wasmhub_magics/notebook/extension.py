@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from IPython.core.interactiveshell import InteractiveShell
 
+from ..filter_trials import Trials
 from .completion import complete
 from .link import Link
 from .magics import GROUPS
@@ -23,6 +27,13 @@ def load(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.append(complete)
     if getattr(shell, "kernel", None) is not None:
         settings.link = Link.open()
+    Trials.opener = partial(_open, shell)
+
+
+def _open(shell: InteractiveShell, filters: list[Any]) -> Any:
+    from .tester_loader import tester
+
+    return tester(filters, shell.user_ns)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -31,6 +42,7 @@ def unload(shell: InteractiveShell) -> None:
     link = getattr(settings_of(shell), "link", None)
     if link is not None:
         link.close()
+    Trials.opener = None
     manager = shell.magics_manager
     for group in ours:
         manager.registry.pop(group.__name__, None)
