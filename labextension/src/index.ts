@@ -3,6 +3,7 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
 import { diagnosticsPlugin } from './diagnostics/plugin.js';
+import { helpPlugin } from './help/plugin.js';
 import { panelPlugin } from './hub/plugin.js';
 import { languagesPlugin } from './languages/plugin.js';
 import { notebooksPlugin } from './notebook/plugin.js';
@@ -13,7 +14,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   diagnosticsPlugin,
   notebooksPlugin,
   toolbarPlugin,
-  panelPlugin
+  panelPlugin,
+  helpPlugin
 ];
 
 export default plugins;

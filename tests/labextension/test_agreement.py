@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import builtins
 import dataclasses
 import json
+import keyword
 import re
 import sys
 import typing
@@ -14,9 +16,10 @@ from typing import Any
 import pytest
 
 import wasmhub_magics
+from wasmhub_magics.abi import HOST_FUNCTIONS
 from wasmhub_magics.build import languages
 from wasmhub_magics.errors import Diagnostic
-from wasmhub_magics.notebook import answers, errors, history, messages
+from wasmhub_magics.notebook import answers, completion, errors, history, messages
 from wasmhub_magics.notebook.magics import GROUPS
 from wasmhub_magics.notebook.magics_filter import FilterMagics
 
@@ -117,6 +120,32 @@ def test_each_command_with_a_shortcut_is_there() -> None:
             assert each["command"] in known
     for name in re.findall(r"'(\w+)'", actions.group(1)):
         assert name == "build" or hasattr(Everything, f"wasm_{name}")
+
+
+def test_help_is_about_what_there_is() -> None:
+    entries = json.loads((LAB / "src" / "help" / "api.json").read_text())
+    guest = ROOT / "wasmhub_magics" / "guest"
+    header = (guest / "c" / "proxy_wasm.h").read_text()
+    prelude = (guest / "python" / "src" / "prelude.py").read_text()
+    hosts = {each.name: each for each in HOST_FUNCTIONS.values()}
+    for each in entries:
+        if each["name"].startswith("proxy_"):
+            named = re.findall(r"(\w+): i\d\d", each["signature"])
+            assert tuple(named) == hosts[each["name"]].params
+        elif "c" in each["languages"]:
+            assert re.search(rf"\b{each['name']}\(", header), each["name"]
+        else:
+            assert re.search(rf"{each['name'].removeprefix('on_')}\b", prelude), each["name"]
+    explained = {each["name"] for each in entries if "python" in each["languages"]}
+    words = set(completion.PYTHON_WORDS) - set(keyword.kwlist) - set(dir(builtins))
+    assert words <= explained
+
+
+def test_the_extension_adds_less_than_100_kilobytes_to_the_page() -> None:
+    parts = [each.read_text() for each in (BUILT / "static").rglob("*.js")]
+    later = [each for each in parts if "proxy_get_header_map_value" in each]  # fetched on the first look
+    assert len(later) == 1
+    assert sum(len(each.encode()) for each in parts) - len(later[0].encode()) < 100_000
 
 
 @pytest.mark.parametrize("language", json.loads((LAB / "src" / "help" / "templates.json").read_text()))
