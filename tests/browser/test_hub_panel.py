@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -10,6 +11,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.browser.cells import ours, source
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
 
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = pytest.mark.browser
 
 LOAD = "%load_ext wasmhub_magics"
@@ -153,6 +155,23 @@ def test_a_busy_kernel_keeps_what_was_told_last(lab: Lab, started: Notebook, pan
     expect(panel).to_contain_text("it answers when the cell is done")
     (lab.root / "go").touch()
     expect(panel.get_by_role("heading", name="Examples to start from")).to_be_visible(timeout=ANSWER_MS)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_nobody_is_shut_out(started: Notebook, panel: Locator, page: Page, theme: str) -> None:
+    run(started, LOAD, GREETER, PUBLISH.replace("--readme @readme", ""))
+    started.theme(theme)
+    page.add_script_tag(path=AXE)
+    for tab in ("Filters", "Images", "Deployments"):
+        panel.get_by_role("tab", name=tab).click()
+        expect(panel.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        found = page.evaluate(
+            """async () => {
+              const { violations } = await axe.run({ include: [['.wh-panel'], ['.wh-bar']] });
+              return violations.map(each => [each.id, each.nodes.map(node => node.html)]);
+            }"""
+        )
+        assert found == [], tab
 
 
 def test_the_keyboard_alone_moves_through_the_panel(started: Notebook, panel: Locator, page: Page) -> None:
