@@ -68,8 +68,10 @@ class Worker:
         fuel: bool,
         clock: int | None,
         seed: int | None,
+        properties: bytes = b"",
     ) -> None:
         self.plugins = plugins
+        self._properties = properties
         self._clusters = clusters
         self._calls: list[CallOut | GrpcSession] = []
         self._grpc: dict[int, GrpcSession] = {}
@@ -92,6 +94,8 @@ class Worker:
         numbers: dict[tuple[VmKey, str, str, bytes], int] = {}
         try:
             self._tell_clusters()
+            if self._properties:
+                self.host.call("properties", self.host.say(self._properties))
             for plugin in self.plugins:
                 key = key_of(plugin)
                 root = (key, plugin.name, plugin.root_id, plugin.configuration)

@@ -16,6 +16,7 @@ const grpc = @import("grpc.zig");
 const link = @import("link.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
+const property = @import("property.zig");
 const queues = @import("queues.zig");
 const shared_data = @import("shared_data.zig");
 const tcp = @import("tcp.zig");
@@ -373,6 +374,11 @@ fn clustersNow(length: usize) !void {
         const flags = reader.number(u8);
         try callout.define(name, if (flags & 1 != 0) reader.text() else null, flags & 2 != 0);
     }
+}
+
+/// What properties are from now on, before all that the proxy knows: a list of path, its parts joined by 0, and value.
+export fn properties(length: usize) void {
+    property.give(input[0..length]) catch outOfMemory();
 }
 
 /// Milliseconds of time that have been jumped over.

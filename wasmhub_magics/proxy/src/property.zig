@@ -3,6 +3,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const clock = @import("clock.zig");
+const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
 const worker = @import("worker.zig");
 const arena_gpa = @import("arena.zig").gpa;
@@ -58,8 +59,29 @@ const Root = enum {
     plugin_vm_id,
 };
 
+/// What the driver says that properties are, before all that the proxy knows: pairs of path and value.
+var given: []u8 = &.{};
+
+pub fn give(pairs_given: []const u8) error{OutOfMemory}!void {
+    const copy = try arena_gpa.dupe(u8, pairs_given);
+    arena_gpa.free(given);
+    given = copy;
+}
+
+fn givenValue(raw: []const u8) ?[]const u8 {
+    const path = std.mem.trimEnd(u8, raw, "\x00");
+    var reader: exchange.Reader = .{ .bytes = given };
+    for (0..reader.number(u32)) |_| {
+        const name = reader.text();
+        const value = reader.text();
+        if (std.mem.eql(u8, name, path)) return value;
+    }
+    return null;
+}
+
 pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
     if (raw.len == 0) return error.SerializationFailure;
+    if (given.len > 4) if (givenValue(raw)) |value| return value;
     var path: Path = .init(raw);
     const first = try path.next();
     const root = std.meta.stringToEnum(Root, first) orelse return path.last(try state(context, "wasm.", first));
