@@ -110,14 +110,15 @@ class FilterMagics(Group):
             )
         name = _name(options)
         settings = self._settings(options)
-        bodily = cell is not None and bool(cell.strip())
-        made = (
-            self._body(options, name, cell or "") if bodily or not options.file else self._file(options, name)
-        )
-        made = made.configure(**settings)
-        if options.schema is not None:
-            made = made.with_schema(self._schema(options.schema))
-        self.keep(made)
+        language = options.lang or self.settings.language
+        with SESSION.history.attempt(name, language, line, cell or "") as done:
+            bodily = not options.file or (cell is not None and bool(cell.strip()))
+            made = self._body(options, name, cell or "") if bodily else self._file(options, name)
+            made = made.configure(**settings)
+            if options.schema is not None:
+                made = made.with_schema(self._schema(options.schema))
+            self.keep(made)
+            done(made)
         return made
 
     def _settings(self, options: argparse.Namespace) -> dict[str, Any]:
