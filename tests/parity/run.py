@@ -16,10 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from accepted import ACCEPTED, LEFT_OUT
 from machine.coverage import Coverage
-from machine.generate import cases, comparable
+from machine.generate import cases
 from machine.judge import Judge, Verdict
 from machine.model import Case
 from machine.shrink import shrink
+from machine.sound import comparable
 
 CASES = Path(__file__).with_name("cases.json")
 

@@ -28,6 +28,7 @@ _U64 = struct.Struct("<Q")
 
 TRACE = 1
 ANSWERED = 2
+HTTP2 = 4
 OUTCOMES: tuple[Outcome, ...] = ("complete", "paused", "reset")
 LEVELS: tuple[LogLevel, ...] = ("trace", "debug", "info", "warn", "error", "critical")
 
@@ -68,7 +69,7 @@ def encode_request(request: Request, *, trace: bool, answer: Response | None) ->
     """An exchange for the host; with an answer it asks no upstream."""
     return b"".join(
         (
-            _U32.pack(TRACE * trace | ANSWERED * (answer is not None)),
+            _U32.pack(TRACE * trace | ANSWERED * (answer is not None) | HTTP2 * (request.version == "2")),
             text(_encode(request.method)),
             text(_encode(request.path)),
             text(_encode(request.authority)),

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from wasmhub_magics.build import build_module
 from wasmhub_magics.http import Headers, Request, Response
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import FailurePolicy, Plugin
+from wasmhub_magics.proxy import Failure
+from wasmhub_magics.proxy.cluster import Answer
 
 __all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "probe"]
 
@@ -59,7 +61,7 @@ class Filter:
             probe(self.abi),
             name=f"probe{index}",
             root_id=self.root_id,
-            configuration=f"{index};{script(self.steps)}".encode(),
+            configuration=f"{index}{vm};{script(self.steps)}".encode(),
             vm_id=f"{vm}-shared" if self.shared_vm else f"{vm}-{index}",
             vm_configuration=self.vm_configuration.encode(),
             environment=self.environment,
@@ -125,6 +127,9 @@ class Exchanged:
     scripts: tuple[tuple[Step, ...], ...] = ()
     asks: bool = False
     """The upstream is a function, so that the embedded proxy leaves its host module in between."""
+    http2: bool = False
+    answers: tuple[tuple[str, Message], ...] = ()
+    """What clusters answer, by the path of the call; ``start`` may be a kind of failure instead of a status."""
 
     def sent(self) -> Request:
         request = self.request.request()
@@ -132,7 +137,17 @@ class Exchanged:
         for index, steps in enumerate(self.scripts):
             if steps:
                 headers = headers.add(f"x-probe-{index}", script(steps))
-        return request.replace(headers=headers)
+        return request.replace(headers=headers, version="2" if self.http2 else "1.1")
+
+    def answer(self, path: str) -> Answer:
+        """What a cluster answers to a call of that path."""
+        for known, message in self.answers:
+            if known == path:
+                kind = message.start[0]
+                if kind in ("closed", "broken", "silent"):
+                    return Failure(cast("Any", kind))
+                return message.response()
+        return Response(404)
 
 
 @dataclass(frozen=True)
@@ -162,6 +177,12 @@ class Case:
                     "response": _lean(each.response, Message(())),
                     "scripts": each.scripts,
                     "asks": each.asks,
+                    **({"http2": True} if each.http2 else {}),
+                    **(
+                        {"answers": [[p, _lean(m, Message(()))] for p, m in each.answers]}
+                        if each.answers
+                        else {}
+                    ),
                 }
                 for each in self.exchanges
             ],
@@ -177,6 +198,8 @@ class Case:
                     Message(**_tuples(each["response"])),
                     _tuple(each["scripts"]),
                     each["asks"],
+                    each.get("http2", False),
+                    tuple((p, Message(**_tuples(m))) for p, m in each.get("answers", ())),
                 )
                 for each in data["exchanges"]
             ),

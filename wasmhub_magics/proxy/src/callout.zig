@@ -139,7 +139,8 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
         },
         .refused => return local(call, "503", refused),
         .closed => return local(call, "503", closed),
-        .broken => {},
+        // The answer to a HEAD has nothing but a head to break in.
+        .broken => if (call.head) return local(call, "503", closed),
         .response => {
             var given: exchange.Answer = .{};
             try given.init(arena, &reader);

@@ -47,16 +47,24 @@ pub inline fn prompt() error{OutOfMemory}!Turn {
     return promptNow();
 }
 
+/// Tell of the next message in a queue; false where there is none.
+pub inline fn told() bool {
+    if (posted.items.len == 0) return false;
+    tell();
+    return true;
+}
+
+noinline fn tell() void {
+    @branchHint(.unlikely);
+    const ready = posted.orderedRemove(0);
+    const root = ready.vm.find(ready.root) orelse return;
+    if (ready.vm.failed or !ready.vm.has(.proxy_on_queue_ready)) return;
+    vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
+}
+
 noinline fn promptNow() error{OutOfMemory}!Turn {
     @branchHint(.unlikely);
-    if (posted.items.len > 0) {
-        const ready = posted.orderedRemove(0);
-        const root = ready.vm.find(ready.root) orelse return .ran;
-        if (!ready.vm.failed and ready.vm.has(.proxy_on_queue_ready)) {
-            vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
-        }
-        return .ran;
-    }
+    if (told()) return .ran;
     if (callout.ask()) return .ask;
     const call = callout.first() orelse return .idle;
     if (call.due > now) return .idle;

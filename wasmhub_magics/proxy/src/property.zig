@@ -115,7 +115,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const key = std.meta.stringToEnum(RequestKey, name) orelse return error.NotFound;
     if (key != .headers and path.parts.peek() != null) return error.NotFound;
     switch (key) {
-        .protocol => return "HTTP/1.1",
+        .protocol => return if (stream.prepared.http2) "HTTP/2" else "HTTP/1.1",
         .time => return number(startTime(stream)),
         .duration => {
             if (stream.stage != .finish_log and stream.stage != .finish_done) return error.NotFound;

@@ -419,11 +419,19 @@ pub const Stream = struct {
                     flow_of.unread = frame.next_chunk;
                     return stream.pop();
                 }
+                // Frames arrive one by one, and what was put into queues is told before the next.
+                if (frame.next_chunk > 0 and frame.next_chunk < chunks.len and events.told()) return;
                 if (frame.next_chunk < chunks.len) {
                     const bytes = chunks[frame.next_chunk];
                     frame.next_chunk += 1;
                     flow_of.bytes += bytes.len;
                     try flow_of.chunk.set(bytes);
+                    if (side == .request and stream.prepared.http2 and frame.next_chunk == chunks.len and !trailers.exists) {
+                        // The last frame says itself that it is the last.
+                        stream.pop();
+                        flow_of.complete = true;
+                        return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
+                    }
                     return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
                 }
                 stream.pop();
@@ -511,7 +519,11 @@ pub const Stream = struct {
         if (frame.phase == .rest) {
             const added = frame.trailers_added;
             stream.pop();
-            if (added) |position| try stream.push(.{ .kind = .trailers, .side = side, .position = position + 1 });
+            if (added) |position| {
+                const half = stream.filterAt(side, position).half(side);
+                const from = if (half.from_current) position else position + 1;
+                try stream.push(.{ .kind = .trailers, .side = side, .position = from });
+            }
             return;
         }
         if (frame.position == stream.filters.items.len) {
@@ -828,6 +840,7 @@ pub const Stream = struct {
         stream.frames.clearRetainingCapacity();
         stream.actions.clearRetainingCapacity();
         stream.was_reset = true;
+        stream.leaving = null;
         stream.finish();
     }
 
@@ -903,7 +916,7 @@ pub const Stream = struct {
         }
         try exchange.finishHeaders(&stream.response.headers);
         if (stream.recording) try exchange.keepResponseHead(stream);
-        if (!stream.request.complete) try stream.response.headers.append("connection", "close");
+        if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
         stream.response_started = true;
         stream.bodiless = stream.prepared.head or std.mem.eql(u8, status, "204") or std.mem.eql(u8, status, "304");
         if (end_stream) stream.endResponse();
