@@ -17,6 +17,7 @@ from .errors import RequestError, WasmhubError
 
 if TYPE_CHECKING:
     from .filter import Filter
+    from .proxy import Cluster
 
 __all__ = ["main"]
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _source(send)
     _settings(send)
     _engine(send)
+    _clusters(send)
     add_request_arguments(send)
     send.set_defaults(run=_send)
 
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="compare the embedded proxy with the real Envoy")
     _source(verify)
     _settings(verify)
+    _clusters(verify)
     add_request_arguments(verify)
     verify.set_defaults(run=_verify)
 
@@ -126,6 +129,25 @@ def _engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=["embedded", "envoy"], default="embedded", help="which proxy (default: embedded)"
     )
+
+
+def _clusters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cluster", metavar="NAME=WHO", action="append", default=[],
+        help="who answers calls to a cluster: http://HOST:PORT, a status, refused, closed, broken or silent",
+    )  # fmt: skip
+
+
+def _clusters_of(options: argparse.Namespace) -> dict[str, Cluster]:
+    from .proxy.cluster import cluster_from
+
+    found: dict[str, Cluster] = {}
+    for text in options.cluster:
+        name, equals, who = text.partition("=")
+        if not equals or not name:
+            raise RequestError(f"--cluster {text!r} is not NAME=WHO", do="write --cluster auth=200")
+        found[name] = cluster_from(name, who)
+    return found
 
 
 def _registry(parser: argparse.ArgumentParser) -> None:
@@ -185,10 +207,10 @@ def _send(options: argparse.Namespace) -> int:
     if options.engine == "envoy":
         from .envoy import EnvoyProxy
 
-        with EnvoyProxy([made.plugin]) as proxy:
+        with EnvoyProxy([made.plugin], clusters=_clusters_of(options)) as proxy:
             exchange = proxy.send(request)
     else:
-        exchange = made.send(request)
+        exchange = made.send(request, clusters=_clusters_of(options))
     print(exchange)
     return 0 if exchange.response is not None else 1
 
@@ -208,7 +230,8 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     asked = bool(options.words or options.header or options.data)
-    report = _configured(options).verify([request_from(options)] if asked else None)
+    asked_for = [request_from(options)] if asked else None
+    report = _configured(options).verify(asked_for, clusters=_clusters_of(options))
     print(report)
     return 0 if report.agrees else 1
 

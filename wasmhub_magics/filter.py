@@ -14,7 +14,7 @@ from .errors import ModuleError, RequestError
 from .http import Request
 from .module import Module
 from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
-from .proxy import Exchange, Proxy, Upstream, echo
+from .proxy import Cluster, Exchange, Proxy, Upstream, echo
 
 if TYPE_CHECKING:
     from .build import Build, BuildOptions
@@ -123,13 +123,19 @@ class Filter:
         plugin = self.plugin.replace(**{k: v for k, v in changes.items() if v is not None})
         return replace(self, plugin=plugin)
 
-    def send(self, request: Request | None = None, *, upstream: Upstream = echo) -> Exchange:
+    def send(
+        self,
+        request: Request | None = None,
+        *,
+        upstream: Upstream = echo,
+        clusters: Mapping[str, Cluster] | None = None,
+    ) -> Exchange:
         """Send one request through the filter in the embedded proxy and tell what it did.
 
-        The virtual machine is started by the first send and kept for the next. Raises StartError where the
-        filter does not start.
+        The virtual machine is started by the first send and kept for the next. ``clusters`` answer the
+        filter's call-outs, as those of ``Proxy`` do. Raises StartError where the filter does not start.
         """
-        return self._session.open(self).send(request or Request(), upstream=upstream)
+        return self._session.open(self).send(request or Request(), upstream=upstream, clusters=clusters)
 
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""

@@ -110,6 +110,7 @@ class Talk:
         """The response, once it is whole."""
 
     def send(self, data: bytes) -> None:
+        """Send a piece."""
         view = memoryview(data)
         while view and not self.done and not self.deaf:
             if self._wait(select.POLLIN | select.POLLOUT) & (select.POLLIN | select.POLLHUP | select.POLLERR):
@@ -122,6 +123,7 @@ class Talk:
                     self.deaf = True  # it has stopped listening, but its answer may be on the way
 
     def response(self) -> Response:
+        """Read until the response is whole."""
         while not self.done:
             self._wait(select.POLLIN)
             self._receive()

@@ -25,7 +25,12 @@ class Talk2(Talk):
         self.request = request
         # What a filter makes of a response need not be one that a strict client takes.
         self.connection = H2Connection(
-            H2Configuration(validate_inbound_headers=False, validate_outbound_headers=False)
+            H2Configuration(
+                validate_inbound_headers=False,
+                normalize_inbound_headers=False,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
         )
         self._headers: list[tuple[bytes, bytes]] = []
         self._trailers: list[tuple[bytes, bytes]] = []

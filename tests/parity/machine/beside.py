@@ -158,7 +158,7 @@ class Beside(Steps):
                 if step[1] not in ("context", "reply", "continue", "close", "return", "starve", "fed"):
                     yield then, *step[1:]
         side = "0" if when[0] in "hbt" else "1"
-        match self.weighted(go=8, reply=2, nothing=0.7):
+        match self.weighted(go=8, reply=2, nothing=0 if kind == "tick" else 0.7):
             case "go":
                 yield then, "continue", side
             case "reply":

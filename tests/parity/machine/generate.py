@@ -52,7 +52,7 @@ class Generator(Beside):
         return Exchanged(
             request,
             response,
-            sound(request, response, tuple(scripts)),
+            sound(filters, request, response, tuple(scripts)),
             self.chance(0.3),
             http2,
             tuple(answers.items()),
@@ -76,7 +76,11 @@ class Generator(Beside):
                 (*s, (when, "trap", self.pick("0", "1", "2", "3"))) if i == place else s
                 for i, s in enumerate(trap.scripts)
             )
-            many = (*many[:at], replace(trap, scripts=scripts), *many[at + 1 :])
+            many = (
+                *many[:at],
+                replace(trap, scripts=sound(filters, trap.request, trap.response, scripts)),
+                *many[at + 1 :],
+            )
         return Case(filters, many)
 
 

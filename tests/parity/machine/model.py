@@ -129,7 +129,7 @@ class Exchanged:
     """The upstream is a function, so that the embedded proxy leaves its host module in between."""
     http2: bool = False
     answers: tuple[tuple[str, Message], ...] = ()
-    """What clusters answer, by the path of the call; ``start`` may be a kind of failure instead of a status."""
+    """What clusters answer, by the path of the call; ``start`` may be a kind of failure."""
 
     def sent(self) -> Request:
         request = self.request.request()

@@ -1,7 +1,9 @@
-"""The real Envoy, held so that what happens beside a stream happens in one order, that of the embedded proxy."""
+"""The real Envoy, held so that what happens beside a stream comes in the order of the embedded proxy."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -139,10 +141,14 @@ class Real(EnvoyProxy):
         exchange = server._exchange
 
         def exchange_then(*arguments: Any) -> bool:
+            more = False
             try:
-                more: bool = exchange(*arguments)
+                more = exchange(*arguments)
                 return more
             finally:
+                if not more:
+                    with contextlib.suppress(OSError):
+                        arguments[0].shutdown(socket.SHUT_RDWR)
                 then()
 
         server._exchange = exchange_then

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from .model import Case, Filter, Message, Step
 from .words import BODY, TRAILERS
@@ -17,9 +17,11 @@ def unsized(message: Message) -> Message:
 
 
 def _one_answer(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """With one answer at most, and no close beside it."""
+    """With one answer at most, no close beside it, and no going on in the same body callbacks."""
     kept: list[Step] = []
     steps = tuple(steps)
+    bodies = {step[0][0] for step in steps if step[1] == "reply" and step[0][0] in BODY}
+    steps = tuple(s for s in steps if s[1] != "continue" or s[0][0] not in bodies)
     answered = any(step[1] == "reply" for step in steps)
     for step in steps:
         again = step[1] == "reply" and any(known[1] == "reply" for known in kept)
@@ -47,9 +49,48 @@ def _origin(step: Step, steps: Iterable[Step]) -> str:
     return when
 
 
-def _connected(request: Message, scripts: Scripts) -> Scripts:
+def _timed(scripts: Scripts, answers: bool) -> Scripts:
+    """With nothing that could end a stream before the tick that it waits for."""
+    waiting = {
+        place
+        for place, steps in enumerate(scripts)
+        if not answers
+        and any(s[0][0] == "k" and s[1:3] == ("context", "self") for s in steps)
+        and any(s[0][0] == "k" and s[1] in ("continue", "reply") for s in steps)
+        and any(s[1] == "tick" and (s[0], "return") in {(o[0], o[1]) for o in steps} for s in steps)
+    }
+    ends = ("reply", "close", "trap")
+    return tuple(
+        tuple(
+            s
+            for s in steps
+            if (s[1] != "tick" or place in waiting) and not (waiting and s[1] in ends and s[0][0] != "k")
+        )
+        for place, steps in enumerate(scripts)
+    )
+
+
+def _queued(scripts: Scripts) -> Scripts:
+    """With one message alone where a stream waits for it: others would wake it, too."""
+    ends = ("continue", "reply")
+    waiting = [
+        place for place, steps in enumerate(scripts) if any(s[0][0] == "q" and s[1] in ends for s in steps)
+    ]
+    if not waiting:
+        return scripts
+    first = waiting[0]
+
+    def disturbs(place: int, step: Step) -> bool:
+        if step[1] == "qput":
+            return place != first or step[2] != "5"
+        return place != first and step[0][0] == "q" and step[1] in ends
+
+    return tuple(tuple(s for s in steps if not disturbs(place, s)) for place, steps in enumerate(scripts))
+
+
+def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     """Without looks at the upstream where an early answer leaves open whether it was reached."""
-    early = any(
+    early = answers or any(
         step[1] == "reply" and _origin(step, steps)[0] in "chbt" for steps in scripts for step in steps
     )
 
@@ -102,7 +143,7 @@ def has(abi: str, step: Step) -> bool:
     return True
 
 
-def _framed(request: Message, response: Message, scripts: Scripts) -> Scripts:
+def _framed(request: Message, response: Message, scripts: Scripts, answers: bool) -> Scripts:
     """Without changes to bodies whose length stands in a header: that breaks HTTP/1 in Envoy."""
     fixed = {
         kind
@@ -110,7 +151,7 @@ def _framed(request: Message, response: Message, scripts: Scripts) -> Scripts:
         if any(name == "content-length" for name, _ in message.headers)
     }
     sized_requests, sized_responses = "0" in fixed, "1" in fixed
-    answered = any(step[1] == "reply" for steps in scripts for step in steps)
+    answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
     if answered:
         fixed.add("1")  # a local reply brings its content-length along
 
@@ -126,6 +167,13 @@ def _framed(request: Message, response: Message, scripts: Scripts) -> Scripts:
     return tuple(tuple(s for s in steps if not breaks(s, steps)) for steps in scripts)
 
 
+def _untrapped(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Without what a callback asks for before it traps: Envoy answers twice then."""
+    steps = tuple(steps)
+    traps = {step[0][0] for step in steps if step[1] == "trap"}
+    return tuple(s for s in steps if s[0][0] not in traps or s[1] not in ("reply", "continue", "close"))
+
+
 def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Without going on where nothing is held up."""
     paused = {step[0] for step in steps if step[1] == "return" and step[2] != "0"}
@@ -138,12 +186,21 @@ def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(s for s in steps if not loose(s))
 
 
-def sound(request: Message, response: Message, scripts: Scripts) -> tuple[Any, ...]:
+def sound(filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts) -> Scripts:
     """Without what breaks Envoy itself."""
-    scripts = _framed(request, response, _unfinished(_connected(request, scripts)))
-    return tuple(_paused(_one_answer(steps)) for steps in scripts)
+    answers = any(step[1] == "reply" for each in filters for step in each.steps)
+    while True:  # what one rule takes out may be what another asks for
+        less = _unfinished(_connected(request, _queued(_timed(scripts, answers)), answers))
+        less = _framed(request, response, less, answers)
+        less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
+        if less == scripts:
+            return scripts
+        scripts = less
 
 
 def comparable(case: Case) -> bool:
     """Whether a case keeps to what Envoy does soundly: a stream is continued only by who has paused it."""
-    return all(sound(each.request, each.response, each.scripts) == each.scripts for each in case.exchanges)
+    return all(
+        sound(case.filters, each.request, each.response, each.scripts) == each.scripts
+        for each in case.exchanges
+    )

@@ -41,7 +41,7 @@ class Steps(Messages):
                 near = {"b": "1", "B": "3"}[callback]
             if near:
                 return near
-        request_trailers = 0 if callback in "HBT" else 3
+        request_trailers = 3 if callback in "hbt" else 0
         return str(self.random.choices(range(10), [5, request_trailers, 5, 3, 1, 1, 1, 1, 1, 1])[0])
 
     def written(self, name: str, map_: str) -> str:

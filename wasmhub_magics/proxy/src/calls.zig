@@ -3,9 +3,11 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const arena_zig = @import("arena.zig");
 const buffer = @import("buffer.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
@@ -71,6 +73,11 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
 
 /// The maps of a call-out's answer.
 noinline fn called(context: *Context, kind: MapType) ?*headers.Map {
+    switch (kind) {
+        .grpc_initial_metadata => return grpc.metadata(context, true),
+        .grpc_trailing_metadata => return grpc.metadata(context, false),
+        else => {},
+    }
     const call = callout.of(context) orelse return null;
     const map = switch (kind) {
         .call_headers => &call.headers,
@@ -113,14 +120,13 @@ fn writable(context: *Context, raw: u32) Error!*headers.Map {
 pub fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, ret_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
+    const name = try context.vm.readName(key, key_len);
     const found = try readable(context, map) orelse {
         const logging = if (context.filter) |filter| filter.logging else false;
         if (!logging) return error.BadArgument;
         if (context.vm.version == .v0_1_0) return context.vm.give("", ret, ret_len);
         return error.NotFound;
     };
-    headers.lower(name);
     const value = found.get(name) orelse {
         if (context.vm.version == .v0_1_0) return context.vm.give("", ret, ret_len);
         return error.NotFound;
@@ -131,26 +137,21 @@ pub fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, re
 pub fn proxy_add_header_map_value(map: u32, key: u32, key_len: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
-    const text = try context.vm.read(value, value_len);
-    headers.lower(name);
-    try (try writable(context, map)).add(&worker.arena, name, text);
+    const entry = try context.vm.readHeader(key, key_len, value, value_len);
+    try (try writable(context, map)).add(&worker.arena, entry.name, entry.value);
 }
 
 pub fn proxy_replace_header_map_value(map: u32, key: u32, key_len: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
-    const text = try context.vm.read(value, value_len);
-    headers.lower(name);
-    try (try writable(context, map)).replace(name, text);
+    const entry = try context.vm.readHeader(key, key_len, value, value_len);
+    try (try writable(context, map)).replace(entry.name, entry.value);
 }
 
 pub fn proxy_remove_header_map_value(map: u32, key: u32, key_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
-    headers.lower(name);
+    const name = try context.vm.readName(key, key_len);
     (try writable(context, map)).remove(name);
 }
 
@@ -165,8 +166,9 @@ pub fn proxy_set_header_map_pairs(map: u32, pairs: u32, pairs_len: u32) Error!vo
     _ = try MapType.from(map);
     const bytes = try context.vm.read(pairs, pairs_len);
     const target = try writable(context, map);
-    target.entries.clearRetainingCapacity();
+    arena_zig.clear(&target.entries);
     target.pseudo = 0;
+    target.intact = false;
     var list: Pairs = .init(bytes);
     while (list.next()) |entry| try target.add(&worker.arena, entry.name, entry.value);
 }
@@ -233,7 +235,8 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
-        .downstream_data, .upstream_data, .grpc_message, .call_data => return "",
+        .downstream_data, .upstream_data, .call_data => return "",
+        .grpc_message => return grpc.received(context),
         .call_body => {
             const call = callout.of(context) orelse return error.NotFound;
             return if (call.headers.exists) call.body.items else error.NotFound;
