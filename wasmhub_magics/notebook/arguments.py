@@ -18,9 +18,23 @@ from ..http import Request, Response
 from ..proxy.cluster import cluster_from
 
 __all__ = [
-    "ENGINES", "POLICIES", "argument", "chosen_request", "cluster_argument", "clusters_from",
-    "config_from", "engine_argument", "line_cell_magic",
-    "line_magic", "magic_arguments", "pairs_from", "parse", "request_arguments", "upstream_from", "variable",
+    "ENGINES",
+    "POLICIES",
+    "Magic",
+    "argument",
+    "chosen_request",
+    "cluster_argument",
+    "clusters_from",
+    "config_from",
+    "engine_argument",
+    "line_cell_magic",
+    "line_magic",
+    "magic_arguments",
+    "pairs_from",
+    "parse",
+    "request_arguments",
+    "upstream_from",
+    "variable",
 ]  # fmt: skip
 
 ENGINES = ("embedded", "envoy")
