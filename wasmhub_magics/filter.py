@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .errors import ModuleError, RequestError
+from .filter_trials import Trials
 from .http import Request
 from .module import Module
 from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
@@ -18,13 +19,9 @@ from .proxy import Cluster, Exchange, Proxy, Upstream, echo
 if TYPE_CHECKING:
     from .build import Build, BuildOptions
     from .deploy import Deployment
-    from .envoy import ParityReport
     from .hub import Image, SearchResult
-    from .latency import LatencyReport
 
 __all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
-
-Engine = Literal["embedded", "envoy"]
 
 
 class _Unset:
@@ -56,7 +53,7 @@ class _Session:
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(Trials):
     """A filter that can be tried, measured, verified, published and deployed.
 
     ``plugin`` is its module with its configuration; ``built`` tells how the module came about and is None for
@@ -140,32 +137,6 @@ class Filter:
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""
         self._session.close()
-
-    def bench(
-        self,
-        request: Request | None = None,
-        *,
-        engine: Engine = "embedded",
-        upstream: Upstream = echo,
-        baseline: bool = True,
-        **options: Any,
-    ) -> LatencyReport:
-        """Measure what the filter costs: in the embedded proxy (its code) or real Envoy (what users feel).
-
-        Embedded takes ``n`` or ``seconds``; envoy takes ``rate`` in requests a second and ``seconds``.
-        """
-        from . import latency
-
-        measure: Callable[..., LatencyReport] = latency.bench_envoy if engine == "envoy" else latency.bench
-        return measure([self.plugin], request or Request(), upstream=upstream, baseline=baseline, **options)
-
-    def verify(
-        self, requests: Iterable[Request] | None = None, *, upstream: Upstream = echo, **options: Any
-    ) -> ParityReport:
-        """Send the same requests through the embedded proxy and the real Envoy and compare all that shows."""
-        from .envoy import verify
-
-        return verify([self.plugin], requests, upstream=upstream, **options)
 
     def push(self, reference: str = "", **options: Any) -> Image:
         """Publish the module as an OCI image: in a registry, or in the local store where none is named.

@@ -28,7 +28,8 @@ from .session import SESSION
 
 if TYPE_CHECKING:
     from ..envoy import ParityReport
-    from ..latency import Comparison, LatencyReport
+    from ..filter import Filter
+    from ..latency import Comparison, LatencyReport, Sweep
     from ..proxy import Exchange
     from .tester import Tester
 
@@ -96,7 +97,7 @@ class RunMagics(Group):
         filters = [self.filter(name) for name in options.names]
         from .tester_loader import tester
 
-        return tester(filters)
+        return tester(filters, self.variables)
 
     @no_var_expand
     @magic_arguments()
@@ -114,6 +115,8 @@ class RunMagics(Group):
     @engine_argument()
     @argument("--rate", metavar="N", type=int, help="requests a second (envoy)")
     @argument("--seconds", metavar="S", type=float, help="how long to measure")
+    @argument("--mix", action="store_true", help="take turns with the requests of the filter's cases")
+    @argument("--no-live", action="store_true", help="no chart while it runs")
     @line_magic
     @clean_errors
     def wasm_bench(self, line: str) -> LatencyReport | Comparison:
@@ -127,6 +130,7 @@ class RunMagics(Group):
             %wasm_bench greeter
             %wasm_bench greeter --vs greeter_v1 --seconds 5 /items -H 'x-user: ada'
             %wasm_bench greeter --engine envoy --rate 2000
+            %wasm_bench greeter --mix
         """
         options = parse(self.wasm_bench, line)
         made = self.filter(options.name)
@@ -141,11 +145,69 @@ class RunMagics(Group):
             raise RequestError(
                 "the embedded engine runs as fast as it can, there is no rate to set", do="add --engine envoy"
             )
+        if options.mix:
+            given["mix"] = self._mix(made.name, given["engine"])
+        reports = tuple(
+            self._measured(each, request, given, live=not options.no_live)
+            for each in ((made,) if other is None else (other, made))
+        )
         if other is None:
-            return made.bench(request, **given)
+            return reports[0]
         from ..latency import Comparison
 
-        return Comparison((other.bench(request, **given), made.bench(request, **given)))
+        return Comparison(reports)
+
+    def _mix(self, name: str, engine: str) -> tuple[tuple[Request, float], ...]:
+        suite = SESSION.suites.get(name)
+        if suite is None or not suite.mix():
+            raise RequestError(
+                f"{name} has no cases to take turns with", do=f"write them in a cell: %%wasm_cases {name}"
+            )
+        if engine == "envoy":
+            raise RequestError(
+                "h2load sends one request over and over", do="measure a mix in the embedded proxy"
+            )
+        return suite.mix()
+
+    def _measured(
+        self, made: Filter, request: Request, given: dict[str, Any], *, live: bool
+    ) -> LatencyReport:
+        """Measure, with a live chart on a screen."""
+        if not live or not hasattr(self.shell, "kernel"):
+            return made.bench(request, **given)
+        from IPython.display import display
+
+        from .live import LiveChart
+
+        chart = LiveChart(f"measuring {made.name}")
+        display(chart)  # type: ignore[no-untyped-call]
+        try:
+            return made.bench(request, progress=chart.show, stop=chart.stopped, **given)
+        finally:
+            chart.end()
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @request_arguments()
+    @argument("--start", metavar="N", type=float, default=200, help="first rate, in requests a second")
+    @argument("--growth", metavar="X", type=float, default=2.0, help="factor from rate to rate")
+    @argument("--steps", metavar="N", type=int, default=6, help="how many rates at most")
+    @argument("--seconds", metavar="S", type=float, default=1.0, help="how long each")
+    @line_magic
+    @clean_errors
+    def wasm_sweep(self, line: str) -> Sweep:
+        """Raise the rate of requests against a real Envoy until it no longer keeps up, and find the knee.
+
+        Examples::
+
+            %wasm_sweep greeter
+            %wasm_sweep greeter --start 1000 --growth 1.5 --seconds 3 /items
+        """
+        options = parse(self.wasm_sweep, line)
+        names = ("start", "growth", "steps", "seconds")
+        given = {name: getattr(options, name) for name in names}
+        return self.filter(options.name).sweep(chosen_request(options, self.variables), **given)
 
     @no_var_expand
     @magic_arguments()

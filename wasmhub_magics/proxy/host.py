@@ -19,7 +19,7 @@ from .protocol import Reader
 if TYPE_CHECKING:
     import wasmtime
 
-__all__ = ["GuestTrap", "Host", "Stopped"]
+__all__ = ["GuestTrap", "Host", "Stopped", "bridge_bytes", "host_bytes"]
 
 MEMORY_LIMIT = 2 << 30
 PLENTY_OF_FUEL = 1 << 62
@@ -44,7 +44,8 @@ class Stopped(GuestTrap):
 
 
 @lru_cache(maxsize=1)
-def _host_bytes() -> bytes:
+def host_bytes() -> bytes:
+    """The host module. Raises HostError where this installation has none."""
     path = files("wasmhub_magics.proxy") / "host.wasm"
     try:
         return path.read_bytes()
@@ -57,7 +58,8 @@ def _host_bytes() -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _bridge_bytes() -> bytes:
+def bridge_bytes() -> bytes:
+    """The bridge module, assembled."""
     import wasmtime
 
     return bytes(wasmtime.wat2wasm(BRIDGE))
@@ -96,7 +98,7 @@ class Host:
         self.store.set_wasi(wasmtime.WasiConfig())
         linker = wasmtime.Linker(self.engine)
         linker.define_wasi()
-        instance = linker.instantiate(self.store, compiled(self.engine, _host_bytes(), self.configuration))
+        instance = linker.instantiate(self.store, compiled(self.engine, host_bytes(), self.configuration))
         self.exports = instance.exports(self.store)
         memory, table = self.exports["memory"], self.exports["__indirect_function_table"]
         assert isinstance(memory, wasmtime.Memory)
@@ -105,7 +107,7 @@ class Host:
         stack = self.exports["__stack_pointer"]
         assert isinstance(stack, wasmtime.Global)
         self._stack, self._stack_top = stack, stack.value(self.store)
-        self.bridge = compiled(self.engine, _bridge_bytes(), self.configuration)
+        self.bridge = compiled(self.engine, bridge_bytes(), self.configuration)
         self._functions: dict[str, Any] = {}
         self._values = (_raw() * 8)()
         self.limit_of_vm: list[float] = []

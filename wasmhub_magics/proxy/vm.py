@@ -16,7 +16,7 @@ from .compile import compiled
 from .host import Host
 from .protocol import text, texts
 
-__all__ = ["Vm", "VmKey", "key_of"]
+__all__ = ["Vm", "VmKey", "instantiate", "key_of", "within_limit"]
 
 PAGE = 1 << 16
 VERSIONS = ("0.1.0", "0.2.0", "0.2.1")
@@ -56,7 +56,7 @@ def instantiate(host: Host, plugin: Plugin) -> Vm:
     module = plugin.module
     hollow = module.hollow()
     data, segments = (module.data, ()) if hollow is None else hollow
-    limited = _limited(Module(data), plugin)
+    limited = within_limit(Module(data), plugin)
     code = compiled(host.engine, limited, host.configuration)
     imports = [_import(host, wanted) for wanted in module.imports]
     try:
@@ -144,7 +144,7 @@ def _pages(plugin: Plugin) -> int:
     return min(plugin.limits.memory_bytes // PAGE, 1 << 16)
 
 
-def _limited(module: Module, plugin: Plugin) -> bytes:
+def within_limit(module: Module, plugin: Plugin) -> bytes:
     """The module with its memory's maximum lowered to the limit, so that ``memory.grow`` fails beyond it."""
     contents: Contents = module.contents
     limit = _pages(plugin)
