@@ -70,7 +70,7 @@ pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
   waiting = context;
   return pw_http_call("auth", headers, 3, "", 1000, &token) == PW_OK ? PW_PAUSE : PW_CONTINUE;
 }
-void proxy_on_http_call_response(uint32_t root, uint32_t token, uint32_t headers, uint32_t body, uint32_t end) {
+void proxy_on_http_call_response(uint32_t root, uint32_t token, uint32_t n, uint32_t body, uint32_t end) {
   proxy_set_effective_context(waiting);
   proxy_continue_stream(PW_REQUEST);
 }

@@ -268,6 +268,10 @@ pub const Stream = struct {
                         _ = try stream.act();
                         continue;
                     }
+                    if (stream.request_done and !stream.upstream_called) {
+                        stream.upstream_called = true;
+                        if (stream.recording) try exchange.keepUpstreamRequest(stream);
+                    }
                     switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
                         .ran => continue,
                         .ask => return .call,
@@ -278,8 +282,6 @@ pub const Stream = struct {
                         continue;
                     }
                     stream.stage = .upstream;
-                    stream.upstream_called = true;
-                    if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     const upstream = stream.prepared.upstream orelse return .upstream;
                     try stream.respond(upstream);
                 },
@@ -589,7 +591,7 @@ pub const Stream = struct {
         }
         half.iteration = .stopped;
         frame.phase = .rest;
-        if (status == 1) half.body = .held;
+        if (status == 1) half.body = .held else if (!half.data) half.body = .none;
         if (status == 3) {
             // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
             if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
