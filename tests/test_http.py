@@ -69,7 +69,7 @@ def test_the_frames_of_http2_have_16_kib_at_most() -> None:
 
 def test_a_version_of_http_that_nobody_speaks_is_refused() -> None:
     with pytest.raises(RequestError, match="HTTP/3"):
-        Request(version="3")  # type: ignore[arg-type]
+        Request(version="3")
 
 
 @pytest.mark.parametrize("chunks", [[0], [-1], ["a"]])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from .errors import RequestError
 
 __all__ = ["HeaderSource", "Headers", "Request", "Response"]
 
 FRAME = 16384
-Version: TypeAlias = Literal["1.1", "2"]
 HeaderSource: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
 
 
@@ -153,7 +152,7 @@ class Request(_Message):
     headers: Headers = field(default_factory=Headers)
     authority: str = "localhost"
     scheme: str = "http"
-    version: Version = "1.1"
+    version: str = "1.1"
 
     def __init__(
         self,
@@ -166,7 +165,7 @@ class Request(_Message):
         chunks: Iterable[int] = (),
         authority: str = "",
         scheme: str = "http",
-        version: Version = "1.1",
+        version: str = "1.1",
     ) -> None:
         headers = Headers(headers)
         if not authority:

@@ -86,7 +86,7 @@ class Judge:
     def _exchange(self, number: int, each: Exchanged, embedded: Proxy) -> Verdict:
         request, response = each.sent(), each.response.response()
         self._each, self._called = each, 0
-        early = 0
+        early = -1
 
         def upstream(_: Request) -> Response:
             nonlocal early
@@ -94,7 +94,8 @@ class Judge:
             return response
 
         mine = embedded.send(request, upstream=upstream if each.asks or each.answers else response)
-        other = self.real.play(each, mine, early)
+        # An upstream that was not asked waits for all calls.
+        other = self.real.play(each, mine, self._called if early < 0 else early)
         mine, other = _in_order(mine), _in_order(other)
         # A filter may change the request id, so the one that Envoy made is known by its form alone.
         with patch.dict(_compare.__globals__, {"_hider": lambda _: lambda data: data}):

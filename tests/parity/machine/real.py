@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ __all__ = ["CLUSTERS", "Real"]
 
 CLUSTERS = ("auth", "other")
 HELD_SECONDS = 3.0
+TICK = re.compile(r"== \S tick ")
 
 
 @dataclass
@@ -35,6 +37,7 @@ class _Turn:
     paths: tuple[str, ...] = ()
     early: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
+    ticks: int = 0
     sent: bool = False
     sending: bool = False
     answered: bool = False
@@ -65,6 +68,7 @@ class Real(EnvoyProxy):
             paths,
             frozenset(paths[:early]),
             frozenset(_late(paths, mine)),
+            sum(TICK.search(line.message) is not None for line in mine.log),
         )
         return self.send(each.sent(), upstream=self._answer)
 
@@ -75,6 +79,8 @@ class Real(EnvoyProxy):
 
         def idle() -> bool:
             self._set(sent=True)
+            if self._ticks() < turn.ticks:
+                return False
             waits = any(path not in turn.delivered for path in turn.paths if path not in turn.late)
             if not turn.paused or waits or turn.sending or (turn.asks and not turn.answered):
                 return False
@@ -84,6 +90,11 @@ class Real(EnvoyProxy):
         self._set(sent=True, done=True)
         self._wait(lambda: turn.delivered >= set(turn.paths))
         return answer
+
+    def _ticks(self) -> int:
+        self._server.process.drain()
+        entries = self._server.process.log.since(self._seen)
+        return sum(TICK.search(entry.text) is not None for entry in entries)
 
     def _cluster(self, request: Request) -> ClusterAnswer:
         turn, path = self._turn, request.path

@@ -97,6 +97,11 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     def open_question(step: Step) -> bool:
         if step[1] in ("prop", "propsize") and "upstream" in step[2]:
             return early or step[0][0] in "akq"
+        method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
+        if request.start[0] == "HEAD" and method:
+            return True  # the client would go before it had the body
+        if step[1] == "close" and (answers or (step[0][0] in TRAILERS and len(scripts) > 1)):
+            return True  # Envoy calls contexts that it has deleted
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
 
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
@@ -107,10 +112,15 @@ TRAILERS_MADE = ("add", "set", "del", "setpairs", "rawpairs", "size", "bad")
 
 def _unfinished(scripts: Scripts) -> Scripts:
     """Without going on in body callbacks where a filter makes trailers in one: Envoy sends those first."""
-    for letter, map_ in (("b", "1"), ("B", "3")):
+    for letter, map_, headers in (("b", "1", "h"), ("B", "3", "H")):
         if any(s[0][0] == letter and s[1] in TRAILERS_MADE and map_ in s[2:4] for f in scripts for s in f):
             scripts = tuple(
-                tuple(s for s in steps if not (s[0][0] == letter and s[1] in ("continue", "return")))
+                tuple(
+                    s
+                    for s in steps
+                    if not (s[0][0] == letter and s[1] in ("continue", "return"))
+                    and not (s[0][0] == headers and s[1:] == ("return", "1"))
+                )
                 for steps in scripts
             )
     return scripts
@@ -143,7 +153,9 @@ def has(abi: str, step: Step) -> bool:
     return True
 
 
-def _framed(request: Message, response: Message, scripts: Scripts, answers: bool) -> Scripts:
+def _framed(
+    filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts, answers: bool
+) -> Scripts:
     """Without changes to bodies whose length stands in a header: that breaks HTTP/1 in Envoy."""
     fixed = {
         kind
@@ -164,7 +176,15 @@ def _framed(request: Message, response: Message, scripts: Scripts, answers: bool
         sized = sized_requests if side == "0" else sized_responses or (answered and letter == "T")
         return late and sized and step[1] in ("return", "continue", "reply", "close")
 
-    return tuple(tuple(s for s in steps if not breaks(s, steps)) for steps in scripts)
+    def halts(place: int, step: Step) -> bool:
+        """Stops headers alone, so that a body of known length is all there before it is allowed to end."""
+        sized = sized_requests if step[0][0] == "h" else sized_responses
+        return sized and filters[place].stop_allowed and step[0][0] in "hH" and step[1:] == ("return", "1")
+
+    return tuple(
+        tuple(s for s in steps if not breaks(s, steps) and not halts(place, s))
+        for place, steps in enumerate(scripts)
+    )
 
 
 def _untrapped(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -191,7 +211,7 @@ def sound(filters: tuple[Filter, ...], request: Message, response: Message, scri
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
         less = _unfinished(_connected(request, _queued(_timed(scripts, answers)), answers))
-        less = _framed(request, response, less, answers)
+        less = _framed(filters, request, response, less, answers)
         less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
         if less == scripts:
             return scripts

@@ -177,6 +177,7 @@ pub const Answer = struct {
     framing: ?headers.Entry = null,
     framing_of_head: ?headers.Entry = null,
     bodiless: bool = false,
+    status: u32 = 0,
     /// Envoy takes no response with more headers than that.
     refused: bool = false,
 
@@ -184,6 +185,7 @@ pub const Answer = struct {
         const map = &answer.headers;
         map.clear();
         const status = reader.number(u32);
+        answer.status = status;
         const text = try arena.take(10);
         try map.append(":status", std.fmt.bufPrint(text, "{d}", .{status}) catch unreachable);
         var count = reader.number(u32);

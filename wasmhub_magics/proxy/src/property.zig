@@ -179,8 +179,7 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const trailers_visible = filter.half(.response).trailers or filter.logging;
     switch (key) {
         .code => {
-            const text = stream.response.headers.get(":status") orelse return error.NotFound;
-            return number(std.fmt.parseInt(u32, text, 10) catch 0);
+            return if (stream.code == 0) error.NotFound else number(stream.code);
         },
         .code_details => return if (stream.detailed or stream.details.len > 0) stream.details else error.NotFound,
         .flags => return number(flags(stream)),
@@ -200,8 +199,7 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
                 const text = (found orelse continue).get("grpc-status") orelse continue;
                 if (text.len > 0) return number(grpcStatus(text));
             }
-            const code = stream.response.headers.get(":status") orelse return error.NotFound;
-            return number(reply.grpcStatus(std.fmt.parseInt(u32, code, 10) catch 0));
+            return if (stream.code == 0) error.NotFound else number(reply.grpcStatus(stream.code));
         },
     }
 }

@@ -174,6 +174,8 @@ pub const Stream = struct {
     details: []const u8 = "",
     /// Details may be empty and yet be known.
     detailed: bool = false,
+    /// The status as the proxy knows it, whatever filters write to the headers; 0 before there is one.
+    code: u32 = 0,
     answer_source: *const exchange.Answer = undefined,
     properties: std.ArrayList(headers.Entry) = .empty,
     start_time: u64 = 0,
@@ -220,6 +222,7 @@ pub const Stream = struct {
         stream.routeless = false;
         stream.details = "";
         stream.detailed = false;
+        stream.code = 0;
         stream.start_time = 0;
         stream.began = events.now;
         events.horizon = events.now;
@@ -265,6 +268,10 @@ pub const Stream = struct {
                         _ = try stream.act();
                         continue;
                     }
+                    if (stream.request_done and !stream.upstream_called) {
+                        stream.upstream_called = true;
+                        if (stream.recording) try exchange.keepUpstreamRequest(stream);
+                    }
                     switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
                         .ran => continue,
                         .ask => return .call,
@@ -275,8 +282,6 @@ pub const Stream = struct {
                         continue;
                     }
                     stream.stage = .upstream;
-                    stream.upstream_called = true;
-                    if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     const upstream = stream.prepared.upstream orelse return .upstream;
                     try stream.respond(upstream);
                 },
@@ -328,6 +333,7 @@ pub const Stream = struct {
             });
         }
         stream.details = "via_upstream";
+        stream.code = answer.status;
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
         const method = stream.request.headers.get(":method") orelse "";
@@ -472,7 +478,10 @@ pub const Stream = struct {
             }
             frame.result = null;
             if (filter.failed()) return;
-            if (!filter.created) create(filter);
+            if (!filter.created) {
+                create(filter);
+                if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+            }
             frame.phase = .created;
         }
         if (frame.phase == .created) {
@@ -582,7 +591,7 @@ pub const Stream = struct {
         }
         half.iteration = .stopped;
         frame.phase = .rest;
-        if (status == 1) half.body = .held;
+        if (status == 1) half.body = .held else if (!half.data) half.body = .none;
         if (status == 3) {
             // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
             if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
@@ -754,7 +763,7 @@ pub const Stream = struct {
                 if (!filter.created) {
                     create(filter);
                     // An answer comes too late now, but what it says about itself is noted.
-                    if (stream.replies()) stream.details = stream.actions.items[0].reply.details;
+                    if (stream.replies()) stream.note(&stream.actions.items[0].reply);
                 }
             }
             stream.finish_index += 1;
@@ -857,11 +866,17 @@ pub const Stream = struct {
         try stream.localReply(.{ .status = 503, .grpc_status = 14, .details = "wasm_fail_stream" });
     }
 
+    /// What an answer says about itself is known before it is made.
+    noinline fn note(stream: *Stream, reply: *const reply_zig.Reply) void {
+        stream.details = reply.details;
+        stream.detailed = true;
+        stream.code = reply.status;
+    }
+
     /// Answer in the upstream's place. What still runs on the way in is over.
     pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
         arena_zig.clear(&stream.frames);
-        stream.details = reply.details;
-        stream.detailed = true;
+        stream.note(&reply);
         if (stream.response_started) return stream.resetStream();
         const direct = stream.response.headers.exists;
         if (direct) {
@@ -915,8 +930,8 @@ pub const Stream = struct {
             return stream.resetStream();
         }
         const status = stream.response.headers.get(":status") orelse "";
-        const plain = status.len == 3 and status[0] -% '1' < 9;
-        if (!plain and (std.fmt.parseInt(u32, status, 10) catch 0) == 0) {
+        const code = statusCode(status);
+        if (code == 0) {
             return stream.localReply(.{
                 .status = 502,
                 .body = "missing required header: :status",
@@ -927,6 +942,7 @@ pub const Stream = struct {
         if (stream.recording) try exchange.keepResponseHead(stream);
         if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
         stream.response_started = true;
+        stream.code = code;
         stream.bodiless = stream.prepared.head or headers.same(status, "204") or headers.same(status, "304");
         if (end_stream) stream.endResponse();
     }
@@ -943,6 +959,15 @@ pub const Stream = struct {
         arena_zig.clear(&stream.frames);
     }
 };
+
+/// The number of a status, 0 where it is none; nearly always it has three digits.
+inline fn statusCode(status: []const u8) u32 {
+    if (status.len == 3) {
+        const hundreds, const tens, const ones = .{ status[0] -% '0', status[1] -% '0', status[2] -% '0' };
+        if (hundreds < 10 and tens < 10 and ones < 10) return 100 * @as(u32, hundreds) + 10 * @as(u32, tens) + ones;
+    }
+    return std.fmt.parseInt(u32, status, 10) catch 0;
+}
 
 fn invokeHeaders(filter: *Filter, comptime callback: abi.Callback, count: u32, end_stream: bool) u32 {
     const vm = filter.context.vm;
