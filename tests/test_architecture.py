@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin",
-    "curl", "formats",
+    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "profile", "dwarf",
+    "module", "plugin", "curl", "formats",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},
@@ -27,7 +27,10 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["publish", "filter_trials", "filter", "doctor", "notebook", "cli_hub", "cli"]
+TOP = [
+    *("publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
+    *("cli_hub", "cli_builder", "cli"),
+]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

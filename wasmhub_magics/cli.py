@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .cli_builder import add_builder_command
 from .cli_hub import add_hub_commands
 from .curl import add_request_arguments, request_from
 from .errors import RequestError, WasmhubError
@@ -84,6 +85,17 @@ def _parser() -> argparse.ArgumentParser:
     add_request_arguments(verify)
     verify.set_defaults(run=_verify)
 
+    inspect = commands.add_parser("inspect", help="tell what a module is and wants, and which Envoy takes it")
+    _source(inspect)
+    inspect.add_argument(
+        "--envoy",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="a release, such as 1.37 (default: all)",
+    )
+    inspect.set_defaults(run=_inspect)
+
     test = commands.add_parser("test", help="run the cases of a suite; exit status 1 where one fails")
     test.add_argument("suite", metavar="SUITE", help="YAML or CSV file with cases")
     test.add_argument(
@@ -105,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--upstream", metavar="URL", help="who answers the requests")
     deploy.add_argument("--port", type=int, help="port on loopback (default: a free one)")
     deploy.set_defaults(run=_deploy)
+
+    add_builder_command(commands)
 
     doctor = commands.add_parser("doctor", help="tell which parts are here and how to get the others")
     doctor.add_argument(
@@ -232,6 +246,21 @@ def _verify(options: argparse.Namespace) -> int:
     report = _configured(options).verify(asked_for, clusters=_clusters_of(options))
     print(report)
     return 0 if report.agrees else 1
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from .inspection import inspect
+    from .module import Module
+    from .plugin import Plugin
+
+    path = Path(options.filter)
+    if path.suffix == ".wasm":  # also one that no proxy would load
+        plugin = Plugin(Module.read(path), name=options.name or path.stem)
+    else:
+        plugin = _filter(options).plugin
+    report = inspect(plugin, options.envoy)
+    print(report)
+    return 0 if all(report.loads.values()) else 1
 
 
 def _test(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,13 @@ from .filter_trials import Trials
 from .http import Request
 from .module import Module
 from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
-from .proxy import Cluster, Exchange, Proxy, Upstream, echo
+from .proxy import Cluster, Exchange, Proxy, State, Upstream, echo
 
 if TYPE_CHECKING:
     from .build import Build, BuildOptions
     from .deploy import Deployment
     from .hub import Image, SearchResult
+    from .inspection import Inspection
 
 __all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
 
@@ -100,12 +101,15 @@ class Filter(Trials):
         env: Mapping[str, str] | None = None,
         failure_policy: FailurePolicy | None = None,
         allow_on_headers_stop_iteration: bool | None = None,
+        reload_seconds: float | None = None,
+        allowed_capabilities: Iterable[str] | None = None,
         limits: Limits | None = None,
     ) -> Filter:
         """A copy with these settings changed and a virtual machine of its own.
 
-        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON. Raises RequestError where
-        a value cannot be used.
+        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON; ``allowed_capabilities``
+        names the host functions and callbacks that the module may use, all others are refused it. Raises
+        RequestError where a value cannot be used.
         """
         changes: dict[str, Any] = {
             "root_id": root_id,
@@ -113,6 +117,8 @@ class Filter(Trials):
             "environment": None if env is None else tuple(env.items()),
             "failure_policy": failure_policy,
             "allow_on_headers_stop_iteration": allow_on_headers_stop_iteration,
+            "reload_seconds": reload_seconds,
+            "allowed_capabilities": None if allowed_capabilities is None else tuple(allowed_capabilities),
             "limits": limits,
             "configuration": None if isinstance(config, _Unset) else encode_config(config),
             "vm_configuration": None if isinstance(vm_config, _Unset) else encode_config(vm_config),
@@ -134,9 +140,20 @@ class Filter(Trials):
         """
         return self._session.open(self).send(request or Request(), upstream=upstream, clusters=clusters)
 
+    @property
+    def state(self) -> State:
+        """What the filter keeps outside of streams, in the virtual machine that ``send`` uses."""
+        return self._session.open(self).state
+
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""
         self._session.close()
+
+    def inspect(self, versions: Iterable[str] = (), *, measure: bool = True) -> Inspection:
+        """Take the module apart and hold it against releases of Envoy (all known ones by default)."""
+        from .inspection import inspect
+
+        return inspect(self.plugin, versions, measure=measure)
 
     def push(self, reference: str = "", **options: Any) -> Image:
         """Publish the module as an OCI image: in a registry, or in the local store where none is named.

@@ -1,4 +1,4 @@
-"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify: run a filter."""
+"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify, %wasm_inspect: run a filter, look into it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ from .session import SESSION
 if TYPE_CHECKING:
     from ..envoy import ParityReport
     from ..filter import Filter
+    from ..inspection import Inspection
     from ..latency import Comparison, LatencyReport, Sweep
-    from ..proxy import Exchange
+    from ..proxy import Exchange, State
     from .tester import Tester
 
 __all__ = ["RunMagics"]
@@ -208,6 +209,43 @@ class RunMagics(Group):
         names = ("start", "growth", "steps", "seconds")
         given = {name: getattr(options, name) for name in names}
         return self.filter(options.name).sweep(chosen_request(options, self.variables), **given)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @line_magic
+    @clean_errors
+    def wasm_state(self, line: str) -> State:
+        """Show what a filter keeps between requests: metrics, shared data, queues, timers, pending calls.
+
+        Examples::
+
+            %wasm_state greeter
+        """
+        return self.filter(parse(self.wasm_state, line).name).state
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @argument(
+        "--envoy",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="hold it against this release, such as 1.37; may be repeated (default: all known ones)",
+    )
+    @line_magic
+    @clean_errors
+    def wasm_inspect(self, line: str) -> Inspection:
+        """Take a filter's module apart: imports and exports with a verdict for each Envoy, sizes, its cost.
+
+        Examples::
+
+            %wasm_inspect greeter
+            %wasm_inspect greeter --envoy 1.37
+        """
+        options = parse(self.wasm_inspect, line)
+        return self.filter(options.name).inspect(options.envoy)
 
     @no_var_expand
     @magic_arguments()

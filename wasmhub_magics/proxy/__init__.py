@@ -9,8 +9,9 @@ from .interface import AnyProxy
 from .live import Live
 from .loop import Loop
 from .proxy import Proxy
-from .state import Activity, Histogram, Metrics
-from .trace import Callback, HostCall, Trace
+from .state import Activity, Histogram, Metrics, Pending, State, Timer
+from .tcp import Connection
+from .trace import Callback, Change, HostCall, Trace
 from .upstream import Upstream, echo
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "AnyProxy",
     "CallOut",
     "Callback",
+    "Change",
     "Cluster",
+    "Connection",
     "Delay",
     "Exchange",
     "Failure",
@@ -33,7 +36,10 @@ __all__ = [
     "Loop",
     "Metrics",
     "Outcome",
+    "Pending",
     "Proxy",
+    "State",
+    "Timer",
     "Timing",
     "Trace",
     "Upstream",
