@@ -23,7 +23,7 @@ from .model import Exchanged
 __all__ = ["CLUSTERS", "Real"]
 
 CLUSTERS = ("auth", "other")
-HELD_SECONDS = 3.0
+HELD_SECONDS = 20.0
 TICK = re.compile(r"== \S tick ")
 
 
