@@ -37,8 +37,8 @@ func main() {
 			}
 			id := host.InitializeHttpContext()
 			host.CallOnRequestHeaders(id, headers, true)
-			if i == 0 && len(host.GetCurrentRequestHeaders(id)) != 25 {
-				panic(fmt.Sprint("the filter did not do its work: ", host.GetCurrentRequestHeaders(id)))
+			if seen := host.GetCurrentRequestHeaders(id); i == 0 && seen[len(seen)-1][0] != "hello" {
+				panic(fmt.Sprint("the filter did not do its work: ", seen))
 			}
 			host.CompleteHttpContext(id)
 		}
