@@ -311,6 +311,7 @@ static void wasi(uint32_t which, uint32_t arg) {
     break;
   case 16: result = wasi_fd_prestat_get(arg, big); break;
   case 17: result = wasi_poll_oneoff(big, big, arg, &one); break;
+  default: result = wasi_other(which - 18, arg);
   }
   word(" errno ");
   number(result);

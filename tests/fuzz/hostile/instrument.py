@@ -10,6 +10,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +32,7 @@ define i32 @coverage_end() { ret i32 ptrtoint (ptr @__stop___sancov_cntrs to i32
 """
 
 
+@cache
 def instrumented() -> bytes:
     """The host module with counters, made once for each state of its sources."""
     sources = sorted((PROXY / "src").glob("*.zig"))

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
+from wasmhub_magics.abi import HOST_FUNCTIONS, WASI_MODULES, HostFunction
 from wasmhub_magics.build import build_module
 from wasmhub_magics.http import Headers, Request, Response
 from wasmhub_magics.module import Module
@@ -27,8 +28,41 @@ PROBE = Path(__file__).parent.parent / "probe.c"
 @cache
 def probe(abi: Abi) -> Module:
     """The probe filter for that version of the ABI."""
+    others = "".join(_declared(each) for each in OTHERS)
+    cases = " ".join(f"case {n}: return {_called(each)};" for n, each in enumerate(OTHERS))
+    others += (
+        "static unsigned wasi_other(unsigned which, unsigned arg) { static unsigned long long area[64]; "
+    )
+    others += f"switch (which) {{ {cases} }} return 99; }}\n"
     define = {"0.1.0": "#define PW_ABI_0_1_0\n", "0.2.0": "#define PW_ABI_0_2_0\n", "0.2.1": ""}[abi]
-    return build_module(define + PROBE.read_text(), "c", "probe").module
+    return build_module(define + others + PROBE.read_text(), "c", "probe").module
+
+
+KNOWN = (
+    *("fd_write", "clock_time_get", "random_get", "environ_sizes_get", "environ_get", "args_sizes_get"),
+    *("sched_yield", "fd_close", "fd_seek", "fd_fdstat_get", "fd_prestat_get", "poll_oneoff"),
+    *("clock_res_get", "proc_exit"),
+)
+OTHERS = tuple(
+    each for (module, name), each in HOST_FUNCTIONS.items() if module == WASI_MODULES[0] and name not in KNOWN
+)
+"""The functions of WASI that the probe calls with plain arguments, from number 18."""
+
+
+def _declared(each: HostFunction) -> str:
+    params = ", ".join("unsigned long long" if kind == "i64" else "unsigned" for kind in each.type.params)
+    where = f'import_module("{each.module}"), import_name("{each.name}")'
+    return f"__attribute__(({where})) unsigned other_{each.name}({params});\n"
+
+
+def _called(each: HostFunction) -> str:
+    plain = ("arg" if place == 0 else "0" for place in range(len(each.params)))
+    pointers = ("ptr", "ret_", "iovs", "buf", "stat", "path")
+    arguments = [
+        "(unsigned)(unsigned long)area" if name.endswith(pointers) or name.startswith(pointers) else value
+        for name, value in zip(each.params, plain, strict=True)
+    ]
+    return f"other_{each.name}({', '.join(arguments)})"
 
 
 def script(steps: Iterable[Step]) -> str:

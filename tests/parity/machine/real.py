@@ -23,7 +23,7 @@ from .model import Exchanged
 __all__ = ["CLUSTERS", "Real"]
 
 CLUSTERS = ("auth", "other")
-HELD_SECONDS = 3.0
+HELD_SECONDS = 20.0
 TICK = re.compile(r"== \S tick ")
 
 
@@ -52,6 +52,7 @@ class Real(EnvoyProxy):
         self._change = threading.Condition()
         self._turn: _Turn | None = None
         self._paths: dict[int, str] = {}
+        self._serving: set[int] = set()
         clusters = dict.fromkeys(CLUSTERS, self._cluster)
         super().__init__((), slots=3, timeout=timeout, log_level="trace", clusters=clusters)
         for server in self._clusters._servers.values():
@@ -115,6 +116,7 @@ class Real(EnvoyProxy):
         turn = self._turn
         assert turn is not None
         self._wait(lambda: turn.delivered >= turn.early)
+        self._serving.add(threading.get_ident())
         self._set(sending=True)
         return turn.each.response.response()
 
@@ -127,6 +129,9 @@ class Real(EnvoyProxy):
                 self._change.notify_all()
 
     def _answered(self) -> None:
+        if threading.get_ident() not in self._serving:
+            return  # an old connection has ended
+        self._serving.discard(threading.get_ident())
         self._settled()
         self._set(sending=False, answered=True)
 

@@ -94,12 +94,16 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         step[1] == "reply" and _origin(step, steps)[0] in "chbt" for steps in scripts for step in steps
     )
 
+    replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
+
     def open_question(step: Step) -> bool:
         if step[1] in ("prop", "propsize") and "upstream" in step[2]:
             return early or step[0][0] in "akq"
         method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
         if request.start[0] == "HEAD" and method:
             return True  # the client would go before it had the body
+        if step[1:4] == ("del", "2", ":status") and replied:
+            return True  # an answer without a status is answered again
         if step[1] == "close" and (answers or (step[0][0] in TRAILERS and len(scripts) > 1)):
             return True  # Envoy calls contexts that it has deleted
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)

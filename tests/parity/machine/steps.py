@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .messages import Messages
-from .model import Step
+from .model import OTHERS, Step
 from .words import (
     BODIES,
     BODY,
@@ -135,7 +135,12 @@ class Steps(Messages):
                 kind = self.buffer(callback) if 12 <= which <= 16 else self.map(callback)
                 yield when, op, str(which), kind, self.pick("0", "1", "2")
             case "wasi":
-                yield when, op, str(self.random.randrange(18)), self.pick("0", "1", "2", "3", "8", "70000")
+                yield (
+                    when,
+                    op,
+                    str(self.random.randrange(18 + len(OTHERS))),
+                    self.pick("0", "1", "2", "3", "8", "70000"),
+                )
             case "starve":
                 yield when, op
                 yield (

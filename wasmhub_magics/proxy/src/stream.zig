@@ -880,8 +880,12 @@ pub const Stream = struct {
     /// Answer in the upstream's place. What still runs on the way in is over.
     pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
         arena_zig.clear(&stream.frames);
+        const sent = stream.code;
         stream.note(&reply);
-        if (stream.response_started) return stream.resetStream();
+        if (stream.response_started) {
+            stream.code = sent;
+            return stream.resetStream();
+        }
         const direct = stream.response.headers.exists;
         if (direct) {
             // Whoever has something of the upstream's answer in hand keeps it.
