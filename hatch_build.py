@@ -115,8 +115,9 @@ def make_javascript_runtime(target: Path) -> None:
 
 def lab_sources() -> list[Path]:
     """What the JupyterLab extension is made of."""
-    folders = [each for folder in ("src", "style") for each in (LAB / folder).rglob("*") if each.is_file()]
-    return sorted([*folders, LAB / "package.json", LAB / "package-lock.json", LAB / "tsconfig.json"])
+    folders = [LAB / folder for folder in ("src", "style", "schema")]
+    files = [each for folder in folders for each in folder.rglob("*") if each.is_file()]
+    return sorted([*files, LAB / "package.json", LAB / "package-lock.json", LAB / "tsconfig.json"])
 
 
 def make_labextension(target: Path) -> None:
