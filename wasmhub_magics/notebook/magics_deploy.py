@@ -9,8 +9,10 @@ from IPython.core.magic import magics_class
 from ..errors import ImageNotFound, RequestError
 from .arguments import argument, line_magic, magic_arguments, parse
 from .errors import clean_errors
+from .figures import deployed
 from .group import Group
 from .progress import Progress
+from .session import SESSION
 
 if TYPE_CHECKING:
     from ..deploy import Deployment
@@ -47,12 +49,16 @@ class DeployMagics(Group):
             made = self.filter(options.what)
         except RequestError as unknown:
             try:
-                return deploy(options.what, options.to, **given)
+                return self._tell(deploy(options.what, options.to, **given))
             except ImageNotFound:
                 if any(mark in options.what for mark in "/:@"):
                     raise
                 raise unknown from None
-        return made.deploy(options.to, **given)
+        return self._tell(made.deploy(options.to, **given))
+
+    def _tell(self, deployment: Deployment) -> Deployment:
+        SESSION.history.measured(deployment.name, deployed(deployment))
+        return deployment
 
     @magic_arguments()
     @line_magic
@@ -77,7 +83,10 @@ class DeployMagics(Group):
         """
         from ..deploy import undeploy
 
-        return undeploy(parse(self.wasm_undeploy, line).name)
+        name = parse(self.wasm_undeploy, line).name
+        gone = undeploy(name)
+        SESSION.history.forget(name, "deploy")
+        return gone
 
     @magic_arguments()
     @argument(
