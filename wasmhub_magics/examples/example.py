@@ -48,6 +48,11 @@ class Example:
         return Table.of(self.told)
 
     @property
+    def config(self) -> Any:
+        """The configuration of its table; None for none."""
+        return self.told.get("config")
+
+    @property
     def languages(self) -> tuple[str, ...]:
         """The languages it is written in."""
         return tuple(name for name, suffix in SUFFIXES.items() if self._path(suffix).is_file())
