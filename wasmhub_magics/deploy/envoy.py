@@ -21,6 +21,7 @@ from ..plugin import Plugin
 from ..proxy.exchange import LogLine
 from ..proxy.upstream import echo
 from .deployment import Deployment, unknown
+from .history import KEPT, History, Version
 
 __all__ = ["LocalEnvoy"]
 
@@ -51,9 +52,10 @@ class LocalEnvoy:
         self._answerer: UpstreamServer | None = None
         self._upstream: Answers | None = None
         self._serving: dict[str, _Serving] = {}
+        self._history: dict[str, list[Version]] = {}
 
     def deploy(
-        self, plugin: Plugin, *, upstream: Answers | None = None, port: int | None = None
+        self, plugin: Plugin, *, upstream: Answers | None = None, port: int | None = None, note: str = ""
     ) -> Deployment:
         """Serve a plugin, or swap it for the one of the same name without a failed request.
 
@@ -90,7 +92,31 @@ class LocalEnvoy:
             )
             slot = self._slot(plugin.name)
             self._serving[plugin.name] = _Serving(deployment, plugin, slot, requests, errors, mark)
+            self._remember(deployment, plugin, note)
             return deployment
+
+    def rollback(self, name: str, to: int | None = None) -> Deployment:
+        """Swap in an earlier version as a new one. Raises DeployError where there is none."""
+        with self._lock:
+            back = self.history(name).before(to)
+            return self.deploy(back.applied, note=f"rollback to version {back.version}")
+
+    def history(self, name: str) -> History:
+        """The versions of a filter since it was first deployed. Raises DeployError for an unknown name."""
+        with self._lock:
+            if name not in self._serving:
+                raise unknown(name, list(self._serving))
+            return History(name, tuple(self._history[name]))
+
+    def knows(self, name: str) -> bool:
+        """Whether a filter of this name is deployed."""
+        with self._lock:
+            return name in self._serving
+
+    def names(self) -> list[str]:
+        """The names of all filters."""
+        with self._lock:
+            return list(self._serving)
 
     def undeploy(self, name: str) -> Deployment:
         """Take a filter out of the chain; with the last one Envoy stops and its files go."""
@@ -103,12 +129,19 @@ class LocalEnvoy:
             elif self._server is not None and self._server.running:
                 self._server.swap({self._serving[name].slot: None})
             del self._serving[name]
+            del self._history[name]
             return replace(gone, state="undeployed")
 
     def status(self) -> tuple[Deployment, ...]:
         """All filters, in the order in which a request meets them."""
         with self._lock:
             return tuple(map(self._now, sorted(self._serving.values(), key=lambda s: s.slot)))
+
+    def _remember(self, deployment: Deployment, plugin: Plugin, note: str) -> None:
+        versions = self._history.setdefault(plugin.name, [])
+        at = deployment.since.isoformat(timespec="seconds")
+        versions.append(Version(deployment.version, at, deployment.digest, note=note, applied=plugin))
+        del versions[:-KEPT]
 
     def _start(self, plugin: Plugin, upstream: Answers | None, port: int) -> float:
         """Start Envoy with this filter, and with those that a lost Envoy served before."""

@@ -1,0 +1,78 @@
+"""A real API server with the products' own definitions, a real registry, and filters in WAT."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import wasmtime
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from servers import crds  # noqa: E402
+from servers.apiserver import ApiServer, api_server  # noqa: E402
+from servers.registry import docker_registry  # noqa: E402
+
+from wasmhub_magics.module import Module  # noqa: E402
+from wasmhub_magics.plugin import Plugin  # noqa: E402
+
+SOURCE = """(module
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 65536))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+    (drop (call $add (i32.const 2) (i32.const 1024) (i32.const 9) (i32.const 2048) (i32.const {size})))
+    (i32.const 0))
+  (data (i32.const 1024) "x-version")
+  (data (i32.const 2048) "{value}"))
+"""
+
+
+def make(value: str, name: str = "greeter", **settings: object) -> Plugin:
+    """A filter that adds x-version with this value to each response."""
+    source = SOURCE.format(value=value, size=len(value))
+    return Plugin(Module(bytes(wasmtime.wat2wasm(source))), name=name, **settings)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """The API server with all definitions."""
+    with api_server(tmp_path_factory.mktemp("apiserver")) as running:
+        running.load(crds.products())
+        yield running
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real registry."""
+    with docker_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
+
+
+@pytest.fixture
+def where(server: ApiServer) -> Iterator[dict[str, str]]:
+    """A fresh namespace, as the options that name it."""
+    namespace = server.namespace(f"t{uuid.uuid4().hex[:10]}")
+    yield {"kubeconfig": str(server.kubeconfig), "namespace": namespace}
+
+
+@pytest.fixture
+def pushed(registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Push a filter to the registry; its reference."""
+    monkeypatch.setenv("WASMHUB_STORE", str(tmp_path / "store"))
+    folder = f"{registry}/team/r{uuid.uuid4().hex[:10]}"
+
+    def push(plugin: Plugin, tag: str = "v1") -> str:
+        from wasmhub_magics.hub import push as hub_push
+
+        reference = f"{folder}/{plugin.name.lower()}:{tag}"
+        hub_push(plugin.module, reference, name=plugin.name)
+        return reference
+
+    yield push
+    shutil.rmtree(tmp_path / "store", ignore_errors=True)
