@@ -12,8 +12,9 @@ demo: .make/installed  ## the main job, headless, on real parts
 	@$(BIN)/python notebooks/demo.py
 
 test: .make/installed  ## every test, the notebooks and the browser included
-	@.ci/debian docker-registry skopeo chromium fonts-dejavu-core nghttp2-client
+	@.ci/debian docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
 	@.ci/rust
+	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
 

@@ -13,12 +13,12 @@ import wasmtime
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servers import crds  # noqa: E402
-from servers.apiserver import ApiServer, api_server  # noqa: E402
-from servers.registry import docker_registry  # noqa: E402
+from servers import crds
+from servers.apiserver import ApiServer, api_server
+from servers.registry import docker_registry
 
-from wasmhub_magics.module import Module  # noqa: E402
-from wasmhub_magics.plugin import Plugin  # noqa: E402
+from wasmhub_magics.module import Module
+from wasmhub_magics.plugin import Plugin
 
 SOURCE = """(module
   (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
@@ -55,10 +55,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def where(server: ApiServer) -> Iterator[dict[str, str]]:
+def where(server: ApiServer) -> dict[str, str]:
     """A fresh namespace, as the options that name it."""
     namespace = server.namespace(f"t{uuid.uuid4().hex[:10]}")
-    yield {"kubeconfig": str(server.kubeconfig), "namespace": namespace}
+    return {"kubeconfig": str(server.kubeconfig), "namespace": namespace}
 
 
 @pytest.fixture

@@ -68,7 +68,10 @@ def test_a_kubeconfig_that_is_damaged_is_named(pushed, tmp_path, text, told):
 
 def test_files_that_kubeconfig_lists_are_one_as_for_kubectl(server, where, pushed, tmp_path, monkeypatch):
     whole = yaml.safe_load(server.kubeconfig.read_text())
-    entry = dict(whole["clusters"][0]["cluster"], **{"certificate-authority": str(server.folder / "certs/apiserver.crt")})
+    entry = dict(
+        whole["clusters"][0]["cluster"],
+        **{"certificate-authority": str(server.folder / "certs/apiserver.crt")},
+    )
     (tmp_path / "a").write_text(yaml.safe_dump({"clusters": [{"name": "test", "cluster": entry}]}))
     rest = {key: whole[key] for key in ("users", "contexts", "current-context")}
     (tmp_path / "b").write_text(yaml.safe_dump(rest))
@@ -83,7 +86,7 @@ def test_a_login_by_a_program_works_as_for_kubectl(server, where, pushed, tmp_pa
     answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
               "status": {"token": "admin-token"}}  # fmt: skip
     program = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable,
-               "args": ["-c", f"print({json.dumps(json.dumps(answer))})"], "interactiveMode": "Never"}  # fmt: skip
+               "args": ["-c", f"print({json.dumps(answer)!r})"], "interactiveMode": "Never"}  # fmt: skip
     whole["users"] = [{"name": "admin", "user": {"exec": program}}]
     (tmp_path / "config").write_text(yaml.safe_dump(whole))
     plugin = make("one")
@@ -91,7 +94,7 @@ def test_a_login_by_a_program_works_as_for_kubectl(server, where, pushed, tmp_pa
     assert deploy(plugin, "istio", image=pushed(plugin), **options).version == 1
     program["args"] = ["-c", "raise SystemExit('no such account')"]
     (tmp_path / "config").write_text(yaml.safe_dump(whole))
-    with pytest.raises(DeployError, match="login of context 'admin' cannot be used.*no such account"):
+    with pytest.raises(DeployError, match=r"login of context 'admin' cannot be used.*no such account"):
         deploy(plugin, "istio", image=pushed(plugin), **options)
 
 
@@ -139,7 +142,7 @@ def test_a_product_that_is_not_installed_and_one_of_another_version_are_told_apa
         older = json.loads(json.dumps(definition))
         older["spec"]["versions"][0]["name"] = "v1alpha0"
         server.load([older])
-        with pytest.raises(DeployError, match="it serves extensions.higress.io in v1alpha0") as caught:
+        with pytest.raises(DeployError, match=r"it serves extensions\.higress\.io in v1alpha0") as caught:
             deploy(plugin, "higress", image=pushed(plugin), **where)
         assert "update Higress" in caught.value.do
     finally:
@@ -189,8 +192,9 @@ def test_an_object_that_was_not_deployed_from_here_is_adopted_only_when_asked_an
 
 
 def test_another_policy_on_the_same_gateway_is_named(server, where, pushed):
-    spec = {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "eg"}],
-            "wasm": [{"name": "theirs", "code": {"type": "Image", "image": {"url": "registry.test/theirs:v1"}}}]}  # fmt: skip
+    code = {"type": "Image", "image": {"url": "a.test/theirs:v1"}}
+    target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "eg"}
+    spec = {"targetRefs": [target], "wasm": [{"name": "theirs", "code": code}]}
     server.create(
         {"apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyExtensionPolicy",
          "metadata": {"name": "theirs"}, "spec": spec}, "envoyextensionpolicies", where["namespace"],

@@ -130,8 +130,8 @@ def test_istio_gets_a_wasm_plugin_where_the_cluster_serves_no_traffic_extension(
 def test_all_that_istio_can_say_is_taken(server, where, pushed):
     plugin = make("one", failure_policy="open", environment=(("A", "1"),))
     deploy(
-        plugin, "istio", image=pushed(plugin), labels={"app": "shop"}, phase="authz", priority=7, side="server",
-        ports=(8080,), pull_always=True, host_env=("POD_NAME",), **where,
+        plugin, "istio", image=pushed(plugin), labels={"app": "shop"}, phase="authz", priority=7,
+        side="server", ports=(8080,), pull_always=True, host_env=("POD_NAME",), **where,
     )  # fmt: skip
     (live,) = listed(server, "istio", where)
     spec = live["spec"]
@@ -161,10 +161,9 @@ GAPS = [
 ]
 
 
-@pytest.mark.parametrize(("target", "settings", "options", "setting"), GAPS)
-def test_what_a_target_cannot_say_is_refused_before_anything_is_applied(
-    server, where, target, settings, options, setting
-):
+@pytest.mark.parametrize("asked", GAPS, ids=lambda asked: f"{asked[0]} {asked[3]}")
+def test_what_a_target_cannot_say_is_refused_before_anything_is_applied(server, where, asked):
+    target, settings, options, setting = asked
     with pytest.raises(Inexpressible) as caught:
         # not even the image is asked for: there is none
         deploy(make("one", **settings), target, image="127.0.0.1:1/no/where:v1", **options, **where)

@@ -1,5 +1,7 @@
 """Filters in WAT for the tests of deployments."""
 
+import tempfile
+
 import pytest
 import wasmtime
 
@@ -30,8 +32,10 @@ def make(value: str, name: str = "greeter", *, configure: str = "(i32.const 1)")
 
 
 @pytest.fixture
-def plugin():
+def plugin(tmp_path, monkeypatch):
     """The maker of plugins; what they are deployed to is taken down after the test."""
+    # Directories of Envoys are counted: those of other programs must not be among them.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield make
     for deployment in status():
         undeploy(deployment.name)

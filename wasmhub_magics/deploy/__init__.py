@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, cast
 
 from ..errors import DeployError
 from ..plugin import HasPlugin
@@ -47,9 +47,9 @@ def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployme
 
     The module is checked before the proxy sees it; where it is refused, the one that served before goes on
     serving. Target ``envoy``, an Envoy on this machine, takes ``upstream`` (an address, a fixed response or a
-    function; default: an echo) and ``port``. The targets in clusters take ``image``, the reference under which
-    the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as kubectl does, and what
-    ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
+    function; default: an echo) and ``port``. The targets in clusters take ``image``, the reference under
+    which the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as kubectl does, and
+    what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
     """
     return _target(target).deploy(plugin.plugin, **options)
 
@@ -58,9 +58,9 @@ def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:
     """Tell what deploying would change, and what the target cannot say; nothing is applied.
 
     Options: ``image`` or ``url`` (where the product fetches the module), ``on`` (``KIND/NAME`` that it is
-    attached to), ``labels`` (workloads), ``ports``, ``side`` (client or server), ``domains``, ``phase`` (authn,
-    authz or stats), ``priority`` (higher first), ``pull_secret``, ``pull_always``, ``host_env``, ``adopt``,
-    and the cluster. The cluster is asked by a dry run. Raises DeployError with the reason.
+    attached to), ``labels`` (workloads), ``ports``, ``side`` (client or server), ``domains``, ``phase``
+    (authn, authz or stats), ``priority`` (higher first), ``pull_secret``, ``pull_always``, ``host_env``,
+    ``adopt``, and the cluster, which is asked by a dry run. Raises DeployError with the reason.
     """
     there = _target(target)
     if not isinstance(there, ClusterTarget):
@@ -79,7 +79,9 @@ def status(target: str = "", **where: Any) -> Status:
     """
     if target:
         there = _target(target)
-        found = there.status(**({"context": ""} | where)) if isinstance(there, ClusterTarget) else there.status()
+        found = (
+            there.status(**({"context": ""} | where)) if isinstance(there, ClusterTarget) else there.status()
+        )
         return Status(tuple(found))
     return Status(tuple(d for each in _TARGETS.values() for d in each.status()))
 
@@ -105,18 +107,30 @@ def undeploy(name: str, target: str = "", **where: Any) -> Deployment:
     return _find(name, target, where).undeploy(name, **where)
 
 
+class _Versioned(Protocol):
+    """What local and cluster targets have in common."""
+
+    def history(self, name: str, **where: Any) -> History: ...
+
+    def rollback(self, name: str, to: int | None = None, **where: Any) -> Deployment: ...
+
+    def undeploy(self, name: str, **where: Any) -> Deployment: ...
+
+
 def _target(name: str) -> LocalEnvoy | ClusterTarget:
     if name not in _TARGETS:
         raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
     return _TARGETS[name]
 
 
-def _find(name: str, target: str, where: dict[str, Any]) -> Any:
+def _find(name: str, target: str, where: dict[str, Any]) -> _Versioned:
     """The target that has a deployment of this name. Raises DeployError where none or several have it."""
     if target:
-        return _target(target)
+        return cast(_Versioned, _target(target))
     if where:
-        raise DeployError("a place without a target is none", do=f"pass target= ({', '.join(CLUSTER_TARGETS)})")
+        raise DeployError(
+            "a place without a target is none", do=f"pass target= ({', '.join(CLUSTER_TARGETS)})"
+        )
     found = [key for key, each in _TARGETS.items() if each.knows(name)]
     if len(found) > 1:
         raise DeployError(
@@ -124,4 +138,4 @@ def _find(name: str, target: str, where: dict[str, Any]) -> Any:
         )
     if not found:
         raise unknown(name, [each for there in _TARGETS.values() for each in there.names()])
-    return _TARGETS[found[0]]
+    return cast(_Versioned, _TARGETS[found[0]])

@@ -101,7 +101,7 @@ class Cluster:
         """An object, or None where there is none of that name."""
         return self._ask("GET", self._path(kind, name), f"reading {kind.kind} {name}", missing=True)
 
-    def list(self, kind: Kind, labels: str = "", fields: str = "") -> list[Json]:
+    def objects(self, kind: Kind, labels: str = "", fields: str = "") -> list[Json]:
         """The objects of a kind in the namespace that bear these labels."""
         params = {"labelSelector": labels} if labels else {}
         if fields:
@@ -160,7 +160,7 @@ class Cluster:
     def events(self, kind: Kind, name: str) -> tuple[str, ...]:
         """What the cluster noted about an object, oldest first; empty where the login may not read it."""
         try:
-            found = self.list(EVENT, fields=f"involvedObject.kind={kind.kind},involvedObject.name={name}")
+            found = self.objects(EVENT, fields=f"involvedObject.kind={kind.kind},involvedObject.name={name}")
         except DeployError:
             return ()
         found.sort(key=lambda e: e.get("lastTimestamp") or e.get("eventTime") or "")

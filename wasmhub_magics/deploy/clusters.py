@@ -167,7 +167,9 @@ class ClusterTarget:
         scope = make_scope(labels=labels, on=on, ports=ports, side=side, domains=domains)
         return Intent(
             plugin,
-            preflight.source(plugin, image=image, url=url, title=self.product.title, **hub) if fetch else None,
+            preflight.source(plugin, image=image, url=url, title=self.product.title, **hub)
+            if fetch
+            else None,
             scope,
             phase,
             priority,

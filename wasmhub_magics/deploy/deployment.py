@@ -33,7 +33,7 @@ class Deployment:
     code serving, ``swap_seconds`` of them in the proxy itself: its start the first time, then the swap; the
     rest is the check beforehand. ``requests`` and ``errors`` (5xx answers) count since ``since``, over all
     filters of the same proxy. ``place`` and ``source`` tell where it is in a cluster and where the product
-    fetches it; ``conditions`` are what the product's controller says of it, ``events`` what the cluster noted.
+    fetches it; ``conditions`` are what the product's controller says, ``events`` what the cluster noted.
     """
 
     name: str

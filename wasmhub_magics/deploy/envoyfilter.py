@@ -122,5 +122,5 @@ class EnvoyFilter:
         return []
 
     def conditions(self, live: Json) -> tuple[Condition, ...]:
-        """istiod writes conditions for waypoints only."""
+        """What istiod writes, which it does for waypoints only."""
         return conditions(live)

@@ -80,10 +80,8 @@ class History:
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
-        rows = [("version", "applied", "digest", "from", "note")]
-        for each in self.versions:
-            rows.append((str(each.version), each.at[:19], each.digest[:19], each.source, each.note))
-        return rows
+        head = ("version", "applied", "digest", "from", "note")
+        return [head, *((str(v.version), v.at[:19], v.digest[:19], v.source, v.note) for v in self.versions)]
 
     def __repr__(self) -> str:
         rows = self._rows()

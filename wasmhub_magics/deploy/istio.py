@@ -37,9 +37,7 @@ class Istio:
         yield from layout(intent, self.title)
         yield from scope(intent, self.title, ("labels", "refs", "ports", "side"))
         if intent.scope.labels and intent.scope.refs:
-            yield Gap(
-                "scope", "Istio takes either workload labels or an attachment", "leave one of them out"
-            )
+            yield Gap("scope", "Istio takes either workload labels or an attachment", "leave one of them out")
         for ref in intent.scope.refs:
             if ref.kind not in ATTACHABLE or ref.section:
                 yield Gap(
@@ -80,7 +78,7 @@ class Istio:
         return []
 
     def conditions(self, live: Json) -> tuple[Condition, ...]:
-        """istiod writes conditions for waypoints only."""
+        """What istiod writes, which it does for waypoints only."""
         return conditions(live)
 
 

@@ -33,9 +33,9 @@ class Chosen:
 def choose(kubeconfig: str | Path = "", context: str = "", namespace: str = "") -> Chosen:
     """Find the cluster as kubectl does.
 
-    That is the file given, else those that KUBECONFIG lists, else ``~/.kube/config``, else the service account
-    of the pod that this runs in; the context given, else the current one; the namespace given, else that of
-    the context, else ``default``. Raises DeployError where there is none.
+    That is the file given, else those that KUBECONFIG lists, else ``~/.kube/config``, else the service
+    account of the pod that this runs in; the context given, else the current one; the namespace given, else
+    that of the context, else ``default``. Raises DeployError where there is none.
     """
     from lightkube import KubeConfig
     from lightkube.core.exceptions import ConfigError

@@ -5,20 +5,21 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import ClusterUnreachable, Conflict, DeployError, Refused
-from .cluster import MANAGER, Cluster, Json, Kind
+from .cluster import MANAGER, SECRET, Cluster, Json, Kind
 from .deployment import Deployment, State, unknown
 from .gaps import inexpressible
 from .history import History, Version, annotation, named, read, written
 from .intent import Intent
+from .placed import Placed, bare, lonely, notes_of, ordered, same, without
 from .plan import Plan, changes
 from .product import Health, Product, health_from
 
-__all__ = ["ClusterDeployments", "Placed"]
+__all__ = ["ClusterDeployments"]
 
 STATES: dict[Health, State] = {
     "accepted": "accepted",
@@ -27,26 +28,6 @@ STATES: dict[Health, State] = {
     "silent": "applied",
 }
 POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A deployment in a cluster: the object that carries it and the name of its entry there."""
-
-    name: str
-    kind: Kind
-    object_name: str
-    live: Json
-
-    @property
-    def entry(self) -> str:
-        """Its name in a list and in the annotation."""
-        return self.name
-
-    @property
-    def history(self) -> tuple[Version, ...]:
-        """Its versions."""
-        return read(named(_annotations(self.live)).get(annotation(self.name), ""))
 
 
 class ClusterDeployments:
@@ -74,7 +55,7 @@ class ClusterDeployments:
         start = time.perf_counter()
         plan, manifest, kind, versions = self._planned(intent, adopt=adopt, lossy=lossy)
         live = self._apply(manifest, kind, versions[-1], force=adopt)
-        return self._settled(intent.object_name, kind, live, wait, start, plan.notes)
+        return self._settled(intent.object_name, kind, live, wait=wait, start=start, notes=plan.notes)
 
     def rollback(self, name: str, to: int | None = None, *, wait: float = 20.0) -> Deployment:
         """Apply an earlier version again, as a new one. Raises DeployError where there is none."""
@@ -90,7 +71,7 @@ class ClusterDeployments:
         )
         manifest = self._manifest(placed, back.applied, (*placed.history, version), back.priority)
         live = self._apply(manifest, placed.kind, version, force=False)
-        return self._settled(placed.name, placed.kind, live, wait, start, ())
+        return self._settled(placed.name, placed.kind, live, wait=wait, start=start)
 
     def undeploy(self, name: str) -> Deployment:
         """Take it away and leave nothing behind; what was adopted is given back as it was found."""
@@ -100,7 +81,7 @@ class ClusterDeployments:
         if self.product.shared:
             self._leave(placed)
         elif first.version == 0:
-            manifest = _bare(placed.live, placed.kind, placed.object_name, {})
+            manifest = bare(placed.kind, placed.object_name, {})
             self.cluster.apply({**manifest, "spec": first.applied}, placed.kind, force=True)
         else:
             self.cluster.delete(placed.kind, placed.object_name)
@@ -108,12 +89,12 @@ class ClusterDeployments:
 
     def _leave(self, placed: Placed) -> None:
         """Take one entry out of a shared object, and what was only there for it."""
-        others = named(_annotations(placed.live))
+        others = named(notes_of(placed.live))
         others.pop(annotation(placed.entry), None)
         entries = self.product.entries(copy.deepcopy(placed.live.get("spec") or {}))
         rest = [entry for entry in entries if entry.get("name") != placed.entry]
         if rest:
-            manifest = _bare(placed.live, placed.kind, placed.object_name, others)
+            manifest = bare(placed.kind, placed.object_name, others)
             manifest["spec"] = self._around(placed.live)
             self.product.entries(manifest["spec"])[:] = rest
             self.cluster.apply(manifest, placed.kind)
@@ -121,8 +102,8 @@ class ClusterDeployments:
             self.cluster.delete(placed.kind, placed.object_name)
         else:
             # taken out by a patch: applying nothing would leave a null where an empty object was
-            paths = [("metadata", "annotations", key) for key in named(_annotations(placed.live))]
-            self.cluster.remove(placed.kind, placed.live, [*paths, _lonely(placed.live, entries)])
+            paths = [("metadata", "annotations", key) for key in named(notes_of(placed.live))]
+            self.cluster.remove(placed.kind, placed.live, [*paths, lonely(placed.live, entries)])
 
     def find(self, name: str) -> Placed:
         """The deployment of a name. Raises DeployError where there is none."""
@@ -136,8 +117,8 @@ class ClusterDeployments:
     def all(self) -> Iterator[Placed]:
         """All deployments that bear this package's annotations."""
         for kind in self._kinds():
-            for live in self.cluster.list(kind):
-                for key, text in named(_annotations(live)).items():
+            for live in self.cluster.objects(kind):
+                for key, text in named(notes_of(live)).items():
                     if read(text):
                         yield Placed(key.partition("/")[2], kind, live["metadata"]["name"], live)
 
@@ -155,14 +136,14 @@ class ClusterDeployments:
         gaps = tuple(self.product.gaps(intent))
         if gaps and not lossy:
             raise inexpressible(gaps, self.product.title, f"{intent.name} on {self.product.name}")
-        intent = _without(intent, {gap.setting for gap in gaps})
+        intent = without(intent, {gap.setting for gap in gaps})
         kind = next(self._kinds())
         self.cluster.check_namespace()
         self._check_secret(intent)
         home = self._home(intent, kind, adopt=adopt)
         live = self.cluster.get(kind, home)
         if live is None and self.product.shared and not self._can_create():
-            there = ", ".join(e["metadata"]["name"] for e in self.cluster.list(kind)) or "none"
+            there = ", ".join(e["metadata"]["name"] for e in self.cluster.objects(kind)) or "none"
             raise DeployError(
                 f"{self.product.title} has no {kind.kind} named {home!r}",
                 where=self.cluster.place,
@@ -170,7 +151,7 @@ class ClusterDeployments:
             )
         source = intent.source
         assert source is not None
-        before = read(named(_annotations(live)).get(annotation(intent.object_name), ""))
+        before = read(named(notes_of(live)).get(annotation(intent.object_name), ""))
         if live is not None and not before and not self.product.shared:
             if not adopt:
                 raise Conflict(
@@ -216,16 +197,16 @@ class ClusterDeployments:
         fresh: Json | None = None,
     ) -> Json:
         """What is applied: the whole object, or of a shared one all that is ours, since the rest would go."""
-        notes = named(_annotations(placed.live)) if self.product.shared else {}
+        notes = named(notes_of(placed.live)) if self.product.shared else {}
         notes[annotation(placed.entry)] = written(versions)
-        manifest = _bare(placed.live, placed.kind, placed.object_name, notes)
+        manifest = bare(placed.kind, placed.object_name, notes)
         if not self.product.shared:
             manifest["metadata"]["labels"] = {"app.kubernetes.io/managed-by": MANAGER}
             manifest["spec"] = applied
             return manifest
         spec = copy.deepcopy(fresh) if fresh is not None else self._around(placed.live)
         there = self.product.entries(copy.deepcopy(placed.live.get("spec") or {}))
-        self.product.entries(spec)[:] = _ordered(there, applied, priority, notes)
+        self.product.entries(spec)[:] = ordered(there, applied, priority, notes)
         manifest["spec"] = spec
         return manifest
 
@@ -245,7 +226,7 @@ class ClusterDeployments:
             raise
 
     def _settled(
-        self, name: str, kind: Kind, live: Json, wait: float, start: float, notes: tuple[str, ...]
+        self, name: str, kind: Kind, live: Json, *, wait: float, start: float, notes: tuple[str, ...] = ()
     ) -> Deployment:
         """Ask until the controller has spoken of this very generation, or the time is over."""
         deadline = time.monotonic() + wait
@@ -323,12 +304,12 @@ class ClusterDeployments:
         name = self.product.object_name(intent)
         if not self.product.shared:
             return name
-        wanted = self.product.spec(intent, kind).get("targetRefs")
-        for each in self.cluster.list(kind) if wanted else []:
+        wanted = self.product.spec(intent, kind).get("targetRefs") or []
+        for each in self.cluster.objects(kind) if wanted else []:
             spec = each.get("spec") or {}
             targets = spec.get("targetRefs") or ([spec["targetRef"]] if "targetRef" in spec else [])
             other = each["metadata"]["name"]
-            if other != name and any(_same(target, wanted[0]) for target in targets):
+            if other != name and any(same(target, wanted[0]) for target in targets):
                 if not adopt:
                     raise Conflict(
                         f"the {kind.kind} {other!r} has {intent.scope.refs[0]} already, and "
@@ -341,8 +322,6 @@ class ClusterDeployments:
         return name
 
     def _check_secret(self, intent: Intent) -> None:
-        from .cluster import SECRET
-
         if not intent.pull_secret:
             return
         try:
@@ -369,73 +348,6 @@ class ClusterDeployments:
 
     def _made_here(self, live: Json) -> bool:
         return str(live["metadata"]["name"]).startswith("wasmhub-")
-
-
-def _ordered(there: list[Json], mine: Json, priority: int, notes: dict[str, str]) -> list[Json]:
-    """The list with this entry in it: higher priority first, others in their order, ours in its old place."""
-
-    def weight(entry: Json) -> int:
-        versions = read(notes.get(annotation(str(entry.get("name"))), ""))
-        return versions[-1].priority if versions else 0
-
-    names = [entry.get("name") for entry in there]
-    if mine["name"] in names:
-        place = names.index(mine["name"])
-        rest = there[:place] + there[place + 1 :]
-        fits = all(weight(e) >= priority for e in rest[:place]) and all(
-            weight(e) <= priority for e in rest[place:]
-        )
-        if fits:
-            return [*rest[:place], mine, *rest[place:]]
-        there = rest
-    place = next((i for i, entry in enumerate(there) if weight(entry) < priority), len(there))
-    return [*there[:place], mine, *there[place:]]
-
-
-def _lonely(live: Json, entries: list[Json]) -> tuple[str, ...]:
-    """The path of the list with these entries, or of the highest part below the spec's that holds only it."""
-
-    def walk(value: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:
-        if value == entries:
-            return path
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                found = walk(inner, (*path, key))
-                if found is not None:
-                    return path if len(value) == 1 and len(path) > 2 else found
-        return None
-
-    return walk(live.get("spec") or {}, ("spec",)) or ("spec",)
-
-
-def _bare(live: Json, kind: Kind, name: str, notes: dict[str, str]) -> Json:
-    metadata: Json = {"name": name}
-    if notes:
-        metadata["annotations"] = notes
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
-
-
-def _annotations(live: Json | None) -> dict[str, str]:
-    return ((live or {}).get("metadata") or {}).get("annotations") or {}
-
-
-def _same(one: Json, other: Json) -> bool:
-    return all(one.get(key, "") == other.get(key, "") for key in ("group", "kind", "name", "sectionName"))
-
-
-def _without(intent: Intent, settings: set[str]) -> Intent:
-    """The intent without what the target cannot say, where the user goes without it."""
-    plugin = intent.plugin
-    if "environment" in settings:
-        plugin = plugin.replace(environment=())
-        intent = replace(intent, host_env=())
-    if "failure policy" in settings:
-        plugin = plugin.replace(failure_policy="closed")
-    if "configuration" in settings:
-        plugin = plugin.replace(configuration=b"")
-    if "phase" in settings:
-        intent = replace(intent, phase="")
-    return replace(intent, plugin=plugin)
 
 
 def _now() -> str:

@@ -35,12 +35,15 @@ class Product(Protocol):
 
     name: str
     title: str
-    kinds: Sequence[Kind]
-    """The kinds that can say it, the preferred one first."""
     shared: bool
     """Whether one object carries the filters of several deployments in a list."""
     speaks: bool
     """Whether its controller writes into the object's status."""
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """The kinds that can say it, the preferred one first."""
+        ...
 
     def object_name(self, intent: Intent) -> str:
         """The name of the object that carries the filter."""

@@ -125,9 +125,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
             serialization.NoEncryption(),
         )
     )
-    (folder / "tokens.csv").write_text(
-        f"{ADMIN},admin,1,system:masters\n{READER},reader,2,readers\n"
-    )
+    (folder / "tokens.csv").write_text(f"{ADMIN},admin,1,system:masters\n{READER},reader,2,readers\n")
     client_port, peer_port, port = free_port(), free_port(), free_port()
     at, peer = f"http://{HOST}:{client_port}", f"http://{HOST}:{peer_port}"
     etcd_command = [etcd_binary, "--data-dir", str(folder / "etcd"), "--listen-client-urls", at]
@@ -174,9 +172,7 @@ def _write_kubeconfig(server: ApiServer) -> None:
                     }
                 ],
                 "users": [{"name": name, "user": {"token": token}} for name, token in users.items()],
-                "contexts": [
-                    {"name": name, "context": {"cluster": "test", "user": name}} for name in users
-                ],
+                "contexts": [{"name": name, "context": {"cluster": "test", "user": name}} for name in users],
             }
         )
     )
@@ -187,11 +183,10 @@ def _wait(server: ApiServer) -> None:
     while True:
         if server.child.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError((server.folder / "apiserver.log").read_text()[-3000:])
-        with contextlib.suppress(OSError, httpx2.HTTPError):
-            with server.client() as client:
-                ready = client.get("/readyz").status_code == 200
-                if ready and client.get("/api/v1/namespaces/default").status_code == 200:
-                    return
+        with contextlib.suppress(OSError, httpx2.HTTPError), server.client() as client:
+            ready = client.get("/readyz").status_code == 200
+            if ready and client.get("/api/v1/namespaces/default").status_code == 200:
+                return
         time.sleep(0.05)
 
 

@@ -73,7 +73,12 @@ def gloo() -> Json:
         "spec": {
             "group": "gateway.solo.io",
             "scope": "Namespaced",
-            "names": {"kind": "Gateway", "plural": "gateways", "singular": "gateway", "listKind": "GatewayList"},
+            "names": {
+                "kind": "Gateway",
+                "plural": "gateways",
+                "singular": "gateway",
+                "listKind": "GatewayList",
+            },
             "versions": [
                 {
                     "name": "v1",
@@ -90,9 +95,10 @@ def gloo() -> Json:
 def _kinds(file: Path, kinds: tuple[str, ...]) -> Iterator[Json]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for found in yaml.load_all(file.read_text(), loader):
-        if found and found.get("kind") == "CustomResourceDefinition":
-            if not kinds or found["spec"]["names"]["kind"] in kinds:
-                yield found
+        if not found or found.get("kind") != "CustomResourceDefinition":
+            continue
+        if not kinds or found["spec"]["names"]["kind"] in kinds:
+            yield found
 
 
 def _crate(name: str, version: str) -> Path:
@@ -102,7 +108,8 @@ def _crate(name: str, version: str) -> Path:
     (folder / "src").mkdir(parents=True, exist_ok=True)
     (folder / "src/lib.rs").touch()
     (folder / "Cargo.toml").write_text(
-        f'[package]\nname = "crates"\nversion = "0.0.0"\nedition = "2021"\n[dependencies]\n{name} = "={version}"\n'
+        '[package]\nname = "crates"\nversion = "0.0.0"\nedition = "2021"\n'
+        f'[dependencies]\n{name} = "={version}"\n'
     )
     vendored = folder / "vendor"
     if not (vendored / name).exists():
