@@ -11,8 +11,9 @@ demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
 	@$(BIN)/python notebooks/demo.py
 
-test: .make/installed  ## every test, the notebooks and the browser included
+test: .make/installed .make/cpp  ## every test, the notebooks and the browser included
 	@.ci/debian docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
+	@.ci/peers cosign crane oras
 	@.ci/rust
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
 	@$(BIN)/python -m pytest
@@ -40,6 +41,10 @@ setup: .make/installed  ## the virtual environment with everything in it
 SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
   $(shell find labextension/src labextension/style -type f)
 
+.make/cpp: .make/installed wasmhub_magics/build/cpp_library.py  # the standard library of C++: what a wheel has in it
+	@$(BIN)/python -c 'import hatch_build; hatch_build.make_cpp_library()'
+	@touch $@
+
 .make/installed: $(SOURCES)
 	@mkdir -p .make
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -51,4 +56,5 @@ SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.z
 
 clean:
 	rm -rf .make .venv build dist labextension/lib labextension/node_modules wasmhub_magics/labextension
+	rm -rf wasmhub_magics/guest/cpp/lib
 	rm -f wasmhub_magics/proxy/host.wasm wasmhub_magics/guest/python/runtime.wasm

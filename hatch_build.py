@@ -18,10 +18,14 @@ PROXY = ROOT / "wasmhub_magics" / "proxy"
 PYTHON = ROOT / "wasmhub_magics" / "guest" / "python"
 LAB = ROOT / "labextension"
 JAVASCRIPT = ROOT / "wasmhub_magics" / "guest" / "javascript"
+CPP_LIBRARY = ROOT / "wasmhub_magics" / "guest" / "cpp" / "lib"
 
 
-def main() -> None:
-    """Make every generated part that is missing or older than its sources."""
+def main(whole: bool = True) -> None:
+    """Make every generated part that is missing or older than its sources.
+
+    What is made on a machine as well when it is first needed is left out unless the ``whole`` is wanted.
+    """
     for target, sources, make in (
         (PROXY / "host.wasm", sorted((PROXY / "src").glob("*.zig")), make_host),
         (PYTHON / "runtime.wasm", sorted((PYTHON / "src").glob("*.*")), make_python_runtime),
@@ -36,6 +40,26 @@ def main() -> None:
         if not target.exists() or target.stat().st_mtime < newest:
             print(f"making {target.relative_to(ROOT)}", file=sys.stderr)
             make(target)
+    if whole:
+        make_cpp_library()
+
+
+def make_cpp_library() -> None:
+    """Compile the standard library of C++ for WebAssembly, once for each version of Zig."""
+    sys.path.insert(0, str(ROOT))
+    from wasmhub_magics.build.clang import find_ziglang
+    from wasmhub_magics.build.cpp_library import cached, made_by, make_library
+
+    zig = find_ziglang()
+    if zig is None:
+        raise SystemExit("ziglang is not on this machine; building the package needs it")
+    if made_by(CPP_LIBRARY) != zig.version:
+        print(f"making {CPP_LIBRARY.relative_to(ROOT)}", file=sys.stderr)
+        if made_by(cached(zig)) == zig.version:
+            shutil.rmtree(CPP_LIBRARY, ignore_errors=True)
+            shutil.copytree(cached(zig), CPP_LIBRARY)
+        else:
+            make_library(zig, CPP_LIBRARY)
 
 
 def make_host(target: Path) -> None:
@@ -125,4 +149,4 @@ else:
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
             """Make the generated parts; an sdist carries sources only."""
             if self.target_name == "wheel":
-                main()
+                main(whole=version != "editable")

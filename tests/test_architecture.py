@@ -12,18 +12,20 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin", "curl",
+    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin",
+    "curl",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},
     "guest": set[str](),
+    "examples": set[str](),
     "proxy": set[str](),
     "envoy": {"proxy"},
     "latency": {"proxy", "envoy"},
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["filter", "doctor", "notebook", "cli"]
+TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 
@@ -36,7 +38,9 @@ def files() -> list[Path]:
     return sorted(
         path
         for path in PACKAGE.rglob("*.py")
-        if "guest" not in path.parts and path != PACKAGE / "__init__.py"
+        if "guest" not in path.parts
+        and not path.match("examples/*/filter.py")
+        and path != PACKAGE / "__init__.py"
     )
 
 

@@ -113,10 +113,8 @@ def test_a_syntax_error_names_the_line() -> None:
 
 
 def test_an_upstream_can_be_a_value_or_a_function(counter: Filter) -> None:
-    assert (
-        counter.send(upstream=Response(404)).response
-        == counter.send(upstream=lambda _: Response(404)).response
-    )
+    for upstream in (Response(404), lambda _: Response(404)):
+        assert counter.send(upstream=upstream).response.status == 404
     answered = counter.send(
         Request("POST", "/p", body="x"), upstream=lambda request: Response(201, body=request.path)
     )

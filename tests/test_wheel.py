@@ -36,6 +36,9 @@ def test_it_is_pure_python_and_holds_every_generated_part(wheel: Path) -> None:
         "wasmhub_magics/proxy/host.wasm",
         "wasmhub_magics/guest/python/runtime.wasm",
         "wasmhub_magics/guest/c/proxy_wasm.h",
+        "wasmhub_magics/guest/cpp/include/proxy_wasm_intrinsics.h",
+        "wasmhub_magics/guest/cpp/lib/libc++.a",
+        "wasmhub_magics/guest/cpp/lib/LICENSE-libcxx.txt",
         "wasmhub_magics/proxy/view.css",
         "wasmhub_magics/notebook/static/tester.js",
     ):

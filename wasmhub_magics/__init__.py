@@ -23,15 +23,20 @@ if TYPE_CHECKING:
     from .latency import LatencyReport
     from .module import Module
     from .plugin import Limits, Plugin
-    from .proxy import Exchange, Proxy
+    from .proxy import Delay, Exchange, Failure, Grpc, GrpcCall, GrpcReply, Proxy
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Delay",
     "Deployment",
     "EnvoyProxy",
     "Exchange",
+    "Failure",
     "Filter",
+    "Grpc",
+    "GrpcCall",
+    "GrpcReply",
     "Headers",
     "Image",
     "LatencyReport",
@@ -54,10 +59,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Delay": "proxy",
     "Deployment": "deploy",
     "EnvoyProxy": "envoy",
     "Exchange": "proxy",
+    "Failure": "proxy",
     "Filter": "filter",
+    "Grpc": "proxy",
+    "GrpcCall": "proxy",
+    "GrpcReply": "proxy",
     "Headers": "http",
     "Image": "hub",
     "LatencyReport": "latency",

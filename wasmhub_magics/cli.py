@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import __version__
+from .cli_hub import add_hub_commands
 from .curl import add_request_arguments, request_from
 from .errors import RequestError, WasmhubError
 
 if TYPE_CHECKING:
     from .filter import Filter
+    from .proxy import Cluster
 
 __all__ = ["main"]
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _source(send)
     _settings(send)
     _engine(send)
+    _clusters(send)
     add_request_arguments(send)
     send.set_defaults(run=_send)
 
@@ -73,27 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="compare the embedded proxy with the real Envoy")
     _source(verify)
     _settings(verify)
+    _clusters(verify)
     add_request_arguments(verify)
     verify.set_defaults(run=_verify)
 
-    push = commands.add_parser("push", help="publish a filter as an OCI image")
-    _source(push)
-    push.add_argument(
-        "reference", nargs="?", default="", help="[REGISTRY/]REPOSITORY[:TAG]; local store if no registry"
-    )
-    push.add_argument("--description", help="one sentence on what the filter does")
-    _registry(push)
-    push.set_defaults(run=_push)
-
-    pull = commands.add_parser("pull", help="fetch a filter")
-    pull.add_argument("reference", help="[REGISTRY/]REPOSITORY[:TAG][@DIGEST]")
-    pull.add_argument("-o", "--output", metavar="FILE", help="where the module goes (default: NAME.wasm)")
-    _registry(pull)
-    pull.set_defaults(run=_pull)
-
-    search = commands.add_parser("search", help="find images in the local store")
-    search.add_argument("text", nargs="?", default="", help="words of the name or description")
-    search.set_defaults(run=_search)
+    add_hub_commands(commands, _filter)
 
     deploy = commands.add_parser("deploy", help="serve a filter until interrupted")
     _source(deploy)
@@ -104,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     deploy.set_defaults(run=_deploy)
 
     doctor = commands.add_parser("doctor", help="tell which parts are here and how to get the others")
+    doctor.add_argument(
+        "--warm",
+        nargs="*",
+        metavar="LANG",
+        help="let compilers do now what they do once (default: all that are here)",
+    )
     doctor.set_defaults(run=_doctor)
     return parser
 
@@ -128,11 +120,23 @@ def _engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _registry(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--username", help="user of the registry; the password is asked or read from a pipe")
+def _clusters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--insecure", action="store_true", help="plain http also for a host that is not this one"
-    )
+        "--cluster", metavar="NAME=WHO", action="append", default=[],
+        help="who answers calls to a cluster: http://HOST:PORT, a status, refused, closed, broken or silent",
+    )  # fmt: skip
+
+
+def _clusters_of(options: argparse.Namespace) -> dict[str, Cluster]:
+    from .proxy.cluster import cluster_from
+
+    found: dict[str, Cluster] = {}
+    for text in options.cluster:
+        name, equals, who = text.partition("=")
+        if not equals or not name:
+            raise RequestError(f"--cluster {text!r} is not NAME=WHO", do="write --cluster auth=200")
+        found[name] = cluster_from(name, who)
+    return found
 
 
 def _filter(options: argparse.Namespace) -> Filter:
@@ -166,14 +170,6 @@ def _configured(options: argparse.Namespace) -> Filter:
     return made.configure(root_id=options.root_id, failure_policy=options.failure_policy)
 
 
-def _credentials(options: argparse.Namespace) -> dict[str, Any]:
-    given: dict[str, Any] = {"insecure": options.insecure}
-    if options.username:
-        asked = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-        given |= {"username": options.username, "password": asked}
-    return given
-
-
 def _build(options: argparse.Namespace) -> int:
     made = _filter(options)
     print(made, made.save(options.output or f"{made.name}.wasm"))
@@ -185,10 +181,10 @@ def _send(options: argparse.Namespace) -> int:
     if options.engine == "envoy":
         from .envoy import EnvoyProxy
 
-        with EnvoyProxy([made.plugin]) as proxy:
+        with EnvoyProxy([made.plugin], clusters=_clusters_of(options)) as proxy:
             exchange = proxy.send(request)
     else:
-        exchange = made.send(request)
+        exchange = made.send(request, clusters=_clusters_of(options))
     print(exchange)
     return 0 if exchange.response is not None else 1
 
@@ -208,30 +204,10 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     asked = bool(options.words or options.header or options.data)
-    report = _configured(options).verify([request_from(options)] if asked else None)
+    asked_for = [request_from(options)] if asked else None
+    report = _configured(options).verify(asked_for, clusters=_clusters_of(options))
     print(report)
     return 0 if report.agrees else 1
-
-
-def _push(options: argparse.Namespace) -> int:
-    notes = {"org.opencontainers.image.description": options.description} if options.description else {}
-    print(_filter(options).push(options.reference, annotations=notes, **_credentials(options)))
-    return 0
-
-
-def _pull(options: argparse.Namespace) -> int:
-    from .filter import pull
-
-    made = pull(options.reference, **_credentials(options))
-    print(made, made.save(options.output or f"{made.name}.wasm"))
-    return 0
-
-
-def _search(options: argparse.Namespace) -> int:
-    from .filter import search
-
-    print(search(options.text))
-    return 0
 
 
 def _deploy(options: argparse.Namespace) -> int:
@@ -251,10 +227,10 @@ def _deploy(options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_options: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     from .doctor import doctor
 
-    print(doctor())
+    print(doctor(warm=options.warm, progress=lambda step: print(step, file=sys.stderr)))
     return 0
 
 

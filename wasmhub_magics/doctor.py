@@ -6,7 +6,7 @@ import html
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -84,13 +84,31 @@ class Report:
         return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
 
-def doctor(settings: Mapping[str, object] | None = None) -> Report:
-    """Look at this machine: toolchains, proxies, notebook, registries, directories, settings."""
-    checks = [*_here(), *_languages(), *_proxies(), *_notebook(), *_registries(), *_places()]
+def doctor(
+    settings: Mapping[str, object] | None = None,
+    *,
+    warm: Sequence[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Look at this machine: toolchains, proxies, notebook, registries, directories, settings.
+
+    With ``warm``, the names of languages or ``()`` for all, what their compilers do once is done first.
+    Raises BuildError for a name of no language, and ToolchainMissing for one whose compiler is not here.
+    """
+    warmed = [] if warm is None else list(_warmed(warm, progress))
+    checks = [*warmed, *_here(), *_languages(), *_proxies(), *_notebook(), *_registries(), *_places()]
     checks += [
         Check("settings", name, "told", str(value)) for name, value in sorted((settings or {}).items())
     ]
     return Report(tuple(checks))
+
+
+def _warmed(names: Sequence[str], progress: Callable[[str], None] | None) -> Iterator[Check]:
+    from .build.warm import warm
+
+    for each in warm(names, progress):
+        found = each.why or f"in {each.seconds:.1f} s"
+        yield Check("warmed", each.language, "broken" if each.why else "ok", found)
 
 
 def _here() -> Iterator[Check]:

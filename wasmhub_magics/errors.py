@@ -20,6 +20,7 @@
     │   ├── Unauthorized
     │   ├── NotARegistry
     │   ├── NotAFilter          the image holds no filter, or its content is damaged
+    │   ├── Untrusted           no signature counts, or a policy forbids the image
     │   └── StoreError          the local store cannot be read or written
     └── DeployError             a deployment could not be made, seen or undone
         ├── Inexpressible       the target cannot say all that was asked for; carries the gaps
@@ -65,6 +66,7 @@ __all__ = [
     "StoreError",
     "ToolchainMissing",
     "Unauthorized",
+    "Untrusted",
     "WasmhubError",
 ]
 
@@ -208,6 +210,10 @@ class NotARegistry(HubError):
 
 class NotAFilter(HubError):
     """The image holds no filter, or its content does not match its digest."""
+
+
+class Untrusted(HubError):
+    """No signature of the image counts here, or a policy forbids it."""
 
 
 class StoreError(HubError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +13,7 @@ from .errors import ModuleError, RequestError
 from .http import Request
 from .module import Module
 from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
-from .proxy import Exchange, Proxy, Upstream, echo
+from .proxy import Cluster, Exchange, Proxy, Upstream, echo
 
 if TYPE_CHECKING:
     from .build import Build, BuildOptions
@@ -62,11 +61,12 @@ class Filter:
     """A filter that can be tried, measured, verified, published and deployed.
 
     ``plugin`` is its module with its configuration; ``built`` tells how the module came about and is None for
-    a ready-made one.
+    a ready-made one; ``image`` is what it was pulled from, if it was.
     """
 
     plugin: Plugin
     built: Build | None = None
+    image: Image | None = None
     _session: _Session = field(default_factory=_Session, init=False, repr=False, compare=False)
 
     @property
@@ -124,13 +124,19 @@ class Filter:
         plugin = self.plugin.replace(**{k: v for k, v in changes.items() if v is not None})
         return replace(self, plugin=plugin)
 
-    def send(self, request: Request | None = None, *, upstream: Upstream = echo) -> Exchange:
+    def send(
+        self,
+        request: Request | None = None,
+        *,
+        upstream: Upstream = echo,
+        clusters: Mapping[str, Cluster] | None = None,
+    ) -> Exchange:
         """Send one request through the filter in the embedded proxy and tell what it did.
 
-        The virtual machine is started by the first send and kept for the next. Raises StartError where the
-        filter does not start.
+        The virtual machine is started by the first send and kept for the next. ``clusters`` answer the
+        filter's call-outs, as those of ``Proxy`` do. Raises StartError where the filter does not start.
         """
-        return self._session.open(self).send(request or Request(), upstream=upstream)
+        return self._session.open(self).send(request or Request(), upstream=upstream, clusters=clusters)
 
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""
@@ -165,24 +171,13 @@ class Filter:
     def push(self, reference: str = "", **options: Any) -> Image:
         """Publish the module as an OCI image: in a registry, or in the local store where none is named.
 
+        Its source, toolchain and configuration travel with it, and what is passed: the fields of
+        ``hub.About``; ``source=False`` keeps the source here. The other options are those of ``hub.push``.
         Raises HubError where the image cannot be moved.
         """
-        from .hub import push
+        from .publish import publish
 
-        notes = dict(options.pop("annotations", None) or {})
-        if self.built is not None:
-            notes.setdefault("wasmhub.filter/language", self.built.language)
-            notes.setdefault("wasmhub.filter/toolchain", self.built.toolchain)
-            source = hashlib.sha256(self.built.source.encode()).hexdigest()
-            notes.setdefault("wasmhub.filter/source-digest", f"sha256:{source}")
-        return push(
-            self.module,
-            reference or self.name,
-            name=self.name,
-            root_id=self.plugin.root_id,
-            annotations=notes,
-            **options,
-        )
+        return publish(self.plugin, self.built, reference, **options)
 
     def deploy(self, target: str = "envoy", **options: Any) -> Deployment:
         """Put the filter to work in a proxy; see ``deploy``."""
@@ -195,7 +190,11 @@ class Filter:
         return path
 
     def __repr__(self) -> str:
-        return f"<Filter {self.name}: {self._summary()}>"
+        notes = "".join(f"\n  note: {remark}" for remark in self._remarks())
+        return f"<Filter {self.name}: {self._summary()}>{notes}"
+
+    def _remarks(self) -> tuple[str, ...]:
+        return self.image.remarks if self.image is not None else ()
 
     def _summary(self) -> str:
         parts = [self.language, f"{_size(self.module.size)}", f"ABI {self.module.abi}", self.digest[:19]]
@@ -211,6 +210,7 @@ class Filter:
                 f"<div>⚠ line {d.line}: {html.escape(d.message)}</div>" for d in self.built.diagnostics
             )
         )
+        warnings += "".join(f"<div>⚠ {html.escape(remark)}</div>" for remark in self._remarks())
         return (
             f"<div><b>{html.escape(self.name)}</b> "
             f"<span style='opacity:.7'>{html.escape(self._summary())}</span>{warnings}</div>"
@@ -265,11 +265,11 @@ def pull(reference: str, name: str = "", **options: Any) -> Filter:
     from .hub import pull
 
     module, image = pull(reference, **options)
-    return Filter(Plugin(module, name=name or image.name, root_id=image.root_id))
+    return Filter(Plugin(module, name=name or image.name, root_id=image.root_id), image=image)
 
 
 def search(text: str = "", **options: Any) -> SearchResult:
-    """Find images in the local store by name, description and annotations."""
+    """Find images in the local store, in registries and among the examples; see ``hub.search``."""
     from .hub import search
 
     return search(text, **options)

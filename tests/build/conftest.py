@@ -50,7 +50,10 @@ class Guest:
                 wanted.module, wanted.name, wasmtime.FuncType(*types), self._function(wanted.name)
             )
         self.instance = linker.instantiate(self.store, wasmtime.Module(engine, module.data))
-        self.memory = self.instance.exports(self.store)["memory"]
+        exports = self.instance.exports(self.store)
+        self.memory = exports["memory"]
+        if "_initialize" in exports:
+            self("_initialize")
 
     def __call__(self, name: str, *arguments: int) -> Any:
         return self.instance.exports(self.store)[name](self.store, *arguments)

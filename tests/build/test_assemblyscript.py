@@ -137,7 +137,6 @@ def test_a_source_may_export_functions_of_the_abi_itself(guest) -> None:
     module = build_module(source, "as").module
     assert module.abi == "0.2.0"
     host = guest(module)
-    host("_initialize")
     assert host("proxy_on_done", 1) == 0
     assert host.log == [(4, "raw")]
 
@@ -180,7 +179,6 @@ def test_a_call_out_is_made_and_its_answer_read(guest) -> None:
             """
         )
     )
-    host("_initialize")
     host("proxy_on_tick", 1)
     ((name, arguments),) = host.calls
     assert (name, host.read(*arguments[:2]), arguments[8]) == ("proxy_http_call", b"auth", 5)
@@ -256,7 +254,6 @@ def test_names_can_be_defined_and_files_imported(guest) -> None:
     export function onTick(_: Plugin): void { if (YES) console.log(`${ANSWER + 1} ${WHO} ${text}`); }
     """
     host = guest(build(source, options))
-    host("_initialize")
     host("proxy_on_tick", 1)
     assert host.log == [(2, '43 a "b" lib')]
     with pytest.raises(BuildError, match="cannot be defined"):

@@ -9,7 +9,8 @@ import pytest
 
 from wasmhub_magics.abi import CALLBACKS, HOST_FUNCTIONS
 from wasmhub_magics.build import BuildOptions, build_module
-from wasmhub_magics.build.c import C, find_ziglang
+from wasmhub_magics.build.c import C
+from wasmhub_magics.build.clang import find_ziglang
 from wasmhub_magics.build.language import Toolchain
 from wasmhub_magics.errors import BuildError, CompileError, LinkError
 from wasmhub_magics.module import Module
@@ -495,7 +496,7 @@ def test_a_clang_with_its_linker_does_as_well_as_the_one_inside_zig(tmp_path: Pa
 def test_a_clang_without_webassembly_or_linker_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wasmhub_magics.build.c import find_clang
+    from wasmhub_magics.build.clang import find_clang
 
     def put(name: str, text: str) -> None:
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{text}'\n")

@@ -16,7 +16,7 @@ from wasmhub_magics.plugin import Plugin, encode_config
 from wasmhub_magics.proxy import Exchange, Proxy, Upstream, echo
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"assemblyscript": "typescript", "javascript": "javascript", "zig": "zig"}
+PAGES = {"assemblyscript": "typescript", "cpp": "cpp", "javascript": "javascript", "zig": "zig"}
 
 
 def blocks(page: str) -> list[tuple[str, str]]:

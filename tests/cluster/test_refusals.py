@@ -11,8 +11,8 @@ import threading
 import pytest
 import trustme
 import yaml
-from conftest import make
 from servers.apiserver import free_port
+from servers.filters import make
 
 from wasmhub_magics.deploy import deploy, plan, status, undeploy
 from wasmhub_magics.errors import (

@@ -1,7 +1,7 @@
 """What each target emits, taken by the products' own schemas in a real API server."""
 
 import pytest
-from conftest import make
+from servers.filters import make
 
 from wasmhub_magics.deploy import deploy, history, plan, rollback, status, undeploy
 from wasmhub_magics.errors import Conflict, DeployError, Inexpressible, Refused

@@ -1,11 +1,14 @@
 """Filters in WAT for the tests of the real Envoy."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import wasmtime
 
-from wasmhub_magics.envoy import EnvoyProxy
+from wasmhub_magics.envoy import EnvoyProxy, verify
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import Plugin
 
@@ -81,3 +84,34 @@ def envoy():
     """One Envoy for a whole file of tests: each swaps its own filter in."""
     with EnvoyProxy([], timeout=1.0, slots=3) as proxy:
         yield proxy
+
+
+PUPPET = Path(__file__).parents[1] / "proxy" / "puppet.c"
+
+
+@pytest.fixture(scope="session")
+def puppet(tmp_path_factory):
+    """A filter that does what its configuration says."""
+    target = tmp_path_factory.mktemp("puppet") / "puppet.wasm"
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-freestanding", "-O2", "-nostdlib"]
+    command += ["-fno-builtin", "-Wl,--no-entry", "-o", str(target), str(PUPPET)]
+    subprocess.run(command, check=True, timeout=240)
+    compiled = Module(target.read_bytes())
+
+    def make(script, **fields):
+        fields.setdefault("name", "puppet")
+        return Plugin(compiled, configuration=script.encode() or b" ", **fields)
+
+    return make
+
+
+@pytest.fixture
+def beside(puppet):
+    """Holds that both proxies do the same with a script; gives the exchanges."""
+
+    def run(script, requests, clusters=None, timeout=1.5, **fields):
+        report = verify([puppet(script, **fields)], requests, clusters=clusters, timeout=timeout)
+        assert report.agrees, repr(report)
+        return report.exchanges
+
+    return run

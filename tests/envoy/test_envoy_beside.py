@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from wasmhub_magics.envoy import EnvoyProxy, verify
 from wasmhub_magics.http import Request, Response
-from wasmhub_magics.module import Module
-from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy import Delay, Failure, Proxy
 
-PUPPET = Path(__file__).parents[1] / "proxy" / "puppet.c"
 HEADERS = ":method=GET;:path=/;:authority=auth;x-one=1"
 REQUESTS = [Request("POST", body="abc"), Request()]
 CLUSTERS = {
@@ -45,17 +38,6 @@ on_call get 6 :status
 on_call status
 on_call continue 0
 """
-
-
-@pytest.fixture(scope="module")
-def puppet(tmp_path_factory):
-    """A filter that does what its configuration says."""
-    target = tmp_path_factory.mktemp("puppet") / "puppet.wasm"
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", "wasm32-freestanding", "-O2", "-nostdlib"]
-    command += ["-fno-builtin", "-Wl,--no-entry", "-o", str(target), str(PUPPET)]
-    subprocess.run(command, check=True, timeout=240)
-    module = Module(target.read_bytes())
-    return lambda script, **fields: Plugin(module, "puppet", configuration=script.encode(), **fields)
 
 
 METRICS = """

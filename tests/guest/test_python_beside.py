@@ -170,3 +170,132 @@ def test_calls_keep_no_memory(start):
     loop = proxy.loop(n=2000)
     assert loop.memory_before == loop.memory_after
     assert loop.host_before == loop.host_after
+
+
+AWAITING = """
+    async def on_request_headers(ctx):
+        first = ctx.call("auth", "/check", "POST", {"x-path": ctx.request.path}, "who?")
+        second = ctx.call("auth", "/again", headers={"x-path": "/"})
+        answer = await first
+        again = await second
+        log(answer.status, answer.headers.get("x-user"), answer.body)
+        log(again.headers["x-user"], "x-user" in again.headers)
+        if answer.status != 200:
+            return ctx.respond(403, body="no")
+        ctx.request.headers["x-user"] = answer.headers["x-user"]
+
+    async def on_response_headers(ctx):
+        if ctx.response.status == 200:
+            ctx.response.headers["x-body"] = (await asked(ctx)).body
+
+    async def asked(ctx):
+        return await ctx.call("auth", "/", headers={"x-path": "/"}, body="from a function")
+    """
+
+
+def test_a_callback_can_await_calls(start_anywhere):
+    proxy = start_anywhere(AWAITING, clusters={"auth": auth})
+    exchange = proxy.send(Request("POST", "/items", body="a body"))
+    assert exchange.upstream_request.headers["x-user"] == "ada"
+    assert exchange.upstream_request.body == b"a body"
+    assert exchange.log[0].message == "200 ada b'who?'"
+    assert exchange.log[1].message == "ada True"
+    assert exchange.response.headers["x-body"] == "from a function"
+    refused = proxy.send(Request("GET", "/secret"))
+    assert (refused.response.status, refused.upstream_request) == (403, None)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("refused", "503"), ("broken", "None")])
+def test_an_awaited_call_that_fails_has_a_status_or_none(start_anywhere, kind, status):
+    exchange = start_anywhere(
+        """
+        async def on_request_headers(ctx):
+            answer = await ctx.call("auth")
+            ctx.request.headers["x-status"] = str(answer.status)
+        """,
+        clusters={"auth": Failure(kind)},
+    ).send()
+    assert exchange.upstream_request.headers["x-status"] == status
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("await asyncio.sleep(1)", "asyncio.sleep cannot be used in a filter: await ctx.call(...)"),
+        ("await forever()", "a filter can await calls of ctx.call only"),
+        ("return await ctx.call('auth')", "on_request_headers must return None, ctx.CONTINUE"),
+        ("(await ctx.call('auth')).nothing", "AttributeError"),
+    ],
+)
+def test_a_mistake_around_an_await_is_told_in_words(start, body, error):
+    forever = "def forever():\n    yield 1\n\n"
+    source = f"import asyncio\n\n{forever}async def on_request_headers(ctx):\n    {body}\n"
+    exchange = start(source, clusters={"auth": Response(200)}).send()
+    assert error in exchange.log[0].message
+
+
+def test_a_call_that_nobody_awaits_is_told_in_words(start):
+    exchange = start(
+        "def on_request_headers(ctx):\n    return ctx.call('auth')\n", clusters={"auth": Response(200)}
+    ).send()
+    assert "on_request_headers must wait for the call" in exchange.log[0].message
+
+
+def test_a_timer_can_await(start):
+    proxy = start(
+        """
+        def on_configure(ctx):
+            ctx.tick(1)
+
+        async def on_tick(ctx):
+            answer = await ctx.call("keys")
+            log(answer.body)
+        """,
+        clusters={"keys": Response(200, body="k1")},
+    )
+    assert [line.message for line in proxy.tick(2.5).log] == ["b'k1'", "b'k1'"]
+
+
+def test_awaiting_keeps_no_memory(start):
+    proxy = start(
+        """
+        async def on_request_headers(ctx):
+            answer = await ctx.call("auth")
+            ctx.request.headers["x-user"] = answer.headers["x-user"]
+        """,
+        clusters={"auth": Response(200, [("x-user", "ada")])},
+    )
+    proxy.loop(n=200)
+    loop = proxy.loop(n=2000)
+    assert loop.memory_before == loop.memory_after
+
+
+def test_bytes_from_the_proxy_equal_and_hash_like_any_other(start):
+    exchange = start(
+        """
+        def on_request_headers(ctx):
+            given = ctx.configuration
+            log(given == b"sesame", given.decode() == "sesame", {b"sesame": 1}.get(given))
+        """,
+        "sesame",
+    ).send()
+    assert exchange.log[0].message == "True True 1"
+
+
+def test_base64_knows_the_alphabet_of_urls(start):
+    exchange = start(
+        """
+        import base64
+
+        def on_request_headers(ctx):
+            log(base64.urlsafe_b64encode(b"\\xfb\\xff?a"))
+            log(base64.urlsafe_b64decode("-_8_YQ=="), base64.b64decode("+/8/YQ=="))
+            try:
+                base64.b64decode("a")
+            except ValueError as error:
+                log(error)
+        """
+    ).send()
+    assert exchange.log[0].message == "b'-_8_YQ=='"
+    assert exchange.log[1].message == "b'\\xfb\\xff?a' b'\\xfb\\xff?a'"
+    assert "this is no base64" in exchange.log[2].message

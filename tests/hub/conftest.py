@@ -22,6 +22,7 @@ import pytest
 import trustme
 import wasmtime
 
+from tests.hub.peers import process, program, served_store
 from wasmhub_magics.module import Module
 
 USER, PASSWORD = "ada", "s3cret-W0rd/+"
@@ -86,7 +87,10 @@ def docker_registry(folder: Path, auth: str = "", tls: str = "") -> Iterator[Ser
 def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WASMHUB_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+    monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "WASMHUB_POLICY", "WASMHUB_QUOTA",
+                 "WASMHUB_REGISTRIES", "COSIGN_PASSWORD"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
 
 
@@ -94,6 +98,33 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with docker_registry(tmp_path_factory.mktemp("plain")) as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def crane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("crane")
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    command = [program("crane"), "registry", "serve", "--address", address, "--disk", folder / "data"]
+    (folder / "data").mkdir()
+    with process(command, folder / "log", port):
+        yield Served(address, folder / "log")
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A served store of ours, in a process of its own."""
+    folder = tmp_path_factory.mktemp("hub")
+    port = free_port()
+    with process(served_store(folder / "store", port), folder / "log", port):
+        yield Served(f"127.0.0.1:{port}", folder / "log")
+
+
+@pytest.fixture(params=["registry", "hub", "crane"])
+def anywhere(request: pytest.FixtureRequest) -> Served:
+    """Each registry that takes anything from anybody, in turn."""
+    served: Served = request.getfixturevalue(request.param)
+    return served
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def test_every_word_counts_and_names_come_before_descriptions(text: str, expecte
 def test_the_result_is_a_sequence_and_a_table() -> None:
     found = search("greeter")
     assert len(found) == 2
-    assert found[0] is found.images[0]
+    assert found[0] is found.entries[0]
     assert found[0] in found
     for shown in (repr(found), found._repr_html_()):
         assert "Says hello to everybody" in shown
@@ -59,7 +59,7 @@ def test_the_result_is_a_sequence_and_a_table() -> None:
 
 def test_nothing_found_says_so() -> None:
     assert repr(search("anything")) == "no image for 'anything'"
-    assert "no image in the local store" in search()._repr_html_()
+    assert "no image" in search()._repr_html_()
 
 
 def test_text_of_others_is_shown_as_text(module: Module) -> None:

@@ -240,6 +240,10 @@ def test_a_read_only_store_can_be_read_and_says_why_it_cannot_be_written(
     module: Module, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WASMHUB_STORE", str(open_folder / "store"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(open_folder))
+    (open_folder / "cache").mkdir()
+    (open_folder / "cache").chmod(0o777)
+    monkeypatch.setenv("WASMHUB_CACHE", str(open_folder / "cache"))
     push(module, "greeter")
     store = Store().path
     folders = [store, *(path for path in store.rglob("*") if path.is_dir())]

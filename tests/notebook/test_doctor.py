@@ -10,6 +10,8 @@ import pytest
 
 from tests.notebook.conftest import Shell
 from wasmhub_magics import doctor
+from wasmhub_magics.build.zig import Zig
+from wasmhub_magics.errors import BuildError, ToolchainMissing
 
 
 def test_it_lists_languages_proxies_notebook_registries_directories_and_settings(shell: Shell) -> None:
@@ -46,3 +48,24 @@ def test_it_works_without_ipython() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "anywidget" in done.stdout
+
+
+def test_it_warms_the_languages_it_is_told_to(shell: Shell) -> None:
+    report = shell.run("%wasm_doctor --warm cpp zig")
+    assert [(check.part, check.state) for check in report.checks if check.group == "warmed"] == [
+        ("C++", "ok"),
+        ("Zig", "ok"),
+    ]
+    assert "warmed" in repr(report)
+
+
+def test_it_warms_no_language_that_is_none_or_has_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BuildError, match="there is no language 'cobol'"):
+        doctor(warm=["cobol"])
+    monkeypatch.setattr(Zig, "detect", _missing)
+    with pytest.raises(ToolchainMissing):
+        doctor(warm=["zig"])
+
+
+def _missing(_zig: object) -> None:
+    raise ToolchainMissing("there is no Zig", do="install it")

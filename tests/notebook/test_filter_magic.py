@@ -207,7 +207,7 @@ def test_the_same_cell_comes_from_the_cache(shell: Shell) -> None:
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A machine without a C compiler."""
-    home = importlib.import_module("wasmhub_magics.build.c")
+    home = importlib.import_module("wasmhub_magics.build.clang")
     finders = (home.find_ziglang, home.find_clang)
     monkeypatch.setitem(sys.modules, "ziglang", None)
     monkeypatch.setenv("PATH", str(tmp_path))

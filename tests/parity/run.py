@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from accepted import ACCEPTED, LEFT_OUT
 from machine.coverage import Coverage
-from machine.generate import cases
+from machine.generate import cases, comparable
 from machine.judge import Judge, Verdict
 from machine.model import Case
 from machine.shrink import shrink
@@ -79,7 +79,10 @@ def smaller(judge: Judge, case: Case, verdict: Verdict) -> Case:
     small = shrink(
         case,
         verdict.number,
-        lambda each: any(d.field.startswith(field) for v in judge.run(each) for d in v.differences),
+        lambda each: (
+            comparable(each)
+            and any(d.field.startswith(field) for v in judge.run(each) for d in v.differences)
+        ),
     )
     return small.replace(about=str(verdict.differences[0]))
 

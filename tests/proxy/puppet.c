@@ -36,6 +36,14 @@ u32 IMPORT(proxy_set_tick_period_milliseconds)(u32 period);
 u32 IMPORT(proxy_get_current_time_nanoseconds)(u64 *ret);
 u32 IMPORT(proxy_http_call)(const char *cluster, u32 cluster_len, const char *pairs, u32 pairs_len, const char *body,
                             u32 body_len, const char *trailers, u32 trailers_len, u32 timeout, u32 *ret);
+u32 IMPORT(proxy_grpc_call)(const char *cluster, u32 cluster_len, const char *service, u32 service_len,
+                            const char *method, u32 method_len, const char *pairs, u32 pairs_len, const char *message,
+                            u32 message_len, u32 timeout, u32 *ret);
+u32 IMPORT(proxy_grpc_stream)(const char *cluster, u32 cluster_len, const char *service, u32 service_len,
+                              const char *method, u32 method_len, const char *pairs, u32 pairs_len, u32 *ret);
+u32 IMPORT(proxy_grpc_send)(u32 token, const char *message, u32 len, u32 end_of_stream);
+u32 IMPORT(proxy_grpc_cancel)(u32 token);
+u32 IMPORT(proxy_grpc_close)(u32 token);
 u32 IMPORT(proxy_get_status)(u32 *code, char **ret, u32 *ret_len);
 u32 IMPORT(proxy_call_foreign_function)(const char *name, u32 len, const char *data, u32 data_len, char **ret,
                                         u32 *ret_len);
@@ -113,7 +121,9 @@ static void pairs_of(u32 map) {
     u32 count = *(u32 *)p, o = 4 + 8 * count;
     for (u32 i = 0; i < count; i++) {
       u32 kl = *(u32 *)(p + 4 + 8 * i), vl = *(u32 *)(p + 8 + 8 * i);
-      word(" "); text(p + o, kl); word("="); text(p + o + kl + 1, vl);
+      Str name = {p + o, kl};
+      word(" "); text(p + o, kl); word("=");
+      if (is(name, "x-envoy-upstream-service-time")) word("?"); else text(p + o + kl + 1, vl);
       o += kl + vl + 2;
     }
   }
@@ -139,6 +149,21 @@ static u32 pairs_from(Str w, char *out) {
     from = i + 1;
   }
   return o;
+}
+// A cluster by name, or as a GrpcService message: %name:authority
+static Str service_of(Str w) {
+  static char out[256];
+  if (!w.n || w.s[0] != '%') return w;
+  u32 name = 1, o = 2;
+  while (name < w.n && w.s[name] != ':') name++;
+  out[o++] = 10; out[o++] = name - 1; memcpy(out + o, w.s + 1, name - 1); o += name - 1;
+  if (name < w.n) {
+    u32 rest = w.n - name - 1;
+    out[o++] = 18; out[o++] = rest; memcpy(out + o, w.s + name + 1, rest); o += rest;
+  }
+  out[0] = 10; out[1] = o - 2;
+  memcpy(out + o, "\x2a\x0a\x0a\x03x-m\x12\x03val", 12); // initial_metadata x-m: val
+  return (Str){out, o + 12};
 }
 static void step(Str c, const char *phase, u32 id) {
   char *p = 0; u32 n = 0, s, made = 0;
@@ -255,6 +280,24 @@ static void step(Str c, const char *phase, u32 id) {
     stream = id;
     s = proxy_http_call(cluster.s, cluster.n, head, size, v.s, v.n, tail, end_size, timeout, &made);
     token = made; word("call"); status(s); word(" "); number(made); say();
+  } else if (is(c, "grpc")) { // cluster timeout headers message
+    Str cluster = service_of(next()); u32 timeout = num(next());
+    u32 size = pairs_from(next(), head); Str v = rest();
+    stream = id; made = 77;
+    s = proxy_grpc_call(cluster.s, cluster.n, "demo.Auth", 9, "Check", 5, head, size, v.s, v.n, timeout, &made);
+    token = made; word("grpc"); status(s); word(" "); number(made); say();
+  } else if (is(c, "grpcstream")) { // cluster headers
+    Str cluster = service_of(next()); u32 size = pairs_from(next(), head);
+    stream = id; made = 77;
+    s = proxy_grpc_stream(cluster.s, cluster.n, "demo.Auth", 9, "Watch", 5, head, size, &made);
+    token = made; word("grpcstream"); status(s); word(" "); number(made); say();
+  } else if (is(c, "grpcsend")) { // token (0 for the newest) end message
+    u32 t = num(next()), last = num(next()); Str v = rest();
+    s = proxy_grpc_send(t ? t : token, v.s, v.n, last); word("grpcsend"); status(s); say();
+  } else if (is(c, "grpccancel")) {
+    u32 t = num(next()); s = proxy_grpc_cancel(t ? t : token); word("grpccancel"); status(s); say();
+  } else if (is(c, "grpcclose")) {
+    u32 t = num(next()); s = proxy_grpc_close(t ? t : token); word("grpcclose"); status(s); say();
   } else if (is(c, "stream")) { // act for the stream that called last
     s = proxy_set_effective_context(stream); word("stream"); status(s); say();
   } else if (is(c, "status")) {
@@ -380,6 +423,13 @@ void EXPORT(proxy_on_http_call_response)(u32 id, u32 t, u32 headers, u32 size, u
   word("called "); number(id); word(" "); number(t); word(" "); number(headers); word(" "); number(size); word(" ");
   number(trailers); say(); run("on_call", id, 0);
 }
+static void told(const char *what, const char *phase, u32 id, u32 t, u32 n) {
+  word(what); word(" "); number(id); word(" "); number(t); word(" "); number(n); say(); run(phase, id, 0);
+}
+void EXPORT(proxy_on_grpc_receive_initial_metadata)(u32 id, u32 t, u32 n) { told("initial", "on_initial", id, t, n); }
+void EXPORT(proxy_on_grpc_receive)(u32 id, u32 t, u32 n) { told("received", "on_receive", id, t, n); }
+void EXPORT(proxy_on_grpc_receive_trailing_metadata)(u32 id, u32 t, u32 n) { told("trailing", "on_trailing", id, t, n); }
+void EXPORT(proxy_on_grpc_close)(u32 id, u32 t, u32 code) { told("closed", "on_close", id, t, code); }
 u32 EXPORT(proxy_on_done)(u32 id) { enter("done", id, 0, 0); return run("done", id, 1); }
 void EXPORT(proxy_on_log)(u32 id) { enter("log", id, 0, 0); run("log", id, 0); }
 void EXPORT(proxy_on_delete)(u32 id) { enter("delete", id, 0, 0); run("delete", id, 0); }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
+from wasmhub_magics.build import build_module
 from wasmhub_magics.http import Request, Response
+from wasmhub_magics.plugin import Plugin
+from wasmhub_magics.proxy import Proxy
 
 
 def lines(exchange, start):
@@ -141,3 +146,49 @@ def test_oversized_headers_are_refused_before_any_filter(run, headers, details):
     exchange = run("").send(Request(headers=headers))
     assert (exchange.response.status, exchange.details) == (431, details)
     assert not lines(exchange, "request_headers")
+
+
+@pytest.mark.parametrize("length", range(1, 41))
+def test_names_become_small_and_values_stay_at_every_length(run, length):
+    letters = (string.ascii_uppercase + "!-09^_`|~" + string.ascii_lowercase)[:length]
+    proxy = run(f"request_headers add 0 {letters} {letters}\nrequest_headers get 0 {letters}")
+    exchange = proxy.send(Request())
+    assert exchange.upstream_request.headers[letters.lower()] == letters
+    assert lines(exchange, "get")[0].endswith(letters)
+
+
+def at_the_end_of_memory(length: int, name: str) -> Proxy:
+    """A filter that adds a header made of the last bytes of its memory, and reads it back."""
+    at = (1 << 16) - length
+    text = f"""(module
+      (import "env" "proxy_add_header_map_value"
+        (func $add (param i32 i32 i32 i32 i32) (result i32)))
+      (import "env" "proxy_get_header_map_value"
+        (func $get (param i32 i32 i32 i32 i32) (result i32)))
+      (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const {at}) "{name[:length]}")
+      (data (i32.const 64) "found")
+      (func (export "proxy_abi_version_0_2_1"))
+      (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+      (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $add (i32.const 0) (i32.const {at}) (i32.const {length})
+          (i32.const {at}) (i32.const {length})))
+        (if (i32.eqz (call $get (i32.const 0) (i32.const {at}) (i32.const {length})
+          (i32.const 16) (i32.const 20)))
+          (then (drop (call $log (i32.const 2) (i32.const 64) (i32.const 5)))))
+        (drop (call $add (i32.const 0) (i32.const {at + 1}) (i32.const {length})
+          (i32.const 64) (i32.const 5)))
+        (i32.const 0)))"""
+    return Proxy([Plugin(build_module(text, "wat", "end").module, name="end")])
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 15, 16, 17, 30])
+def test_texts_may_be_the_last_bytes_of_a_memory_and_none_may_reach_beyond(length):
+    name = "abcdefghijklmnopqrstuvwxyzabcdefgh"[:length]
+    with at_the_end_of_memory(length, name) as proxy:
+        for _ in range(2):  # the proxy knows the memory's size from the second time on
+            exchange = proxy.send(Request())
+            assert exchange.upstream_request.headers.getall(name) == (name,)
+            assert [line.message for line in exchange.log] == ["found"]
+            assert "found" not in exchange.upstream_request.headers.values()

@@ -14,21 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..errors import Diagnostic
+from ..paths import cache_root
 from .language import Compiled
 
 __all__ = ["cache_root", "key_of", "load", "store"]
 
 KEPT = 300
 """Builds that are kept; those not used for longest go first."""
-
-
-def cache_root() -> Path:
-    """Where caches are: ``$WASMHUB_CACHE``, else ``wasmhub`` in the user's cache directory (XDG)."""
-    own = os.environ.get("WASMHUB_CACHE")
-    if own:
-        return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path("~/.cache").expanduser()) / "wasmhub"
 
 
 def key_of(parts: dict[str, object]) -> str:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import Diagnostic, ToolchainMissing
+from ..guest.embedding import Extras
 from ..guest.javascript import CALLBACKS, RUNTIME, embed
 from .diagnostics import source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
@@ -47,14 +48,24 @@ class JavaScript:
         del workdir, progress
         source = source.removeprefix("\ufeff")
         found = tuple(_callbacks(source, options.first_line))
-        return Compiled(embed(source, options.origin, first_line=options.first_line), found)
+        extras = Extras(options.defines, options.files, _MODULE.search(source) is not None)
+        data = embed(source, options.origin, first_line=options.first_line, extras=extras)
+        return Compiled(data, found)
+
+
+_MODULE = re.compile(r"^(import\b(?!\s*\()|export\b)", re.M)
+"""What makes a source a module, in which names are its own: one that imports or exports."""
+
+_WAITING = tuple(name for name in CALLBACKS if re.search(r"Headers|Body|Trailers|Tick|Queue", name))
+"""The callbacks that can be async."""
 
 
 def _callbacks(source: str, first_line: int) -> Iterator[Diagnostic]:
     """Functions that look like callbacks and are none."""
     for number, line in enumerate(source_lines(source), first_line):
         found = re.match(
-            r"(async\s+)?function\s*(\*?)\s*(on[A-Z]\w*)|(?:const|let|var)\s+(on[A-Z]\w*)\s*=", line
+            r"(?:export\s+)?(?:(async\s+)?function\s*(\*?)\s*(on[A-Z]\w*)|(?:const|let|var)\s+(on[A-Z]\w*)\s*=)",
+            line,
         )
         if found is None:
             continue
@@ -65,10 +76,10 @@ def _callbacks(source: str, first_line: int) -> Iterator[Diagnostic]:
             message = f"{name} is no callback, so nobody calls it" + (
                 f"; did you mean {near[0]}?" if near else ""
             )
-        elif found[1] or found[2]:
-            message = (
-                f"{name} is called by the proxy, so it cannot be {'async' if found[1] else 'a generator'}"
-            )
+        elif found[2]:
+            message = f"{name} is called by the proxy, so it cannot be a generator"
+        elif found[1] and name not in _WAITING:
+            message = f"{name} cannot wait, so it cannot be async"
         else:
             continue
         yield Diagnostic("warning", message, number, at + 1, number, at + 1 + len(name))

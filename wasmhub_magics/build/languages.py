@@ -15,6 +15,7 @@ __all__ = ["find_language", "language_of", "languages", "toolchains"]
 _HOMES = {
     "python": ("python", "Python"),
     "c": ("c", "C"),
+    "cpp": ("cpp", "Cpp"),
     "javascript": ("javascript", "JavaScript"),
     "zig": ("zig", "Zig"),
     "assemblyscript": ("assemblyscript", "AssemblyScript"),
@@ -23,6 +24,8 @@ _HOMES = {
     "wat": ("wat", "Wat"),
     "wasm": ("ready", "Ready"),
 }
+_SUFFIXES = {".cpp": "cpp", ".cxx": "cpp"}
+"""Further suffixes of sources, besides the one that a language has itself."""
 
 
 @cache
@@ -53,6 +56,8 @@ def find_language(name: str) -> Language:
 def language_of(path: str | Path) -> str:
     """The name of the language that a source file's suffix tells. Raises BuildError where it tells none."""
     suffix = Path(path).suffix.lower()
+    if suffix in _SUFFIXES:
+        return _SUFFIXES[suffix]
     for each in languages().values():
         if suffix == each.suffix:
             return each.name

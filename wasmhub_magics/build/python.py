@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 
 from ..errors import Diagnostic, ToolchainMissing
+from ..guest.embedding import Extras
 from ..guest.python import CALLBACKS, MODULES, RUNTIME, embed
 from .diagnostics import column_of_byte, failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
@@ -19,6 +20,10 @@ __all__ = ["Python"]
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Finding: TypeAlias = tuple[ast.stmt | ast.expr, Literal["error", "warning"], str]
+
+
+WAITING = tuple(name for name in CALLBACKS if name.endswith(("headers", "body", "trailers", "tick", "queue")))
+"""The callbacks that can be async."""
 
 
 class Python:
@@ -53,13 +58,29 @@ class Python:
         """
         del workdir, progress
         source = source.removeprefix("\ufeff")
-        found = sorted(_check(source, options.first_line), key=lambda each: (each.line, each.column))
+        own = {PurePosixPath(name).parts[0].removesuffix(".py") for name, _ in options.files if name}
+        found = sorted(_check(source, options.first_line, own), key=lambda each: (each.line, each.column))
+        for name, text in options.files:
+            if name.endswith(".py"):
+                found += (_beside(name, each) for each in _check(text, 1, own, main=False))
         if any(each.severity == "error" for each in found):
             raise failure(self.title, found, source, options)
-        return Compiled(embed(source, options.origin, first_line=options.first_line), tuple(found))
+        extras = Extras(options.defines, options.files)
+        data = embed(source, options.origin, first_line=options.first_line, extras=extras)
+        return Compiled(data, tuple(found))
 
 
-def _check(source: str, first_line: int) -> Iterator[Diagnostic]:
+def _beside(name: str, found: Diagnostic) -> Diagnostic:
+    """A finding in another file, which says where in its message."""
+    return Diagnostic(
+        found.severity, f"{name}:{found.line}:{found.column or 1}: {found.message}", code=found.code
+    )
+
+
+def _check(
+    source: str, first_line: int, own: Collection[str] = (), *, main: bool = True
+) -> Iterator[Diagnostic]:
+    """What is wrong with a source; ``own`` are modules that are built in beside it."""
     lines = source_lines(source)
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -74,7 +95,7 @@ def _check(source: str, first_line: int) -> Iterator[Diagnostic]:
         return
     for warning in caught:
         yield Diagnostic("warning", str(warning.message), (warning.lineno or 1) + first_line - 1)
-    for node, severity, message in (*_callbacks(tree), *_differences(tree)):
+    for node, severity, message in (*(_callbacks(tree) if main else ()), *_differences(tree, own)):
         line = lines[node.lineno - 1] if node.lineno <= len(lines) else ""  # Python counts lone CRs, too
         column = column_of_byte(line, node.col_offset + 1)
         yield Diagnostic(severity, message, node.lineno + first_line - 1, column)
@@ -106,8 +127,8 @@ def _callbacks(tree: ast.Module) -> Iterator[Finding]:
             hint = f"; did you mean {near[0]}?" if near else ""
             yield node, "warning", f"{node.name} is no callback, so nobody calls it{hint}"
             continue
-        if isinstance(node, ast.AsyncFunctionDef):
-            yield node, "error", f"{node.name} is called by the proxy, so it cannot be async"
+        if isinstance(node, ast.AsyncFunctionDef) and node.name not in WAITING:
+            yield node, "error", f"{node.name} cannot wait, so it cannot be async"
         wanted = node.args
         needed = len(wanted.args) - len(wanted.defaults)
         keywords = sum(default is None for default in wanted.kw_defaults)
@@ -115,12 +136,12 @@ def _callbacks(tree: ast.Module) -> Iterator[Finding]:
             yield node, "error", f"{node.name} is called with one argument: write def {node.name}(ctx)"
 
 
-def _differences(tree: ast.Module) -> Iterator[Finding]:
+def _differences(tree: ast.Module, own: Collection[str]) -> Iterator[Finding]:
     """What MicroPython does not have."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (_module(node, alias.name) for alias in node.names if _absent(alias.name))
-        elif isinstance(node, ast.ImportFrom) and not node.level and _absent(node.module or ""):
+            yield from (_module(node, alias.name) for alias in node.names if _absent(alias.name, own))
+        elif isinstance(node, ast.ImportFrom) and not node.level and _absent(node.module or "", own):
             yield _module(node, node.module or "")
         elif isinstance(node, ast.Match):
             yield node, "error", "MicroPython has no match statement: use if and elif"
@@ -142,8 +163,9 @@ def _unpacks(node: ast.List) -> bool:
     return isinstance(node.ctx, ast.Load) and any(isinstance(each, ast.Starred) for each in node.elts)
 
 
-def _absent(module: str) -> bool:
-    return module.partition(".")[0] not in MODULES
+def _absent(module: str, own: Collection[str]) -> bool:
+    name = module.partition(".")[0]
+    return name not in MODULES and name not in own
 
 
 def _module(node: ast.stmt, name: str) -> Finding:

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
-from .c import find_ziglang
 from .cache import cache_root
+from .clang import find_ziglang
 from .diagnostics import column_of_byte, failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run

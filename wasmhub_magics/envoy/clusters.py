@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..http import Response
-from ..proxy.cluster import CallOut, Cluster, Delay, Failure, cluster_answer
+from ..proxy.cluster import CallOut, Cluster, Delay, Failure, as_clusters, cluster_answer
+from ..proxy.grpc import Grpc, GrpcReply
+from ..proxy.grpc_session import GrpcSession
 from .config import HOST
+from .grpc import GrpcServer
 from .upstream import UpstreamServer, read_request, segments_of
 
 if TYPE_CHECKING:
@@ -23,13 +26,22 @@ class Clusters:
 
     def __init__(self, clusters: Mapping[str, Cluster]) -> None:
         self._lock = threading.Lock()
-        self._calls: list[CallOut] = []
+        self._calls: list[CallOut | GrpcSession] = []
         self._errors: list[BaseException] = []
-        self._servers: dict[str, _Server | _Refusing] = {}
+        self._servers: dict[str, _Server | _Refusing | GrpcServer] = {}
+        self.http2: set[str] = set()
+        """Those that speak HTTP/2."""
         try:
-            for name, cluster in clusters.items():
-                refusing = isinstance(cluster, Failure) and cluster.kind == "refused"
-                self._servers[name] = _Refusing() if refusing else _Server(name, cluster, self)
+            for name, cluster in as_clusters(clusters).items():
+                fixed = cluster.answer if isinstance(cluster, Grpc) else cluster
+                if isinstance(cluster, Grpc):
+                    self.http2.add(name)
+                if isinstance(fixed, Failure) and fixed.kind == "refused":
+                    self._servers[name] = _Refusing()
+                elif isinstance(cluster, Grpc):
+                    self._servers[name] = GrpcServer(name, cluster, self.keep, self.failed)
+                else:
+                    self._servers[name] = _Server(name, cluster, self)
         except BaseException:
             self.close()
             raise
@@ -42,12 +54,15 @@ class Clusters:
     @property
     def answering(self) -> bool:
         """Whether the calling thread is inside a function that answers for a cluster."""
-        return any(isinstance(server, _Server) and server.answering for server in self._servers.values())
+        return any(
+            not isinstance(server, _Refusing) and server.answering for server in self._servers.values()
+        )
 
     def take(self) -> tuple[CallOut, ...]:
         """The calls since the last look. Raises what a function raised that answers for a cluster."""
         with self._lock:
-            calls, errors = tuple(self._calls), tuple(self._errors)
+            calls = tuple(call.record() if isinstance(call, GrpcSession) else call for call in self._calls)
+            errors = tuple(self._errors)
             self._calls.clear()
             self._errors.clear()
         if errors:
@@ -59,8 +74,8 @@ class Clusters:
         for server in self._servers.values():
             server.close()
 
-    def keep(self, call: CallOut) -> None:
-        """Note a call."""
+    def keep(self, call: CallOut | GrpcSession) -> None:
+        """Note a call, or a gRPC call as it begins."""
         with self._lock:
             self._calls.append(call)
 
@@ -121,7 +136,8 @@ class _Server(UpstreamServer):
         if isinstance(answer, Delay):
             if self._ended.wait(answer.seconds):
                 return False
-            answer = answer.response
+            late = answer.response
+            answer = late.response() if isinstance(late, GrpcReply) else late
         for piece in segments_of(connection, answer, request):
             sock.sendall(piece)
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE

@@ -146,8 +146,11 @@ def bootstrap(
     }
 
 
-def cluster(host: str = "", port: int = 0, *, listener: str = "", name: str = "upstream") -> Json:
+def cluster(
+    host: str = "", port: int = 0, *, listener: str = "", name: str = "upstream", http2: bool = False
+) -> Json:
     """A cluster with one endpoint: a host and port, or a listener inside the same Envoy."""
+    protocol: Json = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": HTTP1}
     if listener:
         address: Json = {"envoy_internal_address": {"server_listener_name": listener}}
     else:
@@ -163,7 +166,7 @@ def cluster(host: str = "", port: int = 0, *, listener: str = "", name: str = "u
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                 "@type": TYPE + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "explicit_http_config": {"http_protocol_options": HTTP1},
+                "explicit_http_config": protocol,
             }
         },
     }

@@ -65,7 +65,7 @@ class EnvoyProxy:
             "access_log": True,
         }
         self._clusters = Clusters(clusters or {})
-        self._options["clusters"] = self._clusters.ports
+        self._options |= {"clusters": self._clusters.ports, "http2": self._clusters.http2}
         self._upstream = UpstreamServer(upstream, self._pace)
         try:
             self._server = self._start()

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -55,7 +55,7 @@ class EnvoyServer:
     ``upstream`` is the address of a server, a fixed response that Envoy gives by itself, or None for an echo
     inside Envoy. ``slots`` is the number of places, at least one and never fewer than the plugins; ``port`` 0
     takes a free one. A filter has ``start_timeout`` seconds to start and configure itself. ``clusters`` are
-    the ports on loopback of clusters that filters can call. Raises
+    the ports on loopback of clusters that filters can call; ``http2`` names those that speak it. Raises
     EnvoyError where Envoy does not start, EnvoyRejected where it refuses a plugin.
     """
 
@@ -70,6 +70,7 @@ class EnvoyServer:
         log_level: str = "info",
         start_timeout: float = 30.0,
         clusters: Mapping[str, int] | None = None,
+        http2: Collection[str] = (),
     ) -> None:
         self.lock = threading.RLock()
         self.version = 0
@@ -95,7 +96,8 @@ class EnvoyServer:
                 access_log=access_log,
                 extra=extra,
                 clusters=[
-                    config.cluster(config.HOST, port, name=name) for name, port in (clusters or {}).items()
+                    config.cluster(config.HOST, port, name=name, http2=name in http2)
+                    for name, port in (clusters or {}).items()
                 ],
             )
         except BaseException:

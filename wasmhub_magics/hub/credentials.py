@@ -18,7 +18,8 @@ from typing import Any
 
 from ..errors import HubError, RequestError, Unauthorized
 
-__all__ = ["Credential", "Login", "config_path", "find_credential", "login", "save_credential"]
+__all__ = ["Credential", "Login", "config_path", "find_credential", "login", "logout",
+           "save_credential"]  # fmt: skip
 
 DOCKER_HUB = "registry-1.docker.io"
 HELPER_SECONDS = 30.0
@@ -91,6 +92,27 @@ def login(
     return Login(registry, username, save_credential(host, given))
 
 
+def logout(registry: str) -> str:
+    """Forget the login of a registry and tell where it was kept; empty where there was none.
+
+    Raises HubError where it cannot be removed.
+    """
+    host = DOCKER_HUB if registry in ("docker.io", "index.docker.io") else registry
+    path = config_path()
+    config = _read(path)
+    helper = _helper(config, host)
+    if helper and _from_helper(config, host):
+        for name in _names(host):
+            _run_helper(helper, "erase", name)
+        return helper
+    auths = _object(config.get("auths"))
+    left = {name: entry for name, entry in auths.items() if name not in _names(host)}
+    if left == auths:
+        return ""
+    _write(path, {**config, "auths": left})
+    return str(path)
+
+
 def config_path() -> Path:
     """Docker's configuration: in ``$DOCKER_CONFIG``, else in ``~/.docker``."""
     own = os.environ.get("DOCKER_CONFIG")
@@ -127,6 +149,11 @@ def save_credential(host: str, credential: Credential) -> str:
         return helper
     secret = credential.basic.removeprefix("Basic ")
     config["auths"] = {**_object(config.get("auths")), key: {"auth": secret}}
+    _write(path, config)
+    return str(path)
+
+
+def _write(path: Path, config: dict[str, Any]) -> None:
     target = Path(os.path.realpath(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -147,7 +174,6 @@ def save_credential(host: str, credential: Credential) -> str:
             where=str(target),
             do="make the file writable, or set DOCKER_CONFIG to another directory",
         ) from None
-    return str(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import NotAFilter
-from .layout import ABI, CREATED, DESCRIPTION, MODULE_DIGEST, MODULE_SIZE, ROOT_ID, TITLE, VARIANT, unpack
+from . import notes as key
+from .about import About
+from .consumers import Consumer, consumers
+from .content import unpack
+from .layout import BARE, DOCKER_LAYER, LAYER
 from .manifest import Blob, Manifest
 from .place import Place
 from .reference import Reference
@@ -19,10 +23,12 @@ __all__ = ["Image", "describe", "find"]
 class Image:
     """A filter in a registry or in the local store.
 
-    ``digest`` is that of the manifest: ``oci://`` addresses are pinned with it. ``module_digest`` is that of
-    the module itself: addresses of plain ``.wasm`` files are. ``size`` is the module's, in bytes. ``created``
-    is empty where the publisher gave no time. ``layout`` is ``compat`` for what this package pushes, else
-    ``docker``, ``solo``, ``cncf`` or ``wasm-to-oci``. ``location`` is the name that skopeo knows it by.
+    ``digest`` is that of the manifest: ``oci://`` addresses are pinned with it; it is empty for a plain file.
+    ``module_digest`` is that of the module itself: addresses of plain ``.wasm`` files are. ``size`` is the
+    module's, in bytes. ``layout`` is ``compat``, ``solo`` or ``cncf`` for what this package pushes, else
+    ``docker``, ``wasm-to-oci`` or ``file``. ``location`` is the name that skopeo knows it by. ``consumers``
+    tell which products can pull it, ``related`` are the same filter in other layouts, ``remarks`` what one
+    should know before relying on it.
     """
 
     reference: Reference
@@ -34,26 +40,34 @@ class Image:
     root_id: str = ""
     abi: str = ""
     location: str = ""
+    consumers: tuple[Consumer, ...] = ()
+    related: tuple[Image, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> About:
+        """What its annotations say of it; ``info`` tells what lies in files too."""
+        return About.parse(self.annotations)
 
     @property
     def name(self) -> str:
         """The title, else the last part of the repository."""
-        return self.annotations.get(TITLE) or self.reference.repository.rpartition("/")[2]
+        return self.annotations.get(key.TITLE) or self.reference.repository.rpartition("/")[2]
 
     @property
     def description(self) -> str:
         """One sentence of the publisher; may be empty."""
-        return self.annotations.get(DESCRIPTION, "")
+        return self.annotations.get(key.DESCRIPTION, "")
 
     @property
     def created(self) -> str:
         """When it was made (RFC 3339), where the publisher says so."""
-        return self.annotations.get(CREATED, "")
+        return self.annotations.get(key.CREATED, "")
 
     @property
     def language(self) -> str:
         """The language of its source, where the publisher says so."""
-        return self.annotations.get("wasmhub.filter/language", "")
+        return self.annotations.get(key.LANGUAGE, "")
 
     @property
     def pinned(self) -> str:
@@ -61,8 +75,11 @@ class Image:
         return str(self.reference.at(self.digest))
 
     def _facts(self) -> list[tuple[str, str]]:
+        about = self.about
         facts = [
             ("description", self.description),
+            ("version", about.version),
+            ("licence", about.licenses),
             ("manifest digest", self.digest),
             ("module sha256", self.module_digest.removeprefix("sha256:")),
             ("size", f"{self.size:,} bytes"),
@@ -71,7 +88,11 @@ class Image:
             ("language", self.language),
             ("created", self.created),
             ("location", self.location),
+            ("pulled by", ", ".join(each.product for each in self.consumers if each.pulls)),
         ]
+        facts += [("not by", f"{each.product}: {each.why}") for each in self.consumers if not each.pulls]
+        facts += [("also as", f"{each.reference} ({each.layout})") for each in self.related]
+        facts += [("note", each) for each in self.remarks]
         return [(name, value) for name, value in facts if value]
 
     def __repr__(self) -> str:
@@ -95,41 +116,62 @@ def describe(place: Place, reference: Reference) -> Image:
     """
     named, manifest = find(place, reference)
     notes = manifest.annotations
-    digest, size = notes.get(MODULE_DIGEST, ""), notes.get(MODULE_SIZE, "")
-    if digest and size.isdecimal() and notes.get(VARIANT) == "compat":
-        abi, root_id, layout = notes.get(ABI, "").removeprefix("v"), notes.get(ROOT_ID, ""), "compat"
+    digest, size = notes.get(key.MODULE_DIGEST, ""), notes.get(key.MODULE_SIZE, "")
+    layout = _layout(manifest)
+    if digest and size.isdecimal() and layout:
+        abi, root_id = notes.get(key.ABI, "").removeprefix("v"), notes.get(key.ROOT_ID, "")
     else:
         content = unpack(manifest, lambda wanted: place.blob(reference, wanted), str(reference))
         digest, size = Blob("application/wasm", content.data).digest, str(len(content.data))
         abi, root_id, layout = content.abi, content.root_id, content.layout
     return Image(
-        reference, named.digest, digest, int(size), layout, notes, root_id, abi, place.location(reference)
+        reference,
+        named.digest,
+        digest,
+        int(size),
+        layout,
+        notes,
+        root_id,
+        abi,
+        place.location(reference),
+        consumers(manifest),
     )
 
 
 def find(place: Place, reference: Reference) -> tuple[Blob, Manifest]:
     """What a reference names, and the manifest of the one image that it stands for.
 
-    Of an index that is the image for linux/amd64, as in Istio (``pkg/wasm/imagefetcher.go``). Raises
-    ImageNotFound and NotAFilter.
+    Of an index that is the image for linux/amd64, as in Istio (``pkg/wasm/imagefetcher.go``), else the one
+    for Wasm. Raises ImageNotFound and NotAFilter.
     """
     where = str(reference)
     named = place.manifest(reference)
     manifest = Manifest.parse(named, where)
-    if not manifest.children:
+    if not manifest.children and manifest.layers:
         return named, manifest
-    child = next((each for each in manifest.children if each.platform in ("linux/amd64", "")), None)
-    if child is None:
-        platforms = ", ".join(each.platform for each in manifest.children)
+    wanted = ("linux/amd64", "", "wasip1/wasm", "wasi/wasm")
+    children = [(wanted.index(each.platform), each) for each in manifest.children if each.platform in wanted]
+    if not children:
+        platforms = ", ".join(each.platform for each in manifest.children) or "nothing"
         raise NotAFilter(
             f"the index has no image for linux/amd64, only for {platforms}",
             where=where,
             do="take one of its images by digest",
         )
+    child = min(children, key=lambda each: each[0])[1]
     manifest = Manifest.parse(place.child(reference, child), where)
     if manifest.children:
         raise NotAFilter("the index names another index", where=where, do="take its image by digest")
     return named, manifest
+
+
+def _layout(manifest: Manifest) -> str:
+    kinds = [layer.media_type for layer in manifest.layers]
+    if kinds[-1:] == [LAYER]:
+        return "compat"
+    if kinds[-1:] == [DOCKER_LAYER]:
+        return "docker"
+    return next((BARE[kind] for kind in kinds if kind in BARE), "")
 
 
 def _cell(name: str, value: str) -> str:

@@ -9,15 +9,17 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..errors import NotAFilter
+from .notes import TITLE
 
 __all__ = [
     "ACCEPTED",
     "DOCKER_MANIFEST",
+    "EMPTY",
     "INDEX",
     "LARGEST_BLOB",
     "LARGEST_MANIFEST",
@@ -27,6 +29,7 @@ __all__ = [
     "Manifest",
 ]
 
+EMPTY = "application/vnd.oci.empty.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -71,6 +74,7 @@ class Descriptor:
     size: int
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
     platform: str = ""
+    artifact_type: str = ""
 
     @classmethod
     def parse(cls, value: object, where: str) -> Descriptor:
@@ -85,11 +89,30 @@ class Descriptor:
         platform = value.get("platform")
         system = platform if isinstance(platform, dict) else {}
         name = f"{system.get('os', '')}/{system.get('architecture', '')}" if system else ""
-        return cls(kind, digest, size, _texts(value.get("annotations")), name)
+        artifact = value.get("artifactType")
+        return cls(
+            kind,
+            digest,
+            size,
+            _texts(value.get("annotations")),
+            name,
+            artifact if isinstance(artifact, str) else "",
+        )
+
+    @property
+    def title(self) -> str:
+        """The name of the file that it points to; empty where it has none."""
+        return self.annotations.get(TITLE, "")
+
+    def titled(self, name: str) -> Descriptor:
+        """The same with the name of a file, without which tools such as oras pull nothing."""
+        return replace(self, annotations={**self.annotations, TITLE: name})
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+        value: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+        value |= {"artifactType": self.artifact_type} if self.artifact_type else {}
+        return value | ({"annotations": dict(self.annotations)} if self.annotations else {})
 
     def check(self, data: bytes, where: str) -> bytes:
         """The same bytes. Raises NotAFilter where they are not those that it points to."""
@@ -111,6 +134,8 @@ class Manifest:
     children: tuple[Descriptor, ...]
     config: Descriptor | None
     annotations: Mapping[str, str]
+    subject: Descriptor | None = None
+    artifact_type: str = ""
 
     @classmethod
     def parse(cls, blob: Blob, where: str) -> Manifest:
@@ -125,7 +150,8 @@ class Manifest:
         layers, children = value.get("layers") or [], value.get("manifests") or []
         if kind not in ACCEPTED:
             kind = INDEX if children else MANIFEST
-        if not isinstance(layers, list) or not isinstance(children, list) or not (layers or children):
+        listed = isinstance(layers, list) and isinstance(children, list)
+        if not listed or not (layers or children or kind in (INDEX, DOCKER_INDEX)):
             raise _odd("the manifest lists no layers", where)
         return cls(
             kind,
@@ -133,7 +159,16 @@ class Manifest:
             tuple(Descriptor.parse(each, where) for each in children),
             Descriptor.parse(value["config"], where) if value.get("config") else None,
             _texts(value.get("annotations")),
+            Descriptor.parse(value["subject"], where) if value.get("subject") else None,
+            _artifact_type(value),
         )
+
+
+def _artifact_type(value: dict[str, Any]) -> str:
+    """What an artifact is: its own word, else the type of its configuration (OCI image specification 1.1)."""
+    own, config = value.get("artifactType"), value.get("config")
+    kind = own or (config.get("mediaType") if isinstance(config, dict) else "")
+    return kind if isinstance(kind, str) else ""
 
 
 def _texts(value: object) -> dict[str, str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeAlias
 
 from .credentials import given_credential
 from .layout import Packed
 from .manifest import Blob, Descriptor
 from .reference import Reference
 
-__all__ = ["Place", "opened"]
+__all__ = ["Moved", "Place", "opened"]
+
+Moved: TypeAlias = Callable[[str, int, int], None]
+"""Told of what moves: what it is, bytes so far, bytes in all."""
 
 
 class Place(Protocol):
@@ -25,12 +28,28 @@ class Place(Protocol):
         """A manifest that an index names; its digest was checked."""
         ...
 
-    def blob(self, reference: Reference, descriptor: Descriptor) -> bytes:
+    def blob(self, reference: Reference, descriptor: Descriptor, moved: Moved | None = None) -> bytes:
         """The bytes of a blob; their digest was checked."""
         ...
 
-    def write(self, reference: Reference, packed: Packed) -> None:
-        """Put an image there."""
+    def has_blob(self, reference: Reference, descriptor: Descriptor) -> bool:
+        """Whether a blob is there, in the size that it should have."""
+        ...
+
+    def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
+        """Put an image or an artifact there; an artifact is listed with what it is about."""
+        ...
+
+    def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
+        """The artifacts of that type that are about the manifest of this digest, of every type if none."""
+        ...
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """The tags of a repository, sorted; none where there is no such repository."""
+        ...
+
+    def delete(self, reference: Reference) -> None:
+        """Remove a tag, or with a digest the image."""
         ...
 
     def location(self, reference: Reference) -> str:
@@ -42,11 +61,11 @@ class Place(Protocol):
 def opened(
     reference: Reference,
     *,
-    username: str | None,
-    password: str | None,
-    insecure: bool,
-    tls_verify: bool | str,
-    timeout: float,
+    username: str | None = None,
+    password: str | None = None,
+    insecure: bool = False,
+    tls_verify: bool | str = True,
+    timeout: float = 30.0,
 ) -> Iterator[Place]:
     """The place that a reference names, closed in the end."""
     credential = given_credential(username, password)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from ..errors import NotAFilter
+from dataclasses import replace
+
+from ..errors import NotAFilter, RequestError
 from ..module import Module
+from .consumers import consumers
+from .content import unpack
+from .download import download, is_url
 from .image import Image, find
-from .layout import MODULE_DIGEST, ROOT_ID, unpack
-from .place import opened
+from .notes import MODULE_DIGEST, ROOT_ID
+from .place import Moved, opened
+from .policy import Policy, load_policy
 from .reference import Reference, parse_reference
 
 __all__ = ["pull"]
@@ -15,6 +21,9 @@ __all__ = ["pull"]
 def pull(
     reference: str | Reference,
     *,
+    sha256: str = "",
+    policy: Policy | None = None,
+    moved: Moved | None = None,
     username: str | None = None,
     password: str | None = None,
     insecure: bool = False,
@@ -23,23 +32,54 @@ def pull(
 ) -> tuple[Module, Image]:
     """Fetch the module of an image from the registry that it names, or from the local store.
 
-    Every layout that Istio reads is read, and the one of the CNCF; of an index the linux/amd64 image is taken
-    as Istio does. The digests of all that is read are checked. The arguments are those of ``push``. Raises
-    ImageNotFound, NotAFilter where it holds no module or is damaged, and other HubErrors.
+    Every layout that a proxy reads is read, and those of the CNCF and of wasm-to-oci; of an index the
+    linux/amd64 image is taken as Istio does. The address of a ``.wasm`` file, or of one in ``.gz``, ``.tar``
+    or ``.tar.gz``, is taken too. The digests of all that is read are checked; ``sha256`` is what that of the
+    module must be. ``policy`` is what the image must have, by default the user's own; ``moved`` is told of
+    bytes that arrive. The other arguments are those of ``push``.
+
+    Raises ImageNotFound, Untrusted where the policy is broken, NotAFilter where it holds no module or is
+    damaged, and other HubErrors.
     """
+    policy = load_policy() if policy is None else policy
+    if isinstance(reference, str) and is_url(reference):
+        policy.before(Reference("file", url=reference.strip(), digest=sha256))
+        return download(
+            reference,
+            sha256=sha256,
+            username=username,
+            password=password,
+            tls_verify=tls_verify,
+            timeout=timeout,
+            moved=moved,
+        )
     name = parse_reference(reference)
     where = str(name)
+    policy.before(name)
     with opened(
         name, username=username, password=password, insecure=insecure, tls_verify=tls_verify, timeout=timeout
     ) as place:
         named, manifest = find(place, name)
-        content = unpack(manifest, lambda wanted: place.blob(name, wanted), where)
+        policy.check(place, name, named.digest, manifest)
+        content = unpack(manifest, lambda wanted: place.blob(name, wanted, moved), where)
         location = place.location(name)
     module = Module(content.data)
     told = manifest.annotations.get(MODULE_DIGEST)
     if told and told != module.digest:
         raise NotAFilter(
             "the module is another than the image says", where=where, do="ask its publisher to push it again"
+        )
+    if sha256 and module.digest != f"sha256:{sha256.removeprefix('sha256:').lower()}":
+        if sha256.removeprefix("sha256:").lower() == named.digest.removeprefix("sha256:"):
+            raise RequestError(
+                "this is the manifest digest, not the sha256 of the module",
+                where=where,
+                do=f"write {name.at(named.digest)}",
+            )
+        raise NotAFilter(
+            f"the module is not the one that was wanted: its sha256 is {module.digest.partition(':')[2]}",
+            where=where,
+            do="check the reference and the digest; do not run it",
         )
     image = Image(
         name,
@@ -51,5 +91,13 @@ def pull(
         content.root_id or manifest.annotations.get(ROOT_ID, ""),
         content.abi,
         location,
+        consumers(manifest),
     )
-    return module, image
+    return module, replace(image, remarks=remarks(image))
+
+
+def remarks(image: Image) -> tuple[str, ...]:
+    """What one should know before relying on the reference that an image was found under."""
+    if image.reference.tag != "latest" or image.reference.digest:
+        return ()
+    return (f"latest may be another image tomorrow: write {image.pinned}",)

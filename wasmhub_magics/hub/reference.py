@@ -25,6 +25,7 @@ class Reference:
     """The name of an image.
 
     An empty ``registry`` is the local store; ``tag`` and ``digest`` are empty where they are not given.
+    ``url`` is the address of a plain file, which is in no registry; ``digest`` is then the file's module.
     ``parse_reference`` makes one from text, ``str()`` gives the text back.
     """
 
@@ -32,11 +33,12 @@ class Reference:
     tag: str = ""
     digest: str = ""
     registry: str = ""
+    url: str = ""
 
     @property
     def local(self) -> bool:
         """Whether it names an image of the local store."""
-        return not self.registry
+        return not self.registry and not self.url
 
     @property
     def version(self) -> str:
@@ -48,6 +50,8 @@ class Reference:
         return replace(self, digest=digest)
 
     def __str__(self) -> str:
+        if self.url:
+            return self.url
         text = f"{self.registry}/{self.repository}" if self.registry else self.repository
         return text + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 

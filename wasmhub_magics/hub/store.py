@@ -7,41 +7,42 @@ read it: ``skopeo inspect oci:STORE/team/greeter:v1``.
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
-import shutil
-import tempfile
-import time
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ..errors import HubError, ImageNotFound, NotAFilter, RequestError, StoreError
+from ..paths import data_root
+from .folder import Folder, cannot, subject_of, tag_of
 from .image import Image, describe
 from .layout import Packed
-from .manifest import INDEX, Blob, Descriptor
+from .lock import locked
+from .manifest import Blob, Descriptor
+from .place import Moved
+from .quota import check_quota, parse_size
 from .reference import Reference, parse_reference
 
 __all__ = ["Store"]
 
-REF_NAME = "org.opencontainers.image.ref.name"
 RESERVED = {"blobs", "index.json", "oci-layout"}
 """Names inside a layout, which no repository can have."""
-
-LOCK_SECONDS = 60.0
-"""How long a writer waits for another one; writing takes far less than a second."""
+CHANGES = ".changes"
+"""The names of repositories that were written to, in order, so that an index knows what to read again."""
 
 
 class Store:
     """The images on this machine, by default in ``$WASMHUB_STORE`` or the user's data directory (XDG).
 
     Any number of processes may use it at once: what is read is always whole, a writer that is killed leaves
-    nothing behind that can be seen. Nothing is made before the first push.
+    nothing behind that can be seen. Nothing is made before the first push. ``quota`` is the number of bytes
+    that it may hold, by default that of ``$WASMHUB_QUOTA`` (such as ``2GB``), else any.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path | None = None, *, quota: int | None = None) -> None:
         self.path = Path(path).expanduser().absolute() if path is not None else _default_path()
+        self.quota = parse_size(os.environ.get("WASMHUB_QUOTA", "")) if quota is None else quota
 
     def repositories(self) -> tuple[str, ...]:
         """The names of all repositories, sorted. Raises StoreError where the store cannot be read."""
@@ -49,7 +50,7 @@ class Store:
 
         def failed(error: OSError) -> None:
             if not isinstance(error, FileNotFoundError):
-                self._fail(error, "read")
+                cannot(error, "read", self.path)
 
         for folder, folders, files in os.walk(self.path, onerror=failed):
             folders[:] = [name for name in folders if name not in RESERVED and not name.startswith(".")]
@@ -59,8 +60,7 @@ class Store:
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """The tags of a repository, sorted; none where there is no such repository."""
-        found = (_tag(entry) for entry in self._index(repository)["manifests"])
-        return tuple(sorted({tag for tag in found if tag}))
+        return tuple(sorted({tag for tag in map(tag_of, self.folder(repository).entries()) if tag}))
 
     def list(self) -> tuple[Image, ...]:
         """Every tagged image; what is damaged or no filter is left out. Raises StoreError as ``images``."""
@@ -69,16 +69,22 @@ class Store:
     def images(self) -> Iterator[Image | HubError]:
         """Every tagged image, or in its place the error that says why it cannot be read."""
         for repository in self.repositories():
-            try:
-                tags = self.tags(repository)
-            except StoreError as error:
-                yield error
+            yield from self.images_of(repository)
+
+    def images_of(self, repository: str) -> Iterator[Image | HubError]:
+        """Every tagged image of one repository, as ``images``."""
+        try:
+            tags = self.tags(repository)
+        except StoreError as error:
+            yield error
+            return
+        for tag in tags:
+            if is_companion(tag):
                 continue
-            for tag in tags:
-                try:
-                    yield self.image(Reference(repository, tag))
-                except HubError as error:
-                    yield error
+            try:
+                yield self.image(Reference(repository, tag))
+            except HubError as error:
+                yield error
 
     def image(self, reference: str | Reference) -> Image:
         """What an image is. Raises ImageNotFound, NotAFilter or StoreError."""
@@ -90,19 +96,11 @@ class Store:
         Raises ImageNotFound or StoreError.
         """
         name = parse_reference(reference)
-        folder = self._folder(name.repository)
         self.manifest(name)
-        with self._writing(folder):
-            index = self._index(name.repository)
-            kept = [entry for entry in index["manifests"] if not _is(entry, name)]
-            if not any(_tag(entry) for entry in kept):
-                self._remove(folder)
-                return
-            self._replace(folder / "index.json", _json({**index, "manifests": kept}))
-            needed = {digest for entry in kept for digest in self._reachable(folder, entry["digest"])}
-            for path in (folder / "blobs" / "sha256").iterdir():
-                if f"sha256:{path.name}" not in needed:
-                    path.unlink()
+        with self.writing(name.repository) as folder:
+            kept = [entry for entry in folder.entries() if not _is(entry, name)]
+            tagged = any(tag_of(entry) and not is_companion(tag_of(entry)) for entry in kept)
+            folder.keep(kept if tagged else [])
 
     def location(self, reference: Reference) -> str:
         """The name that skopeo knows an image of this store by."""
@@ -111,26 +109,25 @@ class Store:
 
     def manifest(self, reference: Reference) -> Blob:
         """The manifest of an image, its digest checked. Raises ImageNotFound, NotAFilter, StoreError."""
-        for entry in self._index(reference.repository)["manifests"]:
+        folder = self.folder(reference.repository)
+        for entry in folder.entries():
             if _is(entry, reference):
                 descriptor = Descriptor.parse(entry, str(reference))
                 return Blob(descriptor.media_type, self.blob(reference, descriptor))
-        tags = self.tags(reference.repository)
+        tags = [tag for tag in self.tags(reference.repository) if not is_companion(tag)]
         if tags:
             do = f"take one of its tags: {', '.join(tags[-10:])}"
         else:
             do = "push it first, or put the registry before the name if it is in one"
-        raise ImageNotFound(
-            f"the local store has no image {reference}", where=str(self.path / reference.repository), do=do
-        )
+        raise ImageNotFound(f"the local store has no image {reference}", where=str(folder.path), do=do)
 
     def child(self, reference: Reference, descriptor: Descriptor) -> Blob:
         """A manifest that an index names."""
         return Blob(descriptor.media_type, self.blob(reference, descriptor))
 
-    def blob(self, reference: Reference, descriptor: Descriptor) -> bytes:
+    def blob(self, reference: Reference, descriptor: Descriptor, moved: Moved | None = None) -> bytes:
         """The bytes of a blob, whose digest was checked. Raises NotAFilter where they are damaged."""
-        path = self._blob_path(self._folder(reference.repository), descriptor.digest)
+        path = self.folder(reference.repository).blob_path(descriptor.digest)
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -140,126 +137,40 @@ class Store:
                 do="push the image again",
             ) from None
         except OSError as error:
-            self._fail(error, "read", path)
+            cannot(error, "read", path)
+        if moved:
+            moved(descriptor.title or descriptor.digest[:19], len(data), len(data))
         return descriptor.check(data, str(path))
 
-    def write(self, reference: Reference, packed: Packed) -> None:
+    def has_blob(self, reference: Reference, descriptor: Descriptor) -> bool:
+        """Whether a blob is there, in the size that it should have."""
+        path = self.folder(reference.repository).blob_path(descriptor.digest)
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat().st_size == descriptor.size
+        return False
+
+    def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the store under a tag, which moves there if another image had it.
 
         Raises StoreError where the store cannot be written; then it is as it was.
         """
-        folder = self._folder(reference.repository)
-        manifest = packed.manifest
-        with self._writing(folder):
-            blobs = folder / "blobs" / "sha256"
-            blobs.mkdir(parents=True, exist_ok=True)
-            for blob in (*packed.blobs, manifest):
-                path = self._blob_path(folder, blob.digest)
-                if not _holds(path, blob.data):
-                    self._replace(path, blob.data)
-            _sync(blobs)
-            if not (folder / "oci-layout").exists():
-                self._replace(folder / "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-            index = self._index(reference.repository)
-            entries = [_untagged(e, reference.tag) for e in index["manifests"]]
-            entries = [e for e in entries if _tag(e) or e.get("digest") != manifest.digest]
-            entry: dict[str, Any] = manifest.descriptor.to_dict()
-            if reference.tag:
-                entry["annotations"] = {REF_NAME: reference.tag}
-            self._replace(folder / "index.json", _json({**index, "manifests": [*entries, entry]}))
-            for each in (folder, *folder.parents):
-                _sync(each)
-                if each == self.path:
-                    break
+        with self.writing(reference.repository) as folder:
+            blobs = (*packed.blobs, packed.manifest)
+            check_quota(self.path, self.quota, sum(len(blob.data) for blob in blobs))
+            for blob in blobs:
+                folder.put_blob(blob.digest, blob.data)
+                if moved:
+                    moved(blob.digest[:19], len(blob.data), len(blob.data))
+            folder.add(packed.descriptor, reference.tag, packed.subject.digest if packed.subject else "")
 
-    @contextlib.contextmanager
-    def _writing(self, folder: Path) -> Iterator[None]:
-        """Hold the store's lock; an OSError inside becomes a StoreError, and leftovers of the dead go."""
-        import fcntl
+    def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
+        """The artifacts about the manifest of a digest, of one type or of every type."""
+        entries = self.folder(reference.repository).entries()
+        about = (Descriptor.parse(e, str(reference)) for e in entries if subject_of(e) == digest)
+        return tuple(each for each in about if not kind or each.artifact_type == kind)
 
-        try:
-            (self.path / ".partial").mkdir(parents=True, exist_ok=True)
-            with (self.path / ".lock").open("ab") as lock:
-                deadline = time.monotonic() + LOCK_SECONDS
-                while True:
-                    try:
-                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
-                    except BlockingIOError:
-                        if time.monotonic() > deadline:
-                            raise StoreError(
-                                f"another process has been writing for {LOCK_SECONDS:.0f} seconds",
-                                where=str(self.path),
-                                do="end it if it hangs (see fuser), then push again",
-                            ) from None
-                        time.sleep(0.005)
-                for leftover in (self.path / ".partial").iterdir():
-                    leftover.unlink()
-                yield
-        except OSError as error:
-            self._fail(error, "written", folder)
-
-    def _remove(self, folder: Path) -> None:
-        """Take a whole repository away, but not those whose names start with its own."""
-        (folder / "index.json").unlink()
-        (folder / "oci-layout").unlink(missing_ok=True)
-        shutil.rmtree(folder / "blobs")
-        for each in (folder, *folder.parents):
-            if each == self.path or any(each.iterdir()):
-                break
-            each.rmdir()
-
-    def _replace(self, path: Path, data: bytes) -> None:
-        """Put a file in its place whole; until then nobody sees it."""
-        handle, partial = tempfile.mkstemp(dir=self.path / ".partial")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(partial).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(partial).unlink()
-            raise
-
-    def _index(self, repository: str) -> dict[str, Any]:
-        path = self._folder(repository) / "index.json"
-        try:
-            index = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
-        except OSError as error:
-            self._fail(error, "read", path)
-        except (ValueError, RecursionError):
-            index = None
-        entries = index.get("manifests") if isinstance(index, dict) else None
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise StoreError(
-                "the list of images of a repository is damaged",
-                where=str(path),
-                do=f"move {path.parent} away and push its images again",
-            )
-        result: dict[str, Any] = index
-        return result
-
-    def _reachable(self, folder: Path, digest: str) -> Iterator[str]:
-        """A manifest, what it names, and so on."""
-        yield digest
-        try:
-            value = json.loads(self._blob_path(folder, digest).read_bytes())
-        except (FileNotFoundError, ValueError, RecursionError):
-            return
-        if not isinstance(value, dict):
-            return
-        for named in (value.get("config"), *(value.get("layers") or [])):
-            if isinstance(named, dict):
-                yield str(named.get("digest"))
-        for child in value.get("manifests") or []:
-            yield from self._reachable(folder, str(child.get("digest")))
-
-    def _folder(self, repository: str) -> Path:
+    def folder(self, repository: str) -> Folder:
+        """The layout of a repository. Raises RequestError for a name that no repository here can have."""
         parts = repository.split("/")
         taken = RESERVED.intersection(parts)
         if taken:
@@ -267,73 +178,38 @@ class Store:
                 f"the local store cannot have a repository {repository!r}",
                 do=f"choose another name than {sorted(taken)[0]}: layouts use it for themselves",
             )
-        return self.path.joinpath(*parts)
+        return Folder(self.path.joinpath(*parts), self.path / ".partial")
 
-    @staticmethod
-    def _blob_path(folder: Path, digest: str) -> Path:
-        return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-    def _fail(self, error: OSError, done: str, path: Path | None = None) -> NoReturn:
-        elsewhere = "set WASMHUB_STORE to another directory"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            do = f"free some space, or {elsewhere}"
-        elif error.errno == errno.EFBIG:
-            do = "raise the limit of file sizes (ulimit -f)"
-        elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-            do = f"move away the file that is where a directory should be, or {elsewhere}"
-        else:
-            do = f"give yourself the right to it, or {elsewhere}"
-        place = error.filename or path or self.path
-        raise StoreError(
-            f"the local store cannot be {done}: {error.strerror or error}", where=str(place), do=do
-        ) from None
+    @contextlib.contextmanager
+    def writing(self, repository: str) -> Iterator[Folder]:
+        """Hold the store's lock over one repository; an OSError inside becomes a StoreError."""
+        folder = self.folder(repository)
+        try:
+            (self.path / ".partial").mkdir(parents=True, exist_ok=True)
+            with locked(self.path):
+                for leftover in (self.path / ".partial").iterdir():  # of writers that were killed
+                    leftover.unlink()
+                with (self.path / CHANGES).open("a") as changes:
+                    changes.write(f"{repository}\n")
+                yield folder
+        except OSError as error:
+            cannot(error, "written", folder.path)
 
     def __repr__(self) -> str:
         return f"<Store {self.path}>"
 
 
+def is_companion(tag: str) -> bool:
+    """Whether a tag stands for something about an image: a signature of cosign, or a list of referrers."""
+    return bool(re.fullmatch(r"sha256-[0-9a-f]{64}(\.[a-z]+)?", tag))
+
+
 def _default_path() -> Path:
     own = os.environ.get("WASMHUB_STORE")
-    if own:
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_DATA_HOME")
-    data = Path(base) if base else Path("~/.local/share").expanduser()
-    return (data / "wasmhub" / "store").absolute()
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
-
-
-def _tag(entry: dict[str, Any]) -> str:
-    notes = entry.get("annotations")
-    tag = notes.get(REF_NAME) if isinstance(notes, dict) else None
-    return tag if isinstance(tag, str) else ""
-
-
-def _untagged(entry: dict[str, Any], tag: str) -> dict[str, Any]:
-    if not tag or _tag(entry) != tag:
-        return entry
-    notes = {key: value for key, value in entry["annotations"].items() if key != REF_NAME}
-    return {**entry, "annotations": notes}
+    return Path(own).expanduser().absolute() if own else data_root() / "store"
 
 
 def _is(entry: dict[str, Any], reference: Reference) -> bool:
     if reference.digest:
         return entry.get("digest") == reference.digest
-    return _tag(entry) == reference.tag
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return path.stat().st_size == len(data) and path.read_bytes() == data
-    except FileNotFoundError:
-        return False
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return tag_of(entry) == reference.tag

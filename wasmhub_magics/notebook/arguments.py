@@ -15,10 +15,26 @@ from IPython.core.error import UsageError
 from ..curl import add_request_arguments, request_from
 from ..errors import RequestError
 from ..http import Request, Response
+from ..proxy.cluster import cluster_from
 
 __all__ = [
-    "ENGINES", "POLICIES", "argument", "chosen_request", "config_from", "engine_argument", "line_cell_magic",
-    "line_magic", "magic_arguments", "pairs_from", "parse", "request_arguments", "upstream_from", "variable",
+    "ENGINES",
+    "POLICIES",
+    "Magic",
+    "argument",
+    "chosen_request",
+    "cluster_argument",
+    "clusters_from",
+    "config_from",
+    "engine_argument",
+    "line_cell_magic",
+    "line_magic",
+    "magic_arguments",
+    "pairs_from",
+    "parse",
+    "request_arguments",
+    "upstream_from",
+    "variable",
 ]  # fmt: skip
 
 ENGINES = ("embedded", "envoy")
@@ -123,6 +139,29 @@ def upstream_from(text: str | None, variables: Mapping[str, object]) -> dict[str
             f"{text!r} is no upstream", do="write a status such as 503, or @name of a variable"
         )
     return {"upstream": Response(int(text))}
+
+
+def cluster_argument() -> Callable[[Magic], Magic]:
+    """Declare ``--cluster``."""
+    return argument(
+        "--cluster",
+        metavar="NAME=WHO",
+        action="append",
+        default=[],
+        help="who answers calls to a cluster: @name of a variable, http://HOST:PORT, a status, or refused",
+    )
+
+
+def clusters_from(texts: list[str], variables: Mapping[str, object]) -> dict[str, Any]:
+    """``--cluster`` options as a keyword; empty where there is none. Raises RequestError."""
+    if not texts:
+        return {}
+    pairs = pairs_from(texts, "--cluster")
+    found = {
+        name: variable(who, variables) if who.startswith("@") else cluster_from(name, who)
+        for name, who in pairs.items()
+    }
+    return {"clusters": found}
 
 
 def config_from(text: str, variables: Mapping[str, object], option: str = "--config") -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .magics_deploy import DeployMagics
 from .magics_filter import FilterMagics
+from .magics_find import FindMagics
 from .magics_hub import HubMagics
 from .magics_run import RunMagics
 
 __all__ = ["GROUPS"]
 
-GROUPS = (FilterMagics, RunMagics, HubMagics, DeployMagics)
+GROUPS = (FilterMagics, RunMagics, HubMagics, FindMagics, DeployMagics)

@@ -12,6 +12,7 @@ from ..errors import ImageNotFound, RequestError
 from .arguments import argument, line_magic, magic_arguments, pairs_from, parse
 from .errors import clean_errors
 from .group import Group
+from .progress import Progress
 
 if TYPE_CHECKING:
     from ..deploy import Deployment, History, Plan
@@ -201,15 +202,30 @@ class DeployMagics(Group):
         return undeploy(options.name, options.to, **_place(options))
 
     @magic_arguments()
+    @argument(
+        "--warm",
+        nargs="*",
+        metavar="LANGUAGE",
+        help="let compilers do now what they do once, so that no cell waits (default: all that are here)",
+    )
     @line_magic
     @clean_errors
     def wasm_doctor(self, line: str) -> Report:
-        """Tell which parts are on this machine, and the command that gets each missing one."""
+        """Tell which parts are on this machine, and the command that gets each missing one.
+
+        Examples::
+
+            %wasm_doctor
+            %wasm_doctor --warm cpp rust
+        """
         from ..doctor import doctor
 
-        parse(self.wasm_doctor, line)
+        options = parse(self.wasm_doctor, line)
         settings = {name: getattr(self.settings, name) for name in self.settings.trait_names(config=True)}
-        return doctor(settings=settings)
+        if options.warm is None:
+            return doctor(settings=settings)
+        with Progress("warming", self.settings.progress_after) as progress:
+            return doctor(settings=settings, warm=options.warm, progress=progress)
 
     def _plan(self, what: str, target: str, given: dict[str, Any]) -> Plan:
         from ..deploy import plan

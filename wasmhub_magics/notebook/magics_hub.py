@@ -1,24 +1,29 @@
-"""%wasm_push, %wasm_pull, %wasm_search: publish and find filters."""
+"""%wasm_push, %wasm_pull, %wasm_login: publish and fetch filters."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import StdinNotImplementedError
 from IPython.core.magic import magics_class
 
 from ..errors import RequestError
 from .arguments import argument, line_magic, magic_arguments, parse, variable
+from .connection import ask, connection_arguments, connection_from
 from .errors import clean_errors
 from .group import Group
+from .progress import Progress
+from .readme import markdown_above
 
 if TYPE_CHECKING:
     from ..filter import Filter
-    from ..hub import Image, SearchResult
+    from ..hub import Image, Login
 
 __all__ = ["HubMagics"]
+
+TEXTS = ("description", "version", "licenses", "category", "authors", "documentation")
 
 
 @magics_class
@@ -35,11 +40,28 @@ class HubMagics(Group):
         help="[REGISTRY/]REPOSITORY[:TAG]; the local store if no registry",
     )
     @argument("--description", metavar="TEXT", help="one sentence on what the filter does")
+    @argument("--version", metavar="TEXT", help="version of the filter")
+    @argument("--licenses", metavar="SPDX", help="licence, such as Apache-2.0")
+    @argument("--category", metavar="TEXT", help="what kind of filter it is, such as security")
+    @argument("--authors", metavar="TEXT", help="who made it")
+    @argument("--documentation", metavar="URL", help="where its documentation is")
+    @argument("--keyword", metavar="WORD", action="append", default=[], help="word to find it by")
+    @argument("--readme", metavar="FILE", help="Markdown file or @name (default: the Markdown cell above)")
+    @argument("--schema", metavar="@NAME", help="JSON Schema of the configuration: @name or a file")
+    @argument("--example-config", metavar="TEXT", help="configuration that works (default: the filter's)")
+    @argument("--tests", metavar="@NAME", help="variable with test cases and their last result")
+    @argument("--benchmark", metavar="@NAME", help="variable with a summary, such as a latency report")
+    @argument("--no-source", action="store_true", help="keep the source here")
     @argument(
-        "--username", metavar="USER", help="user of the registry (default: the login of docker or oras)"
+        "--layout",
+        choices=("compat", "solo", "cncf", "all"),
+        default="compat",
+        help="compat (default) for Istio and docker; all under related tags",
     )
-    @argument("--password", metavar="@NAME", help="variable that holds the password (default: asked for)")
-    @argument("--insecure", action="store_true", help="plain http also for a host that is not this one")
+    @argument("--compress", action="store_true", help="smaller, but not the same on every machine")
+    @argument("--sign", metavar="KEY", help="private key of cosign; COSIGN_PASSWORD opens it, else asked")
+    @argument("--index", metavar="REPO", help="repository of the index to enter it into, or no")
+    @connection_arguments()
     @line_magic
     @clean_errors
     def wasm_push(self, line: str) -> Image:
@@ -48,29 +70,37 @@ class HubMagics(Group):
         Examples::
 
             %wasm_push greeter
-            %wasm_push greeter localhost:5000/demo/greeter:v1
-            %wasm_push greeter registry.example.com/greeter:v1 --username ada --password @token
+            %wasm_push greeter localhost:5000/demo/greeter:v1 --layout all --keyword greeting
+            %wasm_push greeter registry.example.com/greeter:v1 --sign team.key
         """
         options = parse(self.wasm_push, line)
-        given = self._credentials(options)
-        if options.description:
-            given["annotations"] = {"org.opencontainers.image.description": options.description}
-        return self.filter(options.name).push(options.reference, **given)
+        made = self.filter(options.name)
+        given = connection_from(options, self.variables) | self._facts(options, made)
+        if options.sign:
+            given["key"] = self._key(options.sign)
+        if options.index:
+            given["index"] = False if options.index == "no" else options.index
+        with Progress(f"push {made.name}", self.settings.progress_after) as progress:
+            return made.push(
+                options.reference,
+                layout=options.layout,
+                compress=options.compress,
+                source=not options.no_source,
+                moved=_moving(progress),
+                **given,
+            )
 
     @magic_arguments()
-    @argument("reference", metavar="REF", help="[REGISTRY/]REPOSITORY[:TAG][@DIGEST]")
+    @argument("reference", metavar="REF", help="[REGISTRY/]REPOSITORY[:TAG][@DIGEST], or a URL of a module")
     @argument(
         "--as", dest="name", default="", metavar="NAME", help="name of the filter (default: the image's)"
     )
-    @argument(
-        "--username", metavar="USER", help="user of the registry (default: the login of docker or oras)"
-    )
-    @argument("--password", metavar="@NAME", help="variable that holds the password (default: asked for)")
-    @argument("--insecure", action="store_true", help="plain http also for a host that is not this one")
+    @argument("--sha256", default="", metavar="HEX", help="what the module's digest must be")
+    @connection_arguments()
     @line_magic
     @clean_errors
     def wasm_pull(self, line: str) -> Filter:
-        """Fetch a filter from a registry or the local store and keep it under its name.
+        """Fetch a filter from a registry, the local store or a web server and keep it under its name.
 
         Examples::
 
@@ -80,48 +110,93 @@ class HubMagics(Group):
         from ..filter import pull
 
         options = parse(self.wasm_pull, line)
-        made = pull(options.reference, options.name, **self._credentials(options))
+        given = connection_from(options, self.variables)
+        with Progress(f"pull {options.reference}", self.settings.progress_after) as progress:
+            made = pull(
+                options.reference, options.name, sha256=options.sha256, moved=_moving(progress), **given
+            )
         self.keep(made)
         return made
 
     @magic_arguments()
-    @argument("words", nargs="*", metavar="TEXT", help="words of the name or description; all images if none")
+    @argument("registry", metavar="REGISTRY", help="HOST or HOST:PORT")
+    @connection_arguments()
     @line_magic
     @clean_errors
-    def wasm_search(self, line: str) -> SearchResult:
-        """Find images in the local store by name, description and annotations.
+    def wasm_login(self, line: str) -> Login:
+        """Log in to a registry: it is asked whether it accepts, then the login is kept as docker keeps it.
 
-        Example::
+        Examples::
 
-            %wasm_search greeting
+            %wasm_login registry.example.com --username ada
+            %wasm_login localhost:5000 --username ada --password @token
         """
-        from ..filter import search
+        from ..hub import login
 
-        options = parse(self.wasm_search, line)
-        return search(" ".join(options.words))
+        options = parse(self.wasm_login, line)
+        given = connection_from(options, self.variables)
+        if "username" not in given:
+            raise RequestError("a login needs a user name", do="add --username USER")
+        return login(options.registry, **given)
 
-    def _credentials(self, options: argparse.Namespace) -> dict[str, Any]:
-        given: dict[str, Any] = {"insecure": True} if options.insecure else {}
-        if options.password is not None and not options.password.startswith("@"):
+    def _facts(self, options: argparse.Namespace, made: Filter) -> dict[str, Any]:
+        facts: dict[str, Any] = {name: getattr(options, name) for name in TEXTS if getattr(options, name)}
+        if options.keyword:
+            facts["keywords"] = tuple(options.keyword)
+        readme = (
+            self._value(options.readme)
+            if options.readme
+            else markdown_above(made.name, made.source, self.variables)
+        )
+        facts |= {"readme": str(readme)} if readme else {}
+        if options.example_config:
+            facts["example_config"] = options.example_config
+        if options.schema:
+            facts["config_schema"] = self._json(options.schema)
+        for name in ("tests", "benchmark"):
+            if getattr(options, name):
+                facts[name] = self._json(getattr(options, name))
+        return facts
+
+    def _value(self, text: str) -> object:
+        """The value of ``@name``, or the text of a file."""
+        if text.startswith("@"):
+            return variable(text, self.variables)
+        try:
+            return Path(text).expanduser().read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise RequestError(
-                "a password on the line would be saved with the notebook",
-                do="put it into a variable and pass --password @name, or leave the option out to be asked",
-            )
-        if options.password is not None and not options.username:
-            raise RequestError("a password needs a user name", do="add --username USER")
-        if options.username:
-            given |= {"username": options.username, "password": self._password(options)}
-        return given
+                f"the file cannot be read: {reason}", where=text, do="check the path, or pass @name"
+            ) from None
 
-    def _password(self, options: argparse.Namespace) -> str:
-        if options.password is None:
-            try:
-                return getpass.getpass(f"password of {options.username}: ")
-            except StdinNotImplementedError:
-                raise RequestError(
-                    "nobody can be asked for the password here", do="pass --password @name of a variable"
-                ) from None
-        value = variable(options.password, self.variables)
+    def _json(self, text: str) -> Any:
+        import json
+
+        value: Any = self._value(text)
+        if hasattr(value, "to_dict"):
+            return value.to_dict()
         if not isinstance(value, str):
-            raise RequestError(f"{options.password} is not text", do="assign the password as a str")
-        return value
+            return dict(value) if isinstance(value, Mapping) else value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise RequestError(f"{text} is no JSON: {error}", do="pass a variable: @name") from None
+
+    def _key(self, path: str) -> Any:
+        import os
+
+        from ..hub.keys import private_key
+
+        if "COSIGN_PASSWORD" in os.environ:
+            return private_key(path)
+        return private_key(path, ask(f"password of {path}: "))
+
+
+def _moving(progress: Progress) -> Any:
+    """What tells a line of progress how many bytes have moved."""
+
+    def tell(what: str, done: int, total: int) -> None:
+        progress(f"{what}: {done / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+    return tell

@@ -12,6 +12,8 @@ from ..http import Request
 from .arguments import (
     argument,
     chosen_request,
+    cluster_argument,
+    clusters_from,
     engine_argument,
     line_magic,
     magic_arguments,
@@ -44,6 +46,7 @@ class RunMagics(Group):
     @argument(
         "--upstream", metavar="STATUS", help="who answers: a status, or @name of a Response or a function"
     )
+    @cluster_argument()
     @engine_argument()
     @line_magic
     @clean_errors
@@ -57,18 +60,20 @@ class RunMagics(Group):
 
             %wasm_send greeter GET /items -H 'x-user: ada'
             %wasm_send greeter -d '{"id": 1}' -H 'content-type: application/json' /items --upstream 503
+            %wasm_send greeter --cluster auth=403 --cluster keys=@keys --cluster api=http://127.0.0.1:8080
         """
         options = parse(self.wasm_send, line)
         made = self.filter(options.name)
         request = chosen_request(options, self.variables)
         upstream = upstream_from(options.upstream, self.variables)
+        clusters = clusters_from(options.cluster, self.variables)
         if (options.engine or self.settings.engine) == "envoy":
             from ..envoy import EnvoyProxy
 
-            with EnvoyProxy([made.plugin]) as proxy:
+            with EnvoyProxy([made.plugin], **clusters) as proxy:
                 exchange: Exchange = proxy.send(request, **upstream)
         else:
-            exchange = made.send(request, **upstream)
+            exchange = made.send(request, **upstream, **clusters)
         SESSION.exchanges[made.name] = (made, exchange)
         return exchange
 
@@ -149,6 +154,7 @@ class RunMagics(Group):
     @argument(
         "--upstream", metavar="STATUS", help="who answers: a status, or @name of a Response or a function"
     )
+    @cluster_argument()
     @line_magic
     @clean_errors
     def wasm_verify(self, line: str) -> ParityReport:
@@ -165,7 +171,10 @@ class RunMagics(Group):
         """
         options = parse(self.wasm_verify, line)
         made = self.filter(options.name)
-        return made.verify(self._requests(options), **upstream_from(options.upstream, self.variables))
+        given = upstream_from(options.upstream, self.variables) | clusters_from(
+            options.cluster, self.variables
+        )
+        return made.verify(self._requests(options), **given)
 
     def _requests(self, options: argparse.Namespace) -> list[Request] | None:
         if len(options.words) == 1 and options.words[0].startswith("@"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traitlets import CaselessStrEnum, Float, Unicode
+from traitlets import CaselessStrEnum, Float, List, Unicode
 from traitlets.config import Configurable
 
 __all__ = ["WasmMagics"]
@@ -17,5 +17,8 @@ class WasmMagics(Configurable):
         ("embedded", "envoy"),
         "embedded",
         help="Proxy of %wasm_send and %wasm_bench where --engine is not given.",
+    ).tag(config=True)
+    registries = List(
+        Unicode(), help="Registries that %wasm_search looks into, as REGISTRY or REGISTRY/NAMESPACE."
     ).tag(config=True)
     progress_after = Float(0.5, min=0.0, help="Seconds after which a running build says so.").tag(config=True)

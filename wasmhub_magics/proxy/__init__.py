@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .cluster import Answer, CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Outcome, Timing
+from .grpc import Grpc, GrpcCall, GrpcReply
 from .interface import AnyProxy
+from .live import Live
 from .loop import Loop
 from .proxy import Proxy
 from .state import Activity, Histogram, Metrics
@@ -21,8 +23,12 @@ __all__ = [
     "Delay",
     "Exchange",
     "Failure",
+    "Grpc",
+    "GrpcCall",
+    "GrpcReply",
     "Histogram",
     "HostCall",
+    "Live",
     "LogLine",
     "Loop",
     "Metrics",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 __all__ = ["BRIDGE", "FUNCTIONS"]
 
-FUNCTIONS = ("copy_in", "copy_out", "give", "load32", "store32", "store64", "pages")
+FUNCTIONS = (
+    "copy_in", "copy_16", "copy_16_twice", "copy_out", "give", "load32", "store32", "store64", "pages",
+)  # fmt: skip
 """Its exports, in the order in which the host module takes them."""
 
 
@@ -50,6 +52,11 @@ BRIDGE = f"""(module
   (import "host" "memory" (memory $host 0))
   {_copy("copy_in", "host", "filter")}
   {_copy("copy_out", "filter", "host")}
+  (func (export "copy_16") (param $t i32) (param $s i32)
+    (v128.store $host (local.get $t) (v128.load $filter (local.get $s))))
+  (func (export "copy_16_twice") (param $t i32) (param $s i32) (param $s2 i32)
+    (v128.store $host (local.get $t) (v128.load $filter (local.get $s)))
+    (v128.store $host offset=16 (local.get $t) (v128.load $filter (local.get $s2))))
   (func (export "give") (param $to i32) (param $from i32) (param $n i32) (param $at i32) (param $length i32)
     (call $copy_out (local.get $to) (local.get $from) (local.get $n))
     (i32.store $filter (local.get $at) (local.get $to))

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..http import Headers, Request, Response
-from .cluster import KINDS, Answer, Delay, Failure
+from .cluster import KINDS, Delay, Failure
 from .exchange import LogLevel, Outcome
+from .grpc import Grpc, GrpcReply
+from .grpc_session import Part
 
 __all__ = [
     "Reader",
@@ -16,6 +18,7 @@ __all__ = [
     "encode_answer",
     "encode_call_answer",
     "encode_clusters",
+    "encode_grpc_answer",
     "encode_request",
     "read_record",
     "read_request",
@@ -28,6 +31,8 @@ _U64 = struct.Struct("<Q")
 
 TRACE = 1
 ANSWERED = 2
+HEADERS_COME, ENDS = 1, 2
+FIXED, HTTP2 = 1, 2
 OUTCOMES: tuple[Outcome, ...] = ("complete", "paused", "reset")
 LEVELS: tuple[LogLevel, ...] = ("trace", "debug", "info", "warn", "error", "critical")
 
@@ -93,12 +98,26 @@ def encode_answer(response: Response) -> bytes:
     )
 
 
-def encode_call_answer(answer: Answer) -> bytes:
+def encode_call_answer(answer: Response | Delay | Failure) -> bytes:
     """What a cluster answers to a call."""
     if isinstance(answer, Failure):
         return bytes([1 + KINDS.index(answer.kind)]) + _U64.pack(0)
     late = answer if isinstance(answer, Delay) else Delay(0, answer)
-    return b"\0" + _U64.pack(int(late.seconds * 1_000_000_000)) + encode_answer(late.response)
+    response = late.response
+    plain = response.response() if isinstance(response, GrpcReply) else response
+    return b"\0" + _U64.pack(int(late.seconds * 1_000_000_000)) + encode_answer(plain)
+
+
+def encode_grpc_answer(answer: Sequence[Part]) -> bytes:
+    """What a cluster answers to news of a gRPC call."""
+    parts = [_U32.pack(len(answer))]
+    for seconds, what, first, ends in answer:
+        due = _U64.pack(int(seconds * 1_000_000_000))
+        if isinstance(what, Failure):
+            parts.append(bytes([1 + KINDS.index(what.kind)]) + due)
+        else:
+            parts.append(b"\0" + due + bytes([HEADERS_COME * first | ENDS * ends]) + encode_answer(what))
+    return b"".join(parts)
 
 
 def encode_clusters(clusters: Mapping[str, object]) -> bytes:
@@ -107,9 +126,9 @@ def encode_clusters(clusters: Mapping[str, object]) -> bytes:
     for name, cluster in clusters.items():
         parts.append(text(_encode(name)))
         if isinstance(cluster, Response | Delay | Failure):
-            parts += [b"\1", text(encode_call_answer(cluster))]
+            parts += [bytes([FIXED]), text(encode_call_answer(cluster))]
         else:
-            parts.append(b"\0")
+            parts.append(bytes([HTTP2 * isinstance(cluster, Grpc)]))
     return b"".join(parts)
 
 

@@ -13,13 +13,14 @@ from ..errors import HostError, ProxyError, RequestError
 from ..http import Request, Response
 from ..module import Module
 from ..plugin import HasPlugin, Plugin, as_plugin
-from .cluster import Answer, CallOut, Cluster, cluster_answer
+from .cluster import CallOut, Cluster, Delay, Failure, as_clusters, cluster_answer
 from .engine import owner
 from .exchange import Exchange, LogLine
+from .grpc_session import Part
 from .loop import Loop
 from .state import Activity, Metrics, State
 from .upstream import Upstream, echo
-from .worker import Step, Worker
+from .worker import GrpcNews, Step, Worker
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,8 +37,8 @@ class Proxy:
     datetime, or seconds since the epoch) and ``seed`` fix time and randomness, so that a run repeats byte for
     byte; each look at a fixed clock moves it on by a microsecond. ``trace`` records every callback and host
     call; ``fuel`` counts instructions, which makes code slower. ``clusters`` answer the call-outs of filters:
-    by name a Response, a Delay, a Failure, or a function of the Request that gives one of these; ``upstream``
-    is a cluster of that name, too.
+    by name a Response, a Delay, a Failure, or a function of the Request that gives one of these, and for gRPC
+    a GrpcReply or ``Grpc``; ``upstream`` is a cluster of that name, too.
 
     Nobody waits for a delay or a timer: the proxy's own time jumps to what happens next. While a stream waits
     for a call-out, the timers of plugins go off in between; a paused stream has five seconds for a timer to
@@ -63,7 +64,8 @@ class Proxy:
         for plugin in self.plugins:
             plugin.module.check()
         self.upstream = upstream
-        self.clusters: dict[str, Cluster] = {"upstream": upstream, **(clusters or {})}
+        self.clusters: dict[str, Cluster] = {"upstream": upstream, **as_clusters(clusters)}
+        self._asked: Mapping[str, Cluster] = self.clusters
         self.trace = trace
         self._lock = threading.Lock()
         self._holder: int | None = None
@@ -97,8 +99,16 @@ class Proxy:
         with self._held():
             return self._run(lambda: self._worker().memory())
 
-    def send(self, request: Request | None = None, *, upstream: Upstream | None = None) -> Exchange:
+    def send(
+        self,
+        request: Request | None = None,
+        *,
+        upstream: Upstream | None = None,
+        clusters: Mapping[str, Cluster] | None = None,
+    ) -> Exchange:
         """Send one request through the chain; ``upstream`` answers this one instead of the proxy's own.
+
+        ``clusters`` answer the call-outs of this exchange, in the place of the proxy's own.
 
         What an upstream function raises comes out here, and filters see their client go. Ctrl-C ends the
         filter at once; its VM, whose state nobody knows then, is replaced before the next send, like every VM
@@ -108,7 +118,14 @@ class Proxy:
         answer = self.upstream if upstream is None else upstream
         with self._held():
             fixed = answer if isinstance(answer, Response) else None
-            exchange = self._drive(lambda: self._worker().begin(request, fixed, self.trace), answer)
+            if clusters is not None:
+                self._asked = {"upstream": self.upstream, **as_clusters(clusters)}
+            try:
+                exchange = self._drive(
+                    lambda: self._worker().begin(request, fixed, self._asked, self.trace), answer
+                )
+            finally:
+                self._asked = self.clusters
             assert isinstance(exchange, Exchange)
             self._log += exchange.log
             return exchange
@@ -198,11 +215,14 @@ class Proxy:
     def _drive(self, start: Callable[[], Step], upstream: Upstream) -> Exchange | Activity | Loop:
         """Run the worker until it has a result, and give it the answers that it asks for."""
         step = self._run(start)
-        while isinstance(step, Request | CallOut):
+        while isinstance(step, Request | CallOut | GrpcNews):
             try:
-                if isinstance(step, CallOut):
-                    cluster = self.clusters[step.cluster]
-                    answer = cluster_answer(step.cluster, cluster, step.request)
+                if isinstance(step, GrpcNews):
+                    parts = step.session.feed(step.messages, step.ended)
+                    go_on = partial(self._give_grpc, parts)
+                elif isinstance(step, CallOut):
+                    cluster = self._asked[step.cluster]
+                    answer = cluster_answer(step.cluster, cluster, step.request, step.timeout)
                     go_on = partial(self._give_call, answer)
                 else:
                     go_on = partial(self._give, _answer(upstream, step))
@@ -215,8 +235,11 @@ class Proxy:
     def _give(self, response: Response) -> Step:
         return self._worker().answer(response)
 
-    def _give_call(self, answer: Answer) -> Step:
+    def _give_call(self, answer: Response | Delay | Failure) -> Step:
         return self._worker().answer_call(answer)
+
+    def _give_grpc(self, parts: list[Part]) -> Step:
+        return self._worker().answer_grpc(parts)
 
     def _held(self) -> _Held:
         return _Held(self)

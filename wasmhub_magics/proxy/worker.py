@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..errors import HostError, ModuleError, StartError
 from ..http import Request, Response
 from ..plugin import Plugin
-from .cluster import Answer, CallOut, Cluster
+from .cluster import CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Timing
+from .grpc_session import GrpcSession, Part
 from .host import GuestTrap, Host, Stopped
 from .loop import Loop
 from .protocol import (
@@ -22,6 +23,7 @@ from .protocol import (
     encode_answer,
     encode_call_answer,
     encode_clusters,
+    encode_grpc_answer,
     encode_request,
     read_record,
     read_request,
@@ -32,14 +34,25 @@ from .state import Activity, State, read_state
 from .trace import Trace
 from .vm import Vm, VmKey, instantiate, key_of
 
-__all__ = ["Worker"]
+__all__ = ["GrpcNews", "Step", "Worker"]
 
 RELOAD_SECONDS = 1.0
-DONE, UPSTREAM = 0, 1
+DONE, UPSTREAM, CALL = 0, 1, 2
+OPENS, ENDED, CANCELLED = 1, 2, 4
 POLICIES = ("closed", "open", "reload")
 MASK = (1 << 32) - 1
 
-Step: TypeAlias = "Request | CallOut | Exchange | Activity | Loop"
+
+@dataclass(frozen=True, slots=True)
+class GrpcNews:
+    """More messages of a gRPC call, or its end, for its cluster."""
+
+    session: GrpcSession
+    messages: tuple[bytes, ...]
+    ended: bool
+
+
+Step: TypeAlias = "Request | CallOut | GrpcNews | Exchange | Activity | Loop"
 """What came of running the host: a request for the upstream, one for a cluster, or a result."""
 
 
@@ -57,7 +70,8 @@ class Worker:
     ) -> None:
         self.plugins = plugins
         self._clusters = clusters
-        self._calls: list[CallOut] = []
+        self._calls: list[CallOut | GrpcSession] = []
+        self._grpc: dict[int, GrpcSession] = {}
         self._looping = False
         self._result: Callable[[Reader], Step] = self._exchange
         self.host = Host(fuel=fuel, clock=clock, seed=seed)
@@ -74,7 +88,7 @@ class Worker:
         """Start every VM and plugin, as far as equal ones are not shared. Raises StartError."""
         numbers: dict[tuple[VmKey, str, str, bytes], int] = {}
         try:
-            self.host.call("clusters", self.host.say(encode_clusters(self._clusters)))
+            self._tell_clusters()
             for plugin in self.plugins:
                 key = key_of(plugin)
                 root = (key, plugin.name, plugin.root_id, plugin.configuration)
@@ -89,8 +103,16 @@ class Worker:
         finally:
             self._drain_start()
 
-    def begin(self, request: Request, fixed: Response | None, trace: bool) -> Step:
+    def _tell_clusters(self) -> None:
+        self.host.call("clusters", self.host.say(encode_clusters(self._clusters)))
+
+    def begin(
+        self, request: Request, fixed: Response | None, clusters: Mapping[str, Cluster], trace: bool
+    ) -> Step:
         """Start an exchange: either it needs an answer of the upstream or of a cluster, or it is over."""
+        if clusters is not self._clusters:
+            self._clusters = clusters
+            self._tell_clusters()
         self._reload()
         self._request = request
         self._calls, self._result, self._looping = [], self._exchange, False
@@ -102,11 +124,15 @@ class Worker:
         """Go on with what the upstream answers."""
         return self._step("answer", encode_answer(response))
 
-    def answer_call(self, answer: Answer) -> Step:
+    def answer_call(self, answer: Response | Delay | Failure) -> Step:
         """Go on with what a cluster answers to the last call."""
-        if self._calls:
+        if self._calls and isinstance(self._calls[-1], CallOut):
             self._calls[-1] = replace(self._calls[-1], answer=answer)
         return self._step("answer_call", encode_call_answer(answer))
+
+    def answer_grpc(self, parts: list[Part]) -> Step:
+        """Go on with what a cluster answers to the news of a gRPC call."""
+        return self._step("answer_grpc", encode_grpc_answer(parts))
 
     def beside(self, nanoseconds: int, trace: bool) -> Step:
         """Let happen what waits beside streams, and what happens in the next nanoseconds."""
@@ -238,17 +264,38 @@ class Worker:
         reader = Reader(self.host.output())
         if status == UPSTREAM:
             return read_request(reader)
+        if status != CALL:
+            return self._news(reader)
         cluster, timeout = reader.text().decode("utf-8", "surrogateescape"), reader.u64() / 1e9
         call = CallOut(cluster, read_request(reader), timeout=timeout)
         if not self._looping:
             self._calls.append(call)
         return call
 
+    def _news(self, reader: Reader) -> GrpcNews:
+        number, flags = reader.u32(), reader.u8()
+        if flags & OPENS:
+            cluster, timeout = reader.text().decode("utf-8", "surrogateescape"), reader.u64() / 1e9
+            reader.u8()
+            request = read_request(reader, body=False)
+            self._grpc[number] = GrpcSession(cluster, self._clusters[cluster], request, timeout)
+        session = self._grpc[number]
+        if not self._looping and session not in self._calls:
+            self._calls.append(session)
+        if flags & CANCELLED:
+            session.over = True
+        if flags & (ENDED | CANCELLED):
+            del self._grpc[number]
+        return GrpcNews(session, tuple(reader.texts()), bool(flags & ENDED))
+
+    def _called(self) -> tuple[CallOut, ...]:
+        return tuple(call.record() if isinstance(call, GrpcSession) else call for call in self._calls)
+
     def _activity(self, reader: Reader) -> Activity:
         record = read_record(reader)
         trace = Trace(record.events, self._names(), Host.names, record.dropped_events)
         warnings = (*record.warnings, *self._dropped(record))
-        return Activity(self._lines(record), warnings, tuple(self._calls), trace)
+        return Activity(self._lines(record), warnings, self._called(), trace)
 
     def _guarded(self, call: Callable[[], int]) -> int:
         """Make a call; where a filter traps, tell the host, which goes on without it."""
@@ -321,7 +368,7 @@ class Worker:
             trace=Trace(record.events, self._names(), Host.names, record.dropped_events),
             timing=Timing(total, fuel),
             warnings=(*record.warnings, *self._dropped(record)),
-            calls=tuple(self._calls),
+            calls=self._called(),
         )
 
     def _dropped(self, record: Record) -> tuple[str, ...]:

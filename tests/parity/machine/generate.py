@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .model import Case, Exchanged, Filter, Message, Step
 
-__all__ = ["cases"]
+__all__ = ["cases", "comparable"]
 
 T = TypeVar("T")
 
@@ -443,7 +443,7 @@ class Generator:
                         steps += self.step(when)
                 if callback not in "ld" and self.chance(0.1):
                     steps += self.returned(when)
-        return _one_answer(steps)
+        return tuple(steps)
 
     def filter(self) -> Filter:
         steps: list[Step] = []
@@ -466,7 +466,7 @@ class Generator:
     def exchange(self, filters: tuple[Filter, ...]) -> Exchanged:
         scripts = tuple(tuple(s for s in self.steps() if _has(f.abi, s)) for f in filters)
         request, response = self.request(), self.response()
-        return Exchanged(request, response, _framed(request, response, scripts), self.chance(0.3))
+        return Exchanged(request, response, _sound(request, response, scripts), self.chance(0.3))
 
     def case(self, exchanges: int) -> Case:
         filters = tuple(self.filter() for _ in range(self.pick(1, 1, 2, 3)))
@@ -492,15 +492,39 @@ def _unsized(message: Message) -> Message:
     return replace(message, headers=tuple(h for h in message.headers if h[0] != "content-length"))
 
 
-def _one_answer(steps: list[Step]) -> tuple[Step, ...]:
+def _one_answer(steps: Iterable[Step]) -> tuple[Step, ...]:
     """With one answer at most, and no close beside it."""
     kept: list[Step] = []
+    steps = tuple(steps)
     answered = any(step[1] == "reply" for step in steps)
     for step in steps:
         again = step[1] == "reply" and any(known[1] == "reply" for known in kept)
         if not again and not (step[1] == "close" and answered):
             kept.append(step)
     return tuple(kept)
+
+
+def _connected(scripts: tuple[tuple[Step, ...], ...]) -> tuple[tuple[Step, ...], ...]:
+    """Without looks at the upstream where an early answer leaves open whether it was reached."""
+    if not any(step[1] == "reply" and step[0][0] in "chbt" for steps in scripts for step in steps):
+        return scripts
+    return tuple(
+        tuple(s for s in steps if not (s[1].startswith("prop") and "upstream" in s[2])) for steps in scripts
+    )
+
+
+TRAILERS_MADE = ("add", "set", "del", "setpairs", "rawpairs", "size", "bad")
+
+
+def _unfinished(scripts: tuple[tuple[Step, ...], ...]) -> tuple[tuple[Step, ...], ...]:
+    """Without going on in body callbacks where a filter makes trailers in one: Envoy sends those first."""
+    for letter, map_ in (("b", "1"), ("B", "3")):
+        if any(s[0][0] == letter and s[1] in TRAILERS_MADE and map_ in s[2:4] for f in scripts for s in f):
+            scripts = tuple(
+                tuple(s for s in steps if not (s[0][0] == letter and s[1] in ("continue", "return")))
+                for steps in scripts
+            )
+    return scripts
 
 
 def _one_machine(filters: tuple[Filter, ...]) -> tuple[Filter, ...]:
@@ -540,7 +564,8 @@ def _framed(
         if any(name == "content-length" for name, _ in message.headers)
     }
     sized_requests, sized_responses = "0" in fixed, "1" in fixed
-    if any(step[1] == "reply" for steps in scripts for step in steps):
+    answered = any(step[1] == "reply" for steps in scripts for step in steps)
+    if answered:
         fixed.add("1")  # a local reply brings its content-length along
 
     def breaks(step: Step) -> bool:
@@ -548,10 +573,27 @@ def _framed(
             return step[2] in fixed
         side = "0" if step[0][0] in "bt" else "1"
         late = step[0][0] in BODY + TRAILERS
-        sized = sized_requests if side == "0" else sized_responses
-        return late and sized and step[1] in ("return", "reply", "close")
+        sized = sized_requests if side == "0" else sized_responses or (answered and step[0][0] == "T")
+        return late and sized and step[1] in ("return", "continue", "reply", "close")
 
     return tuple(tuple(s for s in steps if not breaks(s)) for steps in scripts)
+
+
+def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Without going on where nothing is held up."""
+    paused = {step[0] for step in steps if step[1] == "return" and step[2] != "0"}
+    return tuple(s for s in steps if s[1] != "continue" or s[2] not in "01" or s[0] in paused)
+
+
+def _sound(request: Message, response: Message, scripts: tuple[tuple[Step, ...], ...]) -> tuple[Any, ...]:
+    """Without what breaks Envoy itself."""
+    scripts = _framed(request, response, _unfinished(_connected(scripts)))
+    return tuple(_paused(_one_answer(steps)) for steps in scripts)
+
+
+def comparable(case: Case) -> bool:
+    """Whether a case keeps to what Envoy does soundly: a stream is continued only by who has paused it."""
+    return all(_sound(each.request, each.response, each.scripts) == each.scripts for each in case.exchanges)
 
 
 def cases(seed: str, exchanges: int, size: int = 40) -> Iterator[Case]:

@@ -730,6 +730,16 @@ PW_HELPER pw_text pw_get_property(const char *path) {
   return value;
 }
 
+// Keep a value with the stream under a name of your own, for its later callbacks, for filters after this one and
+// for the access log.
+PW_INLINE pw_result pw_set_property_text(const char *name, pw_text value) {
+  return proxy_set_property(name, strlen(name), value.data, value.size);
+}
+
+PW_INLINE pw_result pw_set_property(const char *name, const char *value) {
+  return proxy_set_property(name, strlen(name), value, strlen(value));
+}
+
 // A property that is a number (response.code, request.size, ...); false where there is none.
 PW_HELPER bool pw_get_number(const char *path, int64_t *number) {
   PW_AUTO pw_text value = pw_get_property(path);

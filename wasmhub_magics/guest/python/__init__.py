@@ -7,10 +7,11 @@ Nothing else differs, so that a proxy that keeps compiled code apart from data c
 
 from __future__ import annotations
 
+import keyword
 from functools import cache
 from pathlib import Path
 
-from ..embedding import SOURCE_LIMIT, Runtime
+from ..embedding import SOURCE_LIMIT, Extras, Runtime
 
 __all__ = ["CALLBACKS", "MEMORY_LIMIT", "MODULES", "RUNTIME", "SOURCE_LIMIT", "embed"]
 
@@ -25,7 +26,7 @@ CALLBACKS = (
 
 MODULES = frozenset(
     (
-        *("__future__", "abc", "array", "asyncio", "base64", "binascii", "builtins", "cmath", "collections"),
+        *("__future__", "abc", "array", "base64", "binascii", "builtins", "cmath", "collections"),
         *("copy", "datetime", "deflate", "errno", "fnmatch", "functools", "gc", "gzip", "hashlib", "heapq"),
         *("hmac", "html", "inspect", "io", "itertools", "js", "json", "locale", "logging", "math"),
         *("micropython", "operator", "os", "pathlib", "platform", "random", "re", "select", "stat"),
@@ -39,13 +40,22 @@ MEMORY_LIMIT = 128 << 20
 """Bytes of memory that a filter may use, unless it is built with another limit."""
 
 
-def embed(source: str, name: str = "cell", *, first_line: int = 1, memory_limit: int = MEMORY_LIMIT) -> bytes:
+def embed(
+    source: str,
+    name: str = "cell",
+    *,
+    first_line: int = 1,
+    memory_limit: int = MEMORY_LIMIT,
+    extras: Extras | None = None,
+) -> bytes:
     """A module that runs a Python source as a filter.
 
-    Tracebacks call the source ``name`` and its first line ``first_line``. Raises BuildError where the source
-    is too long or has no UTF-8 form, and where the package lacks its runtime.
+    Tracebacks call the source ``name`` and its first line ``first_line``; ``extras`` are the constants and
+    modules it finds. Raises BuildError where the source is too long or has no UTF-8 form, where a name cannot
+    be used, and where the package lacks its runtime.
     """
-    return _runtime().embed(source, name, first_line, memory_limit)
+    more = extras.encode("Python", keyword.kwlist) if extras is not None else ""
+    return _runtime().embed(source, name, first_line, memory_limit, more)
 
 
 @cache

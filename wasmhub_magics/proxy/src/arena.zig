@@ -13,6 +13,23 @@ pub inline fn append(list: anytype, item: anytype) error{OutOfMemory}!void {
     list.appendAssumeCapacity(item);
 }
 
+/// Append bytes to a list that nearly always has room.
+pub inline fn appendBytes(list: *std.ArrayList(u8), bytes: []const u8) error{OutOfMemory}!void {
+    if (bytes.len == 0) return;
+    if (bytes.len > list.capacity - list.items.len) {
+        @branchHint(.unlikely);
+        try list.ensureUnusedCapacity(gpa, bytes.len);
+    }
+    const start = list.items.len;
+    list.items.len += bytes.len;
+    @memcpy(list.items[start..], bytes);
+}
+
+/// Empty a list without overwriting what was in it, as the standard library does where safety is on.
+pub inline fn clear(list: anytype) void {
+    list.items.len = 0;
+}
+
 pub const Arena = struct {
     block: []align(8) u8 = &.{},
     used: usize = 0,
@@ -27,7 +44,7 @@ pub const Arena = struct {
     }
 
     /// Not zeroed; aligned for anything.
-    pub fn take(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
+    pub inline fn take(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
         const start = arena.used;
         if (size <= arena.block.len - start) {
             @branchHint(.likely);
@@ -37,7 +54,7 @@ pub const Arena = struct {
         return arena.takeLarge(size);
     }
 
-    fn takeLarge(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
+    noinline fn takeLarge(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
         @branchHint(.cold);
         const wanted = @max(size, first_block);
         if (wanted > arena.limit - arena.total) return error.OutOfMemory;

@@ -2,7 +2,9 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
-const gpa = @import("arena.zig").gpa;
+const arena_zig = @import("arena.zig");
+
+const gpa = arena_zig.gpa;
 
 pub const Body = struct {
     bytes: std.ArrayList(u8) = .empty,
@@ -10,13 +12,13 @@ pub const Body = struct {
     exists: bool = false,
 
     pub fn clear(body: *Body) void {
-        body.bytes.clearRetainingCapacity();
+        arena_zig.clear(&body.bytes);
         body.exists = false;
     }
 
     pub fn set(body: *Body, bytes: []const u8) error{OutOfMemory}!void {
-        body.bytes.clearRetainingCapacity();
-        try body.bytes.appendSlice(gpa, bytes);
+        arena_zig.clear(&body.bytes);
+        try arena_zig.appendBytes(&body.bytes, bytes);
         body.exists = true;
     }
 
@@ -26,9 +28,9 @@ pub const Body = struct {
         if (body.bytes.items.len == 0) {
             std.mem.swap(std.ArrayList(u8), &body.bytes, &other.bytes);
         } else {
-            try body.bytes.appendSlice(gpa, other.bytes.items);
+            try arena_zig.appendBytes(&body.bytes, other.bytes.items);
         }
-        other.bytes.clearRetainingCapacity();
+        arena_zig.clear(&other.bytes);
     }
 
     /// `Buffer::copyFrom` of Envoy's `context.cc`: replace the head, append at the end, and nothing between.
@@ -37,7 +39,7 @@ pub const Body = struct {
         if (start == 0) {
             try body.bytes.replaceRange(gpa, 0, @min(length, size), value);
         } else if (start >= size) {
-            try body.bytes.appendSlice(gpa, value);
+            try arena_zig.appendBytes(&body.bytes, value);
         } else {
             return error.BadArgument;
         }

@@ -16,7 +16,7 @@ const gpa = arena_zig.gpa;
 const OutOfMemory = error{OutOfMemory};
 
 /// Somebody who can be called; `answer` is what it always answers, for loops.
-pub const Cluster = struct { name: []const u8, answer: ?[]const u8 };
+pub const Cluster = struct { name: []const u8, answer: ?[]const u8, http2: bool = false, gone: bool = false };
 
 /// How a call ends, in the numbers of the protocol.
 const Outcome = enum(u8) {
@@ -50,7 +50,8 @@ pub const Call = struct {
     text: arena_zig.Arena = .{},
 };
 
-pub var clusters: std.ArrayList(Cluster) = .empty;
+/// Calls keep pointers to them, so none is ever freed.
+pub var clusters: std.ArrayList(*Cluster) = .empty;
 /// Calls without an answer, and answers on their way, in the order in which they were made.
 pub var waiting: std.ArrayList(*Call) = .empty;
 /// The call whose answer is being delivered, readable by its plugin.
@@ -61,13 +62,31 @@ var spare: std.ArrayList(*Call) = .empty;
 pub var looping: bool = false;
 /// Calls delivered since the exchange began.
 pub var delivered: u32 = 0;
-const most = 10_000;
+pub const most = 10_000;
 
 pub fn find(name: []const u8) ?*const Cluster {
-    for (clusters.items) |*cluster| {
-        if (std.mem.eql(u8, cluster.name, name)) return cluster;
+    for (clusters.items) |cluster| {
+        if (!cluster.gone and std.mem.eql(u8, cluster.name, name)) return cluster;
     }
     return null;
+}
+
+/// Add a cluster, or change the one of that name; the text of its answer is kept.
+pub fn define(name: []const u8, fixed: ?[]const u8, http2: bool) OutOfMemory!void {
+    for (clusters.items) |cluster| {
+        if (!std.mem.eql(u8, cluster.name, name)) continue;
+        if (cluster.answer) |old| gpa.free(old);
+        cluster.answer = null;
+        cluster.* = .{ .name = cluster.name, .answer = if (fixed) |text| try gpa.dupe(u8, text) else null, .http2 = http2 };
+        return;
+    }
+    const cluster = try gpa.create(Cluster);
+    cluster.* = .{
+        .name = try gpa.dupe(u8, name),
+        .answer = if (fixed) |text| try gpa.dupe(u8, text) else null,
+        .http2 = http2,
+    };
+    try clusters.append(gpa, cluster);
 }
 
 pub fn make(vm: *Vm, root: u32, cluster: *const Cluster, timeout: u64) OutOfMemory!*Call {
@@ -82,8 +101,8 @@ pub fn make(vm: *Vm, root: u32, cluster: *const Cluster, timeout: u64) OutOfMemo
     call.cluster = cluster;
     call.timeout = timeout;
     call.answered = false;
-    call.request.clearRetainingCapacity();
-    call.body.clearRetainingCapacity();
+    arena_zig.clear(&call.request);
+    arena_zig.clear(&call.body);
     call.headers.clear();
     call.trailers.clear();
     call.text.reset();
@@ -129,7 +148,7 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
     call.due = events.now +| delay;
     if (call.timeout != 0 and (call.outcome == .silent or delay >= call.timeout)) {
         call.due = events.now + call.timeout;
-        return local(call, "504", "upstream request timeout");
+        return local(call, "504", timed_out);
     }
     switch (call.outcome) {
         .silent => {
@@ -147,7 +166,7 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
             call.headers.entries.clearAndFree(gpa);
             call.headers = given.headers;
             call.headers.exists = true;
-            if (if (call.head) given.framing_of_head else given.framing) |entry| {
+            if (if (call.cluster.http2) null else if (call.head) given.framing_of_head else given.framing) |entry| {
                 try call.headers.append(entry.name, entry.value);
             }
             try call.headers.set("x-envoy-upstream-service-time", "0");
@@ -159,10 +178,11 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
     }
 }
 
-const refused = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
-const closed = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+pub const timed_out = "upstream request timeout";
+pub const refused = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+pub const closed = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
 
-const refused_answer = "upstream connect error or disconnect/reset before headers. reset reason: protocol error";
+pub const refused_answer = "upstream connect error or disconnect/reset before headers. reset reason: protocol error";
 
 /// What Envoy answers in the place of the cluster.
 fn local(call: *Call, status: []const u8, body: []const u8) OutOfMemory!void {
@@ -209,6 +229,8 @@ pub fn deliver(call: *Call) void {
     }
     readable = true;
     if (call.outcome == .broken) {
+        root.plugin.?.status_code = 11;
+        root.plugin.?.status_message = "reset";
         vm_zig.invoke(void, root, .proxy_on_http_call_response, .{ call.token, @as(u32, 0), @as(u32, 0), @as(u32, 0) });
     } else {
         vm_zig.invoke(void, root, .proxy_on_http_call_response, .{
@@ -219,6 +241,7 @@ pub fn deliver(call: *Call) void {
         });
     }
     readable = false;
+    root.plugin.?.status_message = "";
 }
 
 var readable: bool = false;
@@ -238,7 +261,7 @@ pub fn close() void {
 
 pub fn dropAll() void {
     spare.appendSlice(gpa, waiting.items) catch {};
-    waiting.clearRetainingCapacity();
+    arena_zig.clear(&waiting);
     asked = null;
 }
 

@@ -3,9 +3,11 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const arena_zig = @import("arena.zig");
 const buffer = @import("buffer.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
@@ -51,7 +53,7 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     const map = switch (kind) {
         .request_headers => &stream.request.headers,
         .request_trailers => &stream.request.trailers,
-        .response_headers => &stream.response.headers,
+        .response_headers => stream.responseHeaders(filter),
         .response_trailers => &stream.response.trailers,
         else => return called(context, kind),
     };
@@ -71,6 +73,11 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
 
 /// The maps of a call-out's answer.
 noinline fn called(context: *Context, kind: MapType) ?*headers.Map {
+    switch (kind) {
+        .grpc_initial_metadata => return grpc.metadata(context, true),
+        .grpc_trailing_metadata => return grpc.metadata(context, false),
+        else => {},
+    }
     const call = callout.of(context) orelse return null;
     const map = switch (kind) {
         .call_headers => &call.headers,
@@ -93,10 +100,14 @@ fn writable(context: *Context, raw: u32) Error!*headers.Map {
     const half = filter.half(side);
     const flow = stream.flow(side);
     switch (kind) {
-        .request_headers, .response_headers => if (half.headers) return &flow.headers,
+        .request_headers => if (half.headers) return &flow.headers,
+        .response_headers => if (half.headers) {
+            // The log shows what went out, but whoever still has a map in hand writes to that.
+            return if (stream.direct) &stream.overwritten else &flow.headers;
+        },
         else => {
             if (half.trailers) return &flow.trailers;
-            if (half.body != .none and filter.end_of_stream and !flow.trailers.exists) {
+            if (half.data and filter.end_of_stream and !flow.trailers.exists) {
                 flow.trailers.exists = true;
                 half.trailers = true;
                 return &flow.trailers;
@@ -109,14 +120,13 @@ fn writable(context: *Context, raw: u32) Error!*headers.Map {
 pub fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, ret_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
+    const name = try context.vm.readName(key, key_len);
     const found = try readable(context, map) orelse {
         const logging = if (context.filter) |filter| filter.logging else false;
         if (!logging) return error.BadArgument;
         if (context.vm.version == .v0_1_0) return context.vm.give("", ret, ret_len);
         return error.NotFound;
     };
-    headers.lower(name);
     const value = found.get(name) orelse {
         if (context.vm.version == .v0_1_0) return context.vm.give("", ret, ret_len);
         return error.NotFound;
@@ -127,26 +137,21 @@ pub fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, re
 pub fn proxy_add_header_map_value(map: u32, key: u32, key_len: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
-    const text = try context.vm.read(value, value_len);
-    headers.lower(name);
-    try (try writable(context, map)).add(&worker.arena, name, text);
+    const entry = try context.vm.readHeader(key, key_len, value, value_len);
+    try (try writable(context, map)).add(&worker.arena, entry.name, entry.value);
 }
 
 pub fn proxy_replace_header_map_value(map: u32, key: u32, key_len: u32, value: u32, value_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
-    const text = try context.vm.read(value, value_len);
-    headers.lower(name);
-    try (try writable(context, map)).replace(name, text);
+    const entry = try context.vm.readHeader(key, key_len, value, value_len);
+    try (try writable(context, map)).replace(entry.name, entry.value);
 }
 
 pub fn proxy_remove_header_map_value(map: u32, key: u32, key_len: u32) Error!void {
     const context = try current();
     _ = try MapType.from(map);
-    const name = try context.vm.read(key, key_len);
-    headers.lower(name);
+    const name = try context.vm.readName(key, key_len);
     (try writable(context, map)).remove(name);
 }
 
@@ -161,8 +166,9 @@ pub fn proxy_set_header_map_pairs(map: u32, pairs: u32, pairs_len: u32) Error!vo
     _ = try MapType.from(map);
     const bytes = try context.vm.read(pairs, pairs_len);
     const target = try writable(context, map);
-    target.entries.clearRetainingCapacity();
+    arena_zig.clear(&target.entries);
     target.pseudo = 0;
+    target.intact = false;
     var list: Pairs = .init(bytes);
     while (list.next()) |entry| try target.add(&worker.arena, entry.name, entry.value);
 }
@@ -229,7 +235,8 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
-        .downstream_data, .upstream_data, .grpc_message, .call_data => return "",
+        .downstream_data, .upstream_data, .call_data => return "",
+        .grpc_message => return grpc.received(context),
         .call_body => {
             const call = callout.of(context) orelse return error.NotFound;
             return if (call.headers.exists) call.body.items else error.NotFound;
@@ -337,7 +344,8 @@ fn continueSide(context: *Context, side: Side) Error!void {
     const half = filter.half(.request);
     half.headers = false;
     half.trailers = false;
-    half.body = .none;
+    half.data = false;
+    half.body = if (half.holding) .held else .none;
 }
 
 pub fn proxy_continue_request() Error!void {

@@ -11,26 +11,6 @@ fn absent(comptime name: []const u8) Error {
     return error.Unimplemented;
 }
 
-pub fn proxy_grpc_call(_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_grpc_call");
-}
-
-pub fn proxy_grpc_stream(_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_grpc_stream");
-}
-
-pub fn proxy_grpc_send(_: u32, _: u32, _: u32, _: u32) Error!void {
-    return absent("proxy_grpc_send");
-}
-
-pub fn proxy_grpc_cancel(_: u32) Error!void {
-    return absent("proxy_grpc_cancel");
-}
-
-pub fn proxy_grpc_close(_: u32) Error!void {
-    return absent("proxy_grpc_close");
-}
-
 pub fn envoy_resolve_dns(_: u32, _: u32, _: u32) Error!void {
     return absent("envoy_resolve_dns");
 }

@@ -5,6 +5,7 @@ const abi = @import("abi.zig");
 const calls = @import("calls.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
+const proto = @import("proto.zig");
 const reply = @import("reply.zig");
 const gpa = @import("arena.zig").gpa;
 const Context = @import("vm.zig").Context;
@@ -107,7 +108,7 @@ const hidden = "envoy.network.application_protocols";
 fn setFilterState(context: *Context, bytes: []const u8) Error!void {
     var path: []const u8 = "";
     var value: []const u8 = "";
-    var reader: Fields = .{ .bytes = bytes };
+    var reader: proto.Fields = .{ .bytes = bytes };
     while (try reader.next()) |field| switch (field.number) {
         1 => path = field.bytes orelse return error.BadArgument,
         2 => value = field.bytes orelse return error.BadArgument,
@@ -133,45 +134,3 @@ fn isNumeric(path: []const u8) bool {
     }
     return false;
 }
-
-/// The fields of a protobuf message, without a look at their meaning.
-const Fields = struct {
-    bytes: []const u8,
-
-    const Field = struct { number: u64, bytes: ?[]const u8 };
-
-    fn next(fields: *Fields) Error!?Field {
-        if (fields.bytes.len == 0) return null;
-        const tag = try fields.varint();
-        if (tag >> 3 == 0) return error.BadArgument;
-        switch (tag & 7) {
-            0 => {
-                _ = try fields.varint();
-                return .{ .number = tag >> 3, .bytes = null };
-            },
-            1 => _ = try fields.take(8),
-            2 => return .{ .number = tag >> 3, .bytes = try fields.take(try fields.varint()) },
-            5 => _ = try fields.take(4),
-            else => return error.BadArgument,
-        }
-        return .{ .number = 0, .bytes = null };
-    }
-
-    fn varint(fields: *Fields) Error!u64 {
-        var value: u64 = 0;
-        var shift: u7 = 0;
-        while (shift < 64) : (shift += 7) {
-            const byte = (try fields.take(1))[0];
-            value |= @as(u64, byte & 0x7f) << @intCast(shift);
-            if (byte < 0x80) return value;
-        }
-        return error.BadArgument;
-    }
-
-    fn take(fields: *Fields, count: u64) Error![]const u8 {
-        if (count > fields.bytes.len) return error.BadArgument;
-        const length: usize = @intCast(count);
-        defer fields.bytes = fields.bytes[length..];
-        return fields.bytes[0..length];
-    }
-};

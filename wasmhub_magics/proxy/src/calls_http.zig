@@ -57,13 +57,15 @@ pub fn proxy_http_call(
     try vm.store32(ret_token, call.token);
 }
 
-/// Of a call-out that broke, in its callback; all is well at other times.
+/// Of the last call-out or gRPC call of the plugin that failed.
 pub fn proxy_get_status(ret_code: u32, ret_message: u32, ret_message_len: u32) Error!void {
     const context = try current();
-    const call = callout.of(context);
-    const broken = call != null and call.?.outcome == .broken;
-    try context.vm.store32(ret_code, if (broken) 11 else 0);
-    try context.vm.give(if (broken) "reset" else "", ret_message, ret_message_len);
+    const plugin = context.plugin orelse {
+        try context.vm.store32(ret_code, 0);
+        return context.vm.give("", ret_message, ret_message_len);
+    };
+    try context.vm.store32(ret_code, plugin.status_code);
+    try context.vm.give(plugin.status_message, ret_message, ret_message_len);
 }
 
 /// The period of the plugin's timer; 0 stops it. Each call starts it anew.

@@ -5,6 +5,7 @@
 const std = @import("std");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const grpc = @import("grpc.zig");
 const gpa = @import("arena.zig").gpa;
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
@@ -30,6 +31,7 @@ pub fn post(ready: Ready) error{OutOfMemory}!void {
 /// Forget what waits for a client that has gone.
 pub fn drop() void {
     callout.dropAll();
+    grpc.dropAll();
 }
 
 pub const Turn = enum {
@@ -43,7 +45,7 @@ pub const Turn = enum {
 
 /// Let happen what happens at once: before the upstream answers.
 pub inline fn prompt() error{OutOfMemory}!Turn {
-    if (posted.items.len == 0 and callout.waiting.items.len == 0) return .idle;
+    if (posted.items.len == 0 and callout.waiting.items.len == 0 and !grpc.busy) return .idle;
     return promptNow();
 }
 
@@ -57,10 +59,10 @@ noinline fn promptNow() error{OutOfMemory}!Turn {
         }
         return .ran;
     }
-    if (callout.ask()) return .ask;
-    const call = callout.first() orelse return .idle;
-    if (call.due > now) return .idle;
-    callout.deliver(call);
+    if (callout.ask() or grpc.ask()) return .ask;
+    const arrival = Arrival.first() orelse return .idle;
+    if (arrival.due() > now) return .idle;
+    arrival.deliver();
     return .ran;
 }
 
@@ -71,28 +73,55 @@ pub fn wait(began: u64) error{OutOfMemory}!Turn {
 
 /// Let happen all that is left, in the order of time.
 pub inline fn rest() error{OutOfMemory}!Turn {
-    if (posted.items.len == 0 and callout.waiting.items.len == 0 and horizon <= now) return .idle;
+    if (posted.items.len == 0 and callout.waiting.items.len == 0 and !grpc.busy and horizon <= now) return .idle;
     return next(horizon);
 }
 
 noinline fn next(limit: u64) error{OutOfMemory}!Turn {
     const turn = try prompt();
     if (turn != .idle) return turn;
-    const call = callout.first();
+    const arrival = Arrival.first();
     const plugin = nextTick();
     if (plugin) |ticking| {
-        if (ticking.tick_due <= if (call) |answer| answer.due else limit) {
+        if (ticking.tick_due <= if (arrival) |answer| answer.due() else limit) {
             jump(ticking.tick_due);
             ticking.tick_due = now + ticking.tick_period;
             vm_zig.invoke(void, &ticking.root, .proxy_on_tick, .{});
             return .ran;
         }
     }
-    const answer = call orelse return .idle;
-    jump(answer.due);
-    callout.deliver(answer);
+    const answer = arrival orelse return .idle;
+    jump(answer.due());
+    answer.deliver();
     return .ran;
 }
+
+/// What comes next from a cluster.
+const Arrival = union(enum) {
+    call: *callout.Call,
+    grpc: *grpc.Stream,
+
+    fn first() ?Arrival {
+        const stream = grpc.first();
+        const call = callout.first() orelse return if (stream) |known| .{ .grpc = known } else null;
+        const other = stream orelse return .{ .call = call };
+        return if (grpc.dueOf(other) < call.due) .{ .grpc = other } else .{ .call = call };
+    }
+
+    fn due(arrival: Arrival) u64 {
+        return switch (arrival) {
+            .call => |call| call.due,
+            .grpc => |stream| grpc.dueOf(stream),
+        };
+    }
+
+    fn deliver(arrival: Arrival) void {
+        switch (arrival) {
+            .call => |call| callout.deliver(call),
+            .grpc => |stream| grpc.deliver(stream),
+        }
+    }
+};
 
 fn nextTick() ?*Plugin {
     var best: ?*Plugin = null;

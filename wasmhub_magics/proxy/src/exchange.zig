@@ -64,6 +64,8 @@ pub const Prepared = struct {
     /// What the connection manager answers before any filter is asked.
     refused: ?front.Refusal = null,
     body_limit: usize = 1 << 20,
+    /// The router takes the request as it came.
+    routable: bool = false,
 
     pub fn init(prepared: *Prepared, input: []const u8) OutOfMemory!void {
         const arena = &prepared.arena;
@@ -142,6 +144,7 @@ pub const Prepared = struct {
             try prepared.upstream_storage.init(arena, &reader);
             prepared.upstream = &prepared.upstream_storage;
         }
+        prepared.routable = refusal(map) == null;
         prepared.body_limit = std.math.maxInt(usize);
         for (worker.chain.items) |plugin| prepared.body_limit = @min(prepared.body_limit, plugin.body_limit);
     }
@@ -192,11 +195,12 @@ pub const Answer = struct {
     }
 };
 
-/// HTTP/1 carries trailers after a chunked body only.
-pub fn trailersAfter(map: *const headers.Map, trailers: *headers.Map) *const headers.Map {
-    if (map.get("content-length") != null) trailers.clear();
-    return trailers;
+/// HTTP/1 carries trailers after a chunked body only. Filters still see those that are not sent.
+pub fn trailersAfter(map: *const headers.Map, trailers: *const headers.Map) *const headers.Map {
+    return if (map.get("content-length") != null) &no_trailers else trailers;
 }
+
+const no_trailers: headers.Map = .{ .kind = .response_trailers };
 
 pub const Reader = struct {
     bytes: []u8,
@@ -246,7 +250,7 @@ pub var upstream_asked: ?u64 = null;
 pub var output: std.ArrayList(u8) = .empty;
 
 pub fn openOutput() void {
-    output.clearRetainingCapacity();
+    arena_zig.clear(&output);
 }
 
 pub fn closeOutput() void {
@@ -284,7 +288,7 @@ pub fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const he
 
 /// The upstream request, as it is when the router has all of it.
 pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
-    upstream_request.clearRetainingCapacity();
+    arena_zig.clear(&upstream_request);
     std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     try putMessage(&stream.request.headers, stream.upstream_body.items, trailersAfter(&stream.request.headers, &stream.request.trailers));
@@ -296,7 +300,7 @@ var upstream_response: std.ArrayList(u8) = .empty;
 
 /// The upstream response, as the last filter of the chain is about to get it.
 pub fn keepUpstreamResponse(stream: *Stream, answer: *const Answer) OutOfMemory!void {
-    upstream_response.clearRetainingCapacity();
+    arena_zig.clear(&upstream_response);
     std.mem.swap(std.ArrayList(u8), &output, &upstream_response);
     defer std.mem.swap(std.ArrayList(u8), &output, &upstream_response);
     try putMap(&stream.response.headers);
@@ -309,7 +313,7 @@ pub fn keepUpstreamResponse(stream: *Stream, answer: *const Answer) OutOfMemory!
 
 /// The response's headers, as they go to the client: filters may still write to the map afterwards.
 pub fn keepResponseHead(stream: *Stream) OutOfMemory!void {
-    response.clearRetainingCapacity();
+    arena_zig.clear(&response);
     std.mem.swap(std.ArrayList(u8), &output, &response);
     defer std.mem.swap(std.ArrayList(u8), &output, &response);
     try putMap(&stream.response.headers);
@@ -348,12 +352,22 @@ pub fn putResult(stream: *Stream, nanoseconds: u64) OutOfMemory!void {
     try putLog();
 }
 
+/// Why the router does not take a request with such headers; null where it does.
+pub fn refusal(map: *const headers.Map) ?reply.Reply {
+    const path = map.get(":path") orelse "";
+    const proto = map.get("x-forwarded-proto") orelse "";
+    if (path.len == 0 or path[0] != '/' or proto.len == 0) return .{ .status = 404, .details = "route_not_found" };
+    if (map.get(":method") == null) return .{
+        .status = 503,
+        .body = "missing required header: :method",
+        .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
+    };
+    return null;
+}
+
 /// What the router makes of a request's headers: it follows those that are for it and takes them away.
 pub fn forRouter(map: *headers.Map) OutOfMemory!void {
-    for (map.entries.items) |*entry| {
-        // Eight letters at once: nearly no request has such a header.
-        if (entry.name.len > 8 and std.mem.readInt(u64, entry.name[0..8], .little) == front.prefix_word) break;
-    } else return;
+    if (!map.reserved) return;
     var kept: usize = 0;
     var expected: usize = 0;
     for (map.entries.items) |entry| {
@@ -370,7 +384,7 @@ pub fn forRouter(map: *headers.Map) OutOfMemory!void {
         map.entries.items[kept] = entry;
         kept += 1;
     }
-    map.entries.shrinkRetainingCapacity(kept);
+    map.entries.items.len = kept;
     if (expected > 0) try map.set("x-envoy-expected-rq-timeout-ms", try reply.number(expected));
 }
 

@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const arena_zig = @import("arena.zig");
+const front = @import("front.zig");
 
 const Arena = arena_zig.Arena;
 const gpa = arena_zig.gpa;
@@ -17,39 +18,72 @@ pub const Map = struct {
     entries: std.ArrayList(Entry) = .empty,
     /// How many entries are pseudo headers; they come first.
     pseudo: usize = 0,
+    /// Nothing was taken away or replaced since the map was copied.
+    intact: bool = false,
+    /// Some name begins like those that Envoy keeps for itself, or did once.
+    reserved: bool = false,
 
     pub fn clear(map: *Map) void {
-        map.entries.clearRetainingCapacity();
+        arena_zig.clear(&map.entries);
         map.pseudo = 0;
         map.exists = false;
+        map.intact = false;
+        map.reserved = false;
     }
 
     pub fn copy(map: *Map, other: *const Map) error{OutOfMemory}!void {
-        map.entries.clearRetainingCapacity();
-        try map.entries.appendSlice(gpa, other.entries.items);
+        const count = other.entries.items.len;
+        if (count > map.entries.capacity) {
+            @branchHint(.unlikely);
+            try map.entries.ensureTotalCapacity(gpa, count);
+        }
+        map.entries.items.len = count;
+        @memcpy(map.entries.items, other.entries.items);
         map.pseudo = other.pseudo;
         map.exists = other.exists;
+        map.intact = true;
+        map.reserved = other.reserved;
     }
 
     /// The value of the first entry of a name in lower case.
-    pub fn get(map: *const Map, name: []const u8) ?[]const u8 {
-        const index = map.find(name) orelse return null;
-        return map.entries.items[index].value;
+    pub inline fn get(map: *const Map, name: []const u8) ?[]const u8 {
+        const index = map.find(name);
+        return if (index == nowhere) null else map.entries.items[index].value;
     }
 
-    fn find(map: *const Map, raw: []const u8) ?usize {
+    const nowhere = std.math.maxInt(usize);
+
+    fn find(map: *const Map, raw: []const u8) usize {
         const name = map.alias(raw);
-        for (map.entries.items, 0..) |*entry, index| {
-            if (same(entry.name, name)) return index;
+        const entries = map.entries.items;
+        if (name.len == 0) return nowhere;
+        const last = name[name.len - 1];
+        var index: usize = 0;
+        // Four at a time: a loop pays for each of its turns.
+        while (entries.len - index >= 4) : (index += 4) {
+            inline for (0..4) |step| {
+                if (alike(entries[index + step].name, last, name)) return index + step;
+            }
         }
-        return null;
+        while (index < entries.len) : (index += 1) {
+            if (alike(entries[index].name, last, name)) return index;
+        }
+        return nowhere;
+    }
+
+    /// Nearly all names differ in length or in the last letter.
+    inline fn alike(left: []const u8, last: u8, right: []const u8) bool {
+        if (left.len != right.len) return false;
+        if (left[left.len - 1] != last) return false;
+        return sameText(left.ptr, right.ptr, right.len);
     }
 
     /// Add an entry; an inline header that is there already gets the value joined to its own.
     pub fn add(map: *Map, arena: *Arena, raw: []const u8, value: []const u8) error{OutOfMemory}!void {
         const name = map.alias(raw);
         if (isInline(map.kind, name)) {
-            if (map.find(name)) |index| return map.join(arena, &map.entries.items[index], value);
+            const index = map.find(name);
+            if (index != nowhere) return map.join(arena, &map.entries.items[index], value);
         }
         try map.append(name, value);
     }
@@ -70,13 +104,19 @@ pub const Map = struct {
     }
 
     /// Append without a look at what is there.
-    pub fn append(map: *Map, name: []const u8, value: []const u8) error{OutOfMemory}!void {
+    pub inline fn append(map: *Map, name: []const u8, value: []const u8) error{OutOfMemory}!void {
         if (name.len > 0 and name[0] == ':') {
-            try map.entries.insert(gpa, map.pseudo, .{ .name = name, .value = value });
-            map.pseudo += 1;
+            @branchHint(.unlikely);
+            try map.appendPseudo(name, value);
         } else {
+            if (isReserved(name)) map.reserved = true;
             try arena_zig.append(&map.entries, Entry{ .name = name, .value = value });
         }
+    }
+
+    noinline fn appendPseudo(map: *Map, name: []const u8, value: []const u8) error{OutOfMemory}!void {
+        try map.entries.insert(gpa, map.pseudo, .{ .name = name, .value = value });
+        map.pseudo += 1;
     }
 
     /// Put one entry at the end in place of all entries of a name.
@@ -88,7 +128,8 @@ pub const Map = struct {
 
     /// Change the first entry of a name where it stands, or append one.
     pub fn set(map: *Map, name: []const u8, value: []const u8) error{OutOfMemory}!void {
-        if (map.find(name)) |index| {
+        const index = map.find(name);
+        if (index != nowhere) {
             map.entries.items[index].value = value;
         } else {
             try map.append(name, value);
@@ -97,6 +138,7 @@ pub const Map = struct {
 
     pub fn remove(map: *Map, raw: []const u8) void {
         const name = map.alias(raw);
+        map.intact = false;
         var kept: usize = 0;
         var pseudo: usize = 0;
         for (map.entries.items, 0..) |entry, index| {
@@ -105,7 +147,7 @@ pub const Map = struct {
             kept += 1;
             if (index < map.pseudo) pseudo += 1;
         }
-        map.entries.shrinkRetainingCapacity(kept);
+        map.entries.items.len = kept;
         map.pseudo = pseudo;
     }
 
@@ -119,7 +161,7 @@ pub const Map = struct {
             map.entries.items[kept] = entry;
             kept += 1;
         }
-        map.entries.shrinkRetainingCapacity(kept);
+        map.entries.items.len = kept;
     }
 
     /// Names and values together, as Envoy counts `byteSize`.
@@ -135,14 +177,51 @@ pub const Map = struct {
     }
 };
 
+/// Begins like the names that Envoy keeps for itself. One comparison of eight letters: nearly no name does.
+pub inline fn isReserved(name: []const u8) bool {
+    return name.len > front.prefix.len and word(u64, name.ptr) == front.prefix_word;
+}
+
+/// Make the letters among 16 bytes small.
+pub inline fn lowerShort(bytes: *[16]u8) void {
+    const letters: @Vector(16, u8) = bytes.*;
+    const large = letters -% @as(@Vector(16, u8), @splat('A')) < @as(@Vector(16, u8), @splat(26));
+    bytes.* = @select(u8, large, letters | @as(@Vector(16, u8), @splat(0x20)), letters);
+}
+
+/// Make letters small, a word at a time; words may overlap, since a small letter stays small.
 pub fn lower(name: []u8) void {
+    const size = name.len;
+    if (size >= 8) {
+        var at: usize = 0;
+        while (size - at > 8) : (at += 8) lowerWord(u64, name.ptr + at);
+        return lowerWord(u64, name.ptr + (size - 8));
+    }
+    if (size >= 4) {
+        lowerWord(u32, name.ptr);
+        return lowerWord(u32, name.ptr + (size - 4));
+    }
     for (name) |*letter| letter.* = std.ascii.toLower(letter.*);
 }
 
+inline fn lowerWord(comptime T: type, bytes: [*]u8) void {
+    const ones = std.math.maxInt(T) / 255;
+    const letters = word(T, bytes);
+    // In each byte the highest bit tells: at least 'A', more than 'Z', not a letter at all.
+    const seven = letters & (ones * 0x7f);
+    const large = (seven + ones * (0x80 - 'A')) & ~(seven + ones * (0x7f - 'Z')) & ~letters & (ones * 0x80);
+    @as(*align(1) T, @ptrCast(bytes)).* = letters | (large >> 2);
+}
+
 /// Nearly all names differ in length, so a comparison is rare, and then two loads decide it.
-inline fn same(left: []const u8, right: []const u8) bool {
+pub inline fn same(left: []const u8, right: []const u8) bool {
     if (left.len != right.len) return false;
     return sameBytes(left.ptr, right.ptr, left.len);
+}
+
+/// Out of the way of a search, which nearly always needs it once.
+noinline fn sameText(left: [*]const u8, right: [*]const u8, size: usize) bool {
+    return sameBytes(left, right, size);
 }
 
 fn sameBytes(left: [*]const u8, right: [*]const u8, size: usize) bool {
@@ -157,7 +236,11 @@ fn sameBytes(left: [*]const u8, right: [*]const u8, size: usize) bool {
         return word(u32, left) == word(u32, right) and
             word(u32, left + (size - 4)) == word(u32, right + (size - 4));
     }
-    return std.mem.eql(u8, left[0..size], right[0..size]);
+    if (size >= 2) {
+        return word(u16, left) == word(u16, right) and
+            word(u16, left + (size - 2)) == word(u16, right + (size - 2));
+    }
+    return size == 0 or left[0] == right[0];
 }
 
 inline fn word(comptime T: type, bytes: [*]const u8) T {
@@ -227,7 +310,8 @@ fn isInline(kind: Kind, name: []const u8) bool {
     };
 }
 
-/// A set of names found by their length, so that nearly every other name is told apart without a comparison.
+/// A set of names as code: by length, then by the first letters as one number, so that nearly every other name is
+/// told apart without a look at the rest.
 fn Table(comptime names: []const []const u8) type {
     const longest = 48;
     return struct {
@@ -239,11 +323,21 @@ fn Table(comptime names: []const []const u8) type {
         };
 
         fn has(name: []const u8) bool {
-            if (name.len >= longest) return false;
-            for (by_length[name.len]) |known| {
-                if (known[0] == name[0] and std.mem.eql(u8, known, name)) return true;
+            switch (name.len) {
+                inline 1...longest - 1 => |length| {
+                    const known_names = comptime by_length[length];
+                    if (known_names.len == 0) return false;
+                    const Word = if (length >= 4) u32 else u8;
+                    const first = word(Word, name.ptr);
+                    inline for (known_names) |known| {
+                        if (first == comptime std.mem.readInt(Word, known[0..@sizeOf(Word)], .little)) {
+                            if (std.mem.eql(u8, known, name)) return true;
+                        }
+                    }
+                    return false;
+                },
+                else => return false,
             }
-            return false;
         }
     };
 }

@@ -12,6 +12,7 @@ const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const grpc = @import("grpc.zig");
 const link = @import("link.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
@@ -44,6 +45,8 @@ const Status = enum(u32) {
     upstream,
     /// A cluster is called; the call is in the output. Call `answer_call`.
     call,
+    /// There is news of a gRPC call; it is in the output. Call `answer_grpc`.
+    grpc,
 };
 
 var input: []u8 = &.{};
@@ -256,7 +259,7 @@ fn proceedNow() !Status {
         },
         .call => {
             asked = clock.monotonic();
-            try callout.putNeed();
+            if (grpc.asking()) try grpc.putNeed() else try callout.putNeed();
         },
         .done => if (running == .exchange) {
             const skipped = events.now - worker.stream.began;
@@ -270,7 +273,7 @@ fn proceedNow() !Status {
     return switch (need) {
         .done => .done,
         .upstream => .upstream,
-        .call => .call,
+        .call => if (grpc.asking()) .grpc else .call,
     };
 }
 
@@ -280,6 +283,13 @@ var asked: u64 = 0;
 /// nothing), delay u64 in nanoseconds, and for a response an answer.
 export fn answer_call(length: usize) Status {
     callout.answered(input[0..length]) catch outOfMemory();
+    paused += clock.monotonic() -% asked;
+    return proceed();
+}
+
+/// What the cluster answers to the gRPC call that there was news of; see grpc.zig.
+export fn answer_grpc(length: usize) Status {
+    grpc.answered(input[0..length]) catch outOfMemory();
     paused += clock.monotonic() -% asked;
     return proceed();
 }
@@ -299,17 +309,18 @@ export fn beside(nanoseconds: u64, traced: u32) Status {
     return proceed();
 }
 
-/// Who can be called: a list of name and, after u8 1, the text of what answers each call in a loop.
+/// Who can be called from now on: a list of name, flags u8 (1 a text follows: what answers each call in a loop, 2 speaks HTTP/2).
 export fn clusters(length: usize) void {
     clustersNow(length) catch outOfMemory();
 }
 
 fn clustersNow(length: usize) !void {
-    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
+    for (callout.clusters.items) |cluster| cluster.gone = true;
+    var reader: exchange.Reader = .{ .bytes = input[0..length] };
     for (0..reader.number(u32)) |_| {
         const name = reader.text();
-        const fixed = if (reader.number(u8) != 0) reader.text() else null;
-        try callout.clusters.append(gpa, .{ .name = name, .answer = fixed });
+        const flags = reader.number(u8);
+        try callout.define(name, if (flags & 1 != 0) reader.text() else null, flags & 2 != 0);
     }
 }
 

@@ -10,6 +10,7 @@ const trace = @import("trace.zig");
 const groups = .{
     .{ @import("calls.zig"), "" },
     .{ @import("calls_http.zig"), "" },
+    .{ @import("calls_grpc.zig"), "" },
     .{ @import("calls_foreign.zig"), "" },
     .{ @import("metrics.zig"), "" },
     .{ @import("shared_data.zig"), "" },

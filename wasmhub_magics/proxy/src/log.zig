@@ -2,7 +2,9 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
-const gpa = @import("arena.zig").gpa;
+const arena_zig = @import("arena.zig");
+
+const gpa = arena_zig.gpa;
 
 /// Encoded as the protocol wants it: level u8, plugin u32, length u32, text.
 pub var lines: std.ArrayList(u8) = .empty;
@@ -56,10 +58,10 @@ pub fn warn(comptime format: []const u8, values: anytype) void {
 }
 
 pub fn clear() void {
-    lines.clearRetainingCapacity();
+    arena_zig.clear(&lines);
     count = 0;
     dropped_lines = 0;
     dropped_bytes = 0;
     for (warnings.items) |text| gpa.free(text);
-    warnings.clearRetainingCapacity();
+    arena_zig.clear(&warnings);
 }

@@ -21,6 +21,9 @@ pub const Plugin = struct {
     /// Nanoseconds, 0 for no timer; and when it next goes off on the time line of events.zig.
     tick_period: u64 = 0,
     tick_due: u64 = 0,
+    /// What the last call that failed says about itself; the text is gone after its callback.
+    status_code: u32 = 0,
+    status_message: []const u8 = "",
 
     pub fn vm(plugin: *const Plugin) *Vm {
         return plugin.root.vm;

@@ -135,7 +135,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const map = &stream.request.headers;
     return switch (key) {
         .path => find(map, ":path"),
-        .url_path => before(try find(map, ":path")),
+        .url_path => before(map.get(":path") orelse ""),
         .query => after(map.get(":path") orelse ""),
         .host => find(map, ":authority"),
         .scheme => find(map, ":scheme"),
@@ -146,7 +146,10 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
         .headers => ofMap(map, path),
         .headers_bytes => number(map.byteSize()),
         .total_size => number(stream.request.bytes + map.byteSize()),
-        .size => number(contentLength(map) orelse stream.request.bytes),
+        .size => number(if (map.get("content-length")) |length|
+            std.fmt.parseInt(u64, length, 10) catch return error.NotFound
+        else
+            stream.request.bytes),
         else => unreachable,
     };
 }
@@ -168,34 +171,43 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const name = path.parts.next() orelse return error.SerializationFailure;
     const key = std.meta.stringToEnum(ResponseKey, name) orelse return error.NotFound;
     if (key != .headers and key != .trailers and path.parts.peek() != null) return error.NotFound;
-    const map = &stream.response.headers;
+    const map = stream.responseHeaders(filter);
     const trailers = &stream.response.trailers;
     const visible = filter.half(.response).headers or filter.logging;
     const trailers_visible = filter.half(.response).trailers or filter.logging;
     switch (key) {
         .code => {
-            const text = map.get(":status") orelse return error.NotFound;
+            const text = stream.response.headers.get(":status") orelse return error.NotFound;
             return number(std.fmt.parseInt(u32, text, 10) catch 0);
         },
         .code_details => return if (stream.details.len > 0) stream.details else error.NotFound,
         .flags => return number(if (stream.hung_up) downstream_terminated else 0),
         .size => return number(stream.client_body.items.len),
         .total_size => {
-            const known = if (visible) map.byteSize() else 0;
-            return number(stream.client_body.items.len + known);
+            var known = stream.client_body.items.len;
+            if (visible) known += map.byteSize();
+            if (trailers_visible) known += trailers.byteSize();
+            return number(known);
         },
         .backend_latency => return if (stream.upstream_complete) number(latency) else error.NotFound,
         .trailers => return if (trailers_visible) ofMap(trailers, path) else ofNone(path),
         .headers => return if (visible) ofMap(map, path) else ofNone(path),
         .headers_bytes => return number(if (visible) map.byteSize() else 0),
         .grpc_status => {
-            const told = (if (trailers_visible) trailers.get("grpc-status") else null) orelse
-                (if (visible) map.get("grpc-status") else null);
-            if (told) |text| return number(std.fmt.parseInt(u32, text, 10) catch return error.NotFound);
-            const code = map.get(":status") orelse return error.NotFound;
+            for ([_]?*const headers.Map{ if (trailers_visible) trailers else null, if (visible) map else null }) |found| {
+                const text = (found orelse continue).get("grpc-status") orelse continue;
+                if (text.len > 0) return number(grpcStatus(text));
+            }
+            const code = stream.response.headers.get(":status") orelse return error.NotFound;
             return number(reply.grpcStatus(std.fmt.parseInt(u32, code, 10) catch 0));
         },
     }
+}
+
+/// The number of a `grpc-status`; -1 where it is none that gRPC knows.
+fn grpcStatus(text: []const u8) u64 {
+    const status = std.fmt.parseInt(u64, text, 10) catch return std.math.maxInt(u64);
+    return if (status > 16) std.math.maxInt(u64) else status;
 }
 
 /// Bit of `response.flags`: the client went away.
@@ -263,9 +275,8 @@ fn xds(context: *Context, key: []const u8) Error![]const u8 {
     return switch (known) {
         .cluster_name => if (worker.stream.routeless) error.NotFound else "upstream",
         .virtual_host_name => "main",
-        .route_name, .filter_chain_name => "",
-        .cluster_metadata => if (worker.stream.routeless) error.NotFound else "",
-        .route_metadata, .virtual_host_metadata, .listener_metadata => "",
+        .filter_chain_name, .virtual_host_metadata, .listener_metadata => "",
+        .route_name, .route_metadata, .cluster_metadata => if (worker.stream.routeless) error.NotFound else "",
         .listener_direction => number(0),
         .upstream_host_metadata, .upstream_host_locality_metadata => if (worker.stream.request_routed)
             error.SerializationFailure
@@ -395,15 +406,12 @@ fn startTime(stream: *Stream) u64 {
     return stream.start_time;
 }
 
-fn contentLength(map: *const headers.Map) ?u64 {
-    return std.fmt.parseInt(u64, map.get("content-length") orelse return null, 10) catch null;
-}
-
 fn before(path: []const u8) []const u8 {
     return path[0 .. std.mem.indexOfScalar(u8, path, '?') orelse path.len];
 }
 
 fn after(path: []const u8) []const u8 {
     const mark = std.mem.indexOfScalar(u8, path, '?') orelse return "";
-    return path[mark + 1 ..];
+    const query = path[mark + 1 ..];
+    return query[0 .. std.mem.indexOfScalar(u8, query, '#') orelse query.len];
 }

@@ -64,7 +64,7 @@ pub fn number(value: usize) error{OutOfMemory}![]const u8 {
     return worker.arena.dupe(std.fmt.bufPrint(&text, "{d}", .{value}) catch unreachable);
 }
 
-fn percentEncoded(body: []const u8) error{OutOfMemory}![]const u8 {
+pub fn percentEncoded(body: []const u8) error{OutOfMemory}![]const u8 {
     const hex = "0123456789ABCDEF";
     const text = try worker.arena.take(body.len * 3);
     var at: usize = 0;

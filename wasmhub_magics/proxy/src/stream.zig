@@ -12,6 +12,7 @@ const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply_zig = @import("reply.zig");
@@ -38,6 +39,8 @@ pub const Half = struct {
     headers: bool = false,
     trailers: bool = false,
     body: enum { none, chunk, held } = .none,
+    /// A data frame was given and not let go: its end may still get trailers.
+    data: bool = false,
     holding: bool = false,
 
     fn stoppedAll(half: *const Half) bool {
@@ -110,6 +113,7 @@ const Action = union(enum) {
     resume_response: *Filter,
     reply: reply_zig.Reply,
     close,
+    tell: *grpc.Stream,
 };
 
 const Frame = struct {
@@ -150,7 +154,11 @@ pub const Stream = struct {
     response_started: bool = false,
     response_done: bool = false,
     direct: bool = false,
+    /// The headers that an answer of ours took the place of: filters that had them in hand still do.
+    overwritten: headers.Map = .{ .kind = .response },
     was_reset: bool = false,
+    /// Lets the request's headers go once an answer that its creation asked for is through.
+    leaving: ?*Filter = null,
     upstream_called: bool = false,
     upstream_answered: bool = false,
     /// All of the upstream's answer has come.
@@ -194,17 +202,18 @@ pub const Stream = struct {
         worker.arena.reset();
         stream.request.clear();
         stream.response.clear();
-        stream.frames.clearRetainingCapacity();
-        stream.actions.clearRetainingCapacity();
-        stream.upstream_body.clearRetainingCapacity();
-        stream.client_body.clearRetainingCapacity();
-        stream.properties.clearRetainingCapacity();
+        arena_zig.clear(&stream.frames);
+        arena_zig.clear(&stream.actions);
+        arena_zig.clear(&stream.upstream_body);
+        arena_zig.clear(&stream.client_body);
+        arena_zig.clear(&stream.properties);
         stream.request_routed = false;
         stream.request_done = false;
         stream.response_started = false;
         stream.response_done = false;
         stream.direct = false;
         stream.was_reset = false;
+        stream.leaving = null;
         stream.upstream_called = false;
         stream.upstream_answered = false;
         stream.upstream_complete = false;
@@ -217,15 +226,14 @@ pub const Stream = struct {
         callout.delivered = 0;
         stream.stage = .request;
 
-        stream.filters.clearRetainingCapacity();
-        for (worker.chain.items) |plugin| {
+        try stream.filters.resize(gpa, worker.chain.items.len);
+        for (stream.filters.items, worker.chain.items) |*filter, plugin| {
             const vm = plugin.root.vm;
-            try stream.filters.append(gpa, .{
-                .context = .{ .id = 0, .vm = vm, .plugin = plugin },
+            filter.* = .{
+                .context = .{ .id = 0, .vm = vm, .plugin = plugin, .filter = filter },
                 .skipped = vm.failed and plugin.policy == .open,
-            });
+            };
         }
-        for (stream.filters.items) |*filter| filter.context.filter = filter;
 
         try stream.request.headers.copy(&prepared.headers);
         if (prepared.request_id) |index| {
@@ -246,6 +254,10 @@ pub const Stream = struct {
             if (stream.frames.items.len > 0) {
                 try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
                 continue;
+            }
+            if (stream.leaving) |filter| {
+                filter.half(.request).headers = false;
+                stream.leaving = null;
             }
             switch (stream.stage) {
                 .request => {
@@ -290,7 +302,7 @@ pub const Stream = struct {
                 .finish_log => stream.stepLog(),
                 .finish_done => stream.stepDone(),
                 .ended => {
-                    stream.actions.clearRetainingCapacity();
+                    arena_zig.clear(&stream.actions);
                     switch (try events.rest()) {
                         .ran => {},
                         .ask => return .call,
@@ -321,7 +333,7 @@ pub const Stream = struct {
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
         const method = stream.request.headers.get(":method") orelse "";
-        stream.asked_for_head = std.mem.eql(u8, method, "HEAD");
+        stream.asked_for_head = headers.same(method, "HEAD");
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
@@ -337,8 +349,9 @@ pub const Stream = struct {
         worker.mailbox.running = 0;
         worker.caller = null;
         worker.context = null;
-        stream.actions.clearRetainingCapacity();
+        arena_zig.clear(&stream.actions);
         callout.close();
+        grpc.closeReading();
         if (trace.on) trace.trapped();
     }
 
@@ -450,14 +463,7 @@ pub const Stream = struct {
             }
             frame.result = null;
             if (filter.failed()) return;
-            if (!filter.created) {
-                const vm = filter.context.vm;
-                filter.context.id = vm.takeContextId();
-                filter.created = true;
-                if (vm.has(.proxy_on_context_create)) {
-                    vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
-                }
-            }
+            if (!filter.created) create(filter);
             frame.phase = .created;
         }
         if (frame.phase == .created) {
@@ -474,6 +480,9 @@ pub const Stream = struct {
                 .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
                 .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
             };
+            if (frame.result == 0 and side == .request and !filter.stop and stream.actions.items.len > 0) {
+                stream.leaving = filter;
+            }
         }
         if (try stream.act()) return;
         const value = frame.result orelse return stream.fail(filter);
@@ -501,9 +510,11 @@ pub const Stream = struct {
             return;
         }
         if (frame.position == stream.filters.items.len) {
-            frame.phase = .rest;
             const end_stream = frame.end_stream;
             const body = flow_of.body(frame.source);
+            const added = frame.trailers_added;
+            stream.pop();
+            if (added) |position| try stream.push(.{ .kind = .trailers, .side = side, .position = position + 1 });
             return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
         }
         const filter = stream.filterAt(side, frame.position);
@@ -527,6 +538,7 @@ pub const Stream = struct {
                 if (filter.failed()) return;
                 if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
                 half.body = if (half.holding or frame.source == .held) .held else .chunk;
+                half.data = true;
                 const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
                 filter.end_of_stream = half.end_stream;
                 filter.stop = false;
@@ -548,6 +560,7 @@ pub const Stream = struct {
         half.holding = status == 1;
         if (status == 0) {
             half.body = .none;
+            half.data = false;
             if (half.iteration == .stopped) {
                 const position = frame.position;
                 frame.phase = .rest;
@@ -560,10 +573,11 @@ pub const Stream = struct {
         }
         half.iteration = .stopped;
         frame.phase = .rest;
+        if (status == 1) half.body = .held;
         if (status == 3) {
             // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
             if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
-            if (frame.source == .chunk) flow_of.chunk.bytes.clearRetainingCapacity();
+            if (frame.source == .chunk) arena_zig.clear(&flow_of.chunk.bytes);
             return;
         }
         flow_of.streaming = status == 2;
@@ -693,6 +707,11 @@ pub const Stream = struct {
         return true;
     }
 
+    /// The response headers that a filter's context reaches.
+    pub fn responseHeaders(stream: *Stream, filter: *const Filter) *headers.Map {
+        return if (stream.direct and !filter.logging) &stream.overwritten else &stream.response.headers;
+    }
+
     /// The bytes that a filter's context can reach now.
     pub fn visibleBody(stream: *Stream, filter: *Filter, side: Side) ?*Body {
         const flow_of = stream.flow(side);
@@ -703,65 +722,62 @@ pub const Stream = struct {
         };
     }
 
-    /// The end of a stream: first every filter logs, then each is done and deleted.
+    /// The end of a stream: first every filter logs, then each is done and deleted. What is noted before a callback
+    /// is where it goes on after a trap.
     fn stepLog(stream: *Stream) void {
-        if (stream.finish_index == stream.filters.items.len) {
-            stream.stage = .finish_done;
-            stream.finish_index = 0;
-            stream.finish_step = .done;
-            return;
-        }
-        const filter = &stream.filters.items[stream.finish_index];
-        const vm = filter.context.vm;
-        if (filter.skipped or vm.failed) {
-            stream.finish_index += 1;
-            stream.finish_step = .create;
-            return;
-        }
-        switch (stream.finish_step) {
-            .create => {
-                stream.finish_step = .log;
-                if (filter.created) return;
-                filter.context.id = vm.takeContextId();
-                filter.created = true;
-                if (vm.has(.proxy_on_context_create)) {
-                    vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
-                }
-            },
-            .log => {
+        while (stream.finish_index < stream.filters.items.len) {
+            const filter = &stream.filters.items[stream.finish_index];
+            const vm = filter.context.vm;
+            if (filter.skipped or vm.failed) {
                 stream.finish_index += 1;
                 stream.finish_step = .create;
+                continue;
+            }
+            if (stream.finish_step == .create) {
+                stream.finish_step = .log;
+                if (!filter.created) create(filter);
+            }
+            stream.finish_index += 1;
+            stream.finish_step = .create;
+            if (vm.has(.proxy_on_log)) {
                 filter.logging = true;
-                if (vm.has(.proxy_on_log)) vm_zig.invoke(void, &filter.context, .proxy_on_log, .{});
+                vm_zig.invoke(void, &filter.context, .proxy_on_log, .{});
                 filter.logging = false;
-            },
-            else => unreachable,
+            }
+            arena_zig.clear(&stream.actions);
         }
-        stream.actions.clearRetainingCapacity();
+        stream.stage = .finish_done;
+        stream.finish_index = 0;
+        stream.finish_step = .done;
     }
 
     fn stepDone(stream: *Stream) void {
-        if (stream.finish_index == stream.filters.items.len) {
-            stream.stage = .ended;
-            stream.alive = false;
-            return;
-        }
-        const filter = &stream.filters.items[stream.finish_index];
-        const vm = filter.context.vm;
-        const last = stream.finish_step == .delete;
-        if (last) {
+        while (stream.finish_index < stream.filters.items.len) {
+            const filter = &stream.filters.items[stream.finish_index];
+            const vm = filter.context.vm;
+            const gone = filter.skipped or !filter.created or vm.failed;
+            if (stream.finish_step == .done) {
+                stream.finish_step = .delete;
+                if (!gone and vm.has(.proxy_on_done)) _ = vm_zig.invoke(u32, &filter.context, .proxy_on_done, .{});
+                arena_zig.clear(&stream.actions);
+            }
             stream.finish_index += 1;
             stream.finish_step = .done;
-        } else {
-            stream.finish_step = .delete;
+            if (!gone and vm.has(.proxy_on_delete)) vm_zig.invoke(void, &filter.context, .proxy_on_delete, .{});
+            arena_zig.clear(&stream.actions);
         }
-        if (filter.skipped or !filter.created or vm.failed) return;
-        if (last) {
-            if (vm.has(.proxy_on_delete)) vm_zig.invoke(void, &filter.context, .proxy_on_delete, .{});
-        } else {
-            if (vm.has(.proxy_on_done)) _ = vm_zig.invoke(u32, &filter.context, .proxy_on_done, .{});
+        stream.stage = .ended;
+        stream.alive = false;
+    }
+
+    /// Give a filter its context.
+    inline fn create(filter: *Filter) void {
+        const vm = filter.context.vm;
+        filter.context.id = vm.takeContextId();
+        filter.created = true;
+        if (vm.has(.proxy_on_context_create)) {
+            vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
         }
-        stream.actions.clearRetainingCapacity();
     }
 
     // What callbacks ask for.
@@ -787,9 +803,10 @@ pub const Stream = struct {
                 for (stream.actions.items) |other| {
                     if (other == .reply) reply.details = other.reply.details;
                 }
-                stream.actions.clearRetainingCapacity();
+                arena_zig.clear(&stream.actions);
                 try stream.localReply(reply);
             },
+            .tell => |call| grpc.deliver(call),
             .close => {
                 if (stream.details.len == 0 or stream.upstream_answered) stream.details = "wasm_close_stream";
                 stream.resetStream();
@@ -803,8 +820,8 @@ pub const Stream = struct {
     }
 
     pub fn resetStream(stream: *Stream) void {
-        stream.frames.clearRetainingCapacity();
-        stream.actions.clearRetainingCapacity();
+        arena_zig.clear(&stream.frames);
+        arena_zig.clear(&stream.actions);
         stream.was_reset = true;
         stream.finish();
     }
@@ -817,10 +834,11 @@ pub const Stream = struct {
 
     /// Answer in the upstream's place. What still runs on the way in is over.
     pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
-        stream.frames.clearRetainingCapacity();
+        arena_zig.clear(&stream.frames);
         stream.details = reply.details;
         if (stream.response_started) return stream.resetStream();
         const direct = stream.response.headers.exists;
+        if (direct and !stream.direct) std.mem.swap(headers.Map, &stream.overwritten, &stream.response.headers);
         stream.response.clear();
         const map = &stream.response.headers;
         const head_only = try reply_zig.build(&reply, map, stream.prepared);
@@ -842,25 +860,20 @@ pub const Stream = struct {
 
     fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
         const map = &stream.request.headers;
-        const path = map.get(":path") orelse "";
-        const proto = map.get("x-forwarded-proto") orelse "";
-        if (path.len == 0 or path[0] != '/' or proto.len == 0) {
-            stream.routeless = true;
-            return stream.localReply(.{ .status = 404, .details = "route_not_found" });
+        if (!map.intact or !stream.prepared.routable) {
+            if (exchange.refusal(map)) |refused| {
+                stream.routeless = refused.status == 404;
+                return stream.localReply(refused);
+            }
         }
-        if (map.get(":method") == null) return stream.localReply(.{
-            .status = 503,
-            .body = "missing required header: :method",
-            .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
-        });
         try exchange.forRouter(map);
         stream.request_routed = true;
         stream.request_done = end_stream;
     }
 
     fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
-        try stream.upstream_body.appendSlice(gpa, body.bytes.items);
-        body.bytes.clearRetainingCapacity();
+        try arena_zig.appendBytes(&stream.upstream_body, body.bytes.items);
+        arena_zig.clear(&body.bytes);
         if (end_stream) stream.request_done = true;
     }
 
@@ -882,13 +895,13 @@ pub const Stream = struct {
         if (stream.recording) try exchange.keepResponseHead(stream);
         if (!stream.request.complete) try stream.response.headers.append("connection", "close");
         stream.response_started = true;
-        stream.bodiless = stream.prepared.head or std.mem.eql(u8, status, "204") or std.mem.eql(u8, status, "304");
+        stream.bodiless = stream.prepared.head or headers.same(status, "204") or headers.same(status, "304");
         if (end_stream) stream.endResponse();
     }
 
     fn sendData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
-        if (!stream.bodiless) try stream.client_body.appendSlice(gpa, body.bytes.items);
-        body.bytes.clearRetainingCapacity();
+        if (!stream.bodiless) try arena_zig.appendBytes(&stream.client_body, body.bytes.items);
+        arena_zig.clear(&body.bytes);
         if (end_stream) stream.endResponse();
     }
 

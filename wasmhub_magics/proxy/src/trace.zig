@@ -11,7 +11,9 @@
 
 const std = @import("std");
 const clock = @import("clock.zig");
-const gpa = @import("arena.zig").gpa;
+const arena_zig = @import("arena.zig");
+
+const gpa = arena_zig.gpa;
 
 pub var on: bool = false;
 pub var events: std.ArrayList(u8) = .empty;
@@ -23,7 +25,7 @@ const limit: usize = 8 << 20;
 const kept = 4096;
 
 pub fn clear() void {
-    events.clearRetainingCapacity();
+    arena_zig.clear(&events);
     dropped = 0;
     open = 0;
 }

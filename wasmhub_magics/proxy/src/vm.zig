@@ -3,6 +3,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const clock = @import("clock.zig");
+const headers = @import("headers.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
 const trace = @import("trace.zig");
@@ -16,6 +17,8 @@ const Error = abi.Error;
 /// Functions of the tiny module that reaches both memories; none of them checks a range.
 pub const Bridge = struct {
     copy_in: *const fn (to: usize, from: u32, length: u32) callconv(.c) void,
+    copy_16: *const fn (to: usize, from: u32) callconv(.c) void,
+    copy_16_twice: *const fn (to: usize, first: u32, second: u32) callconv(.c) void,
     copy_out: *const fn (to: u32, from: usize, length: u32) callconv(.c) void,
     give: *const fn (to: u32, from: usize, length: u32, ret_pointer: u32, ret_length: u32) callconv(.c) void,
     load32: *const fn (at: u32) callconv(.c) u32,
@@ -53,6 +56,8 @@ pub const Vm = struct {
     metrics: [3]std.ArrayList(*metrics.Metric) = @splat(.empty),
     /// Call-outs made so far.
     calls: u32 = 0,
+    grpc_calls: u32 = 0,
+    grpc_streams: u32 = 0,
     base: Context = undefined,
     /// Bytes of the filter's memory when they were last asked for; a memory never shrinks.
     size: u64 = 0,
@@ -77,11 +82,15 @@ pub const Vm = struct {
 
     // Memory of the filter. Every range comes from the filter, so every range is checked.
 
-    fn check(vm: *Vm, at: u32, length: u32) Error!void {
+    inline fn check(vm: *Vm, at: u32, length: u32) Error!void {
         if (@as(u64, at) + length <= vm.size) {
             @branchHint(.likely);
             return;
         }
+        return vm.checkAgain(at, length);
+    }
+
+    noinline fn checkAgain(vm: *Vm, at: u32, length: u32) Error!void {
         vm.size = @as(u64, vm.bridge.pages()) << 16;
         if (@as(u64, at) + length > vm.size) return error.InvalidMemoryAccess;
     }
@@ -93,6 +102,52 @@ pub const Vm = struct {
         if (length > 0) vm.bridge.copy_in(@intFromPtr(bytes.ptr), at, length);
         if (trace.on) trace.taken(bytes);
         return bytes;
+    }
+
+    /// Copies of a header's name and value, as `read` makes them; the name in lower case.
+    pub inline fn readHeader(vm: *Vm, name: u32, name_len: u32, value: u32, value_len: u32) Error!headers.Entry {
+        if (!vm.short(name, name_len) or !vm.short(value, value_len)) {
+            @branchHint(.unlikely);
+            return vm.readLong(name, name_len, value, value_len);
+        }
+        const bytes = try worker.arena.take(32);
+        vm.bridge.copy_16_twice(@intFromPtr(bytes.ptr), name, value);
+        headers.lowerShort(bytes[0..16]);
+        if (trace.on) {
+            @branchHint(.unlikely);
+            trace.taken(bytes[0..name_len]);
+            trace.taken(bytes[16..][0..value_len]);
+        }
+        return .{ .name = bytes[0..name_len], .value = bytes[16..][0..value_len] };
+    }
+
+    /// A header's name, in lower case.
+    pub inline fn readName(vm: *Vm, name: u32, name_len: u32) Error![]const u8 {
+        if (!vm.short(name, name_len)) {
+            const long = try vm.read(name, name_len);
+            headers.lower(long);
+            return long;
+        }
+        const bytes = try worker.arena.take(16);
+        vm.bridge.copy_16(@intFromPtr(bytes.ptr), name);
+        headers.lowerShort(bytes[0..16]);
+        if (trace.on) {
+            @branchHint(.unlikely);
+            trace.taken(bytes[0..name_len]);
+        }
+        return bytes[0..name_len];
+    }
+
+    /// Whether 16 bytes can be taken in one go, of which the first are what is wanted.
+    inline fn short(vm: *const Vm, at: u32, length: u32) bool {
+        return length <= 16 and @as(u64, at) + 16 <= vm.size;
+    }
+
+    noinline fn readLong(vm: *Vm, name: u32, name_len: u32, value: u32, value_len: u32) Error!headers.Entry {
+        const long_name = try vm.read(name, name_len);
+        const long_value = try vm.read(value, value_len);
+        headers.lower(long_name);
+        return .{ .name = long_name, .value = long_value };
     }
 
     pub fn write(vm: *Vm, at: u32, bytes: []const u8) Error!void {

@@ -29,6 +29,7 @@ FROM(qjs, qjs_get_context_ptr) JSContext *qjs_get_context_ptr(void);
 FROM(qjs, qjs_get_runtime_ptr) void *qjs_get_runtime_ptr(void);
 FROM(qjs, qjs_set_memory_limit) void qjs_set_memory_limit(u32 bytes);
 FROM(qjs, qjs_set_max_stack_size) void qjs_set_max_stack_size(u32 bytes);
+FROM(qjs, qjs_set_module_loader) void qjs_set_module_loader(u32 on);
 FROM(qjs, qjs_set_promise_rejection_handler) void qjs_set_promise_rejection_handler(u32 on);
 FROM(qjs, qjs_execute_pending_job) int qjs_execute_pending_job(void);
 FROM(qjs, qjs_new_host_function) JSValue *qjs_new_host_function(const char *name, u32 length, u32 new_target);
@@ -47,6 +48,8 @@ FROM(qjs, JS_FreeCString) void JS_FreeCString(JSContext *, u8 *);
 FROM(qjs, JS_ToInt32) int JS_ToInt32(JSContext *, u32 *, JSValue);
 FROM(qjs, JS_NewStringLen) JSValue JS_NewStringLen(JSContext *, const u8 *, u32 length);
 FROM(qjs, JS_NewUint8ArrayCopy) JSValue JS_NewUint8ArrayCopy(JSContext *, const u8 *, u32 length);
+FROM(qjs, JS_PromiseState) int JS_PromiseState(JSContext *, JSValue);
+FROM(qjs, JS_PromiseResult) JSValue JS_PromiseResult(JSContext *, JSValue);
 FROM(qjs, JS_GetTypedArrayType) int JS_GetTypedArrayType(JSValue);
 FROM(qjs, JS_GetUint8Array) u8 *JS_GetUint8Array(JSContext *, u32 *length, JSValue);
 FROM(qjs, JS_ThrowTypeError) JSValue JS_ThrowTypeError(JSContext *, const char *, const void *);
@@ -69,6 +72,20 @@ HOST(proxy_get_header_map_pairs, u32, u32 *, u32 *);
 HOST(proxy_set_header_map_pairs, u32, RANGE);
 HOST(proxy_get_buffer_bytes, u32, u32, u32, u32 *, u32 *);
 HOST(proxy_set_buffer_bytes, u32, u32, u32, RANGE);
+HOST(proxy_http_call, RANGE, RANGE, RANGE, RANGE, u32, u32 *);
+HOST(proxy_get_shared_data, RANGE, u32 *, u32 *, u32 *);
+HOST(proxy_set_shared_data, RANGE, RANGE, u32);
+HOST(proxy_register_shared_queue, RANGE, u32 *);
+HOST(proxy_resolve_shared_queue, RANGE, RANGE, u32 *);
+HOST(proxy_enqueue_shared_queue, u32, RANGE);
+HOST(proxy_dequeue_shared_queue, u32, u32 *, u32 *);
+HOST(proxy_define_metric, u32, RANGE, u32 *);
+HOST(proxy_increment_metric, u32, u64);
+HOST(proxy_record_metric, u32, u64);
+HOST(proxy_get_metric, u32, u64 *);
+HOST(proxy_set_tick_period_milliseconds, u32);
+HOST(proxy_set_effective_context, u32);
+HOST(proxy_call_foreign_function, RANGE, RANGE, u32 *, u32 *);
 HOST(proxy_get_current_time_nanoseconds, u64 *);
 HOST(proxy_continue_stream, u32);
 HOST(proxy_close_stream, u32);
@@ -92,6 +109,8 @@ enum Result {
     STATUS, // the status
     TEXT,   // a string, or the status
     BYTES,  // a Uint8Array, or the status
+    NUMBER, // a number, or the status below zero
+    WIDE,   // a Uint8Array of the eight bytes of a number, or the status
 };
 
 // The order is that of `host` in prelude.js.
@@ -109,7 +128,23 @@ enum Result {
     X(proxy_get_buffer_bytes, BYTES, 3, (w[0], w[1], w[2], &r[0], &r[1]))                                    \
     X(proxy_set_buffer_bytes, STATUS, 5, (w[0], w[1], w[2], w[3], w[4]))                                     \
     X(proxy_continue_stream, STATUS, 1, (w[0]))                                                              \
-    X(proxy_close_stream, STATUS, 1, (w[0]))
+    X(proxy_close_stream, STATUS, 1, (w[0]))                                                                 \
+    X(proxy_http_call, NUMBER, 9, (w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], &r[0]))             \
+    X(proxy_get_shared_data, BYTES, 2, (w[0], w[1], &r[0], &r[1], &extra))                                   \
+    X(proxy_set_shared_data, STATUS, 5, (w[0], w[1], w[2], w[3], w[4]))                                      \
+    X(proxy_register_shared_queue, NUMBER, 2, (w[0], w[1], &r[0]))                                           \
+    X(proxy_resolve_shared_queue, NUMBER, 4, (w[0], w[1], w[2], w[3], &r[0]))                                \
+    X(proxy_enqueue_shared_queue, STATUS, 3, (w[0], w[1], w[2]))                                             \
+    X(proxy_dequeue_shared_queue, BYTES, 1, (w[0], &r[0], &r[1]))                                            \
+    X(proxy_define_metric, NUMBER, 3, (w[0], w[1], w[2], &r[0]))                                             \
+    X(proxy_increment_metric, STATUS, 3, (w[0], w[1] | (u64)w[2] << 32))                                     \
+    X(proxy_record_metric, STATUS, 3, (w[0], w[1] | (u64)w[2] << 32))                                        \
+    X(proxy_get_metric, WIDE, 1, (w[0], (u64 *)r))                                                           \
+    X(proxy_set_tick_period_milliseconds, STATUS, 1, (w[0]))                                                 \
+    X(proxy_set_effective_context, STATUS, 1, (w[0]))                                                        \
+    X(proxy_call_foreign_function, BYTES, 4, (w[0], w[1], w[2], w[3], &r[0], &r[1]))
+
+static u32 extra; // a second result: the compare-and-swap number of shared data
 
 static const struct {
     u8 result, words;
@@ -127,6 +162,7 @@ enum {
     TEXT_OF,     // bytes
     BYTES_OF,    // a string
     RANDOM,      // that many random bytes
+    EXTRA,       // the second result of the last call
 };
 
 static u32 dispatch(u32 function, u32 *w, u32 *r) {
@@ -152,13 +188,17 @@ static JSValue hand_over(u32 kind, u8 *bytes, u32 length) {
 }
 
 static JSValue call(u32 function, u32 *words, u32 filled, JSValue last) {
-    u32 results[2] = {0};
+    u32 results[2] __attribute__((aligned(8))) = {0};
     if (function < COUNT(functions)) {
         if (functions[function].words != filled)
             return JS_ThrowTypeError(js, "wrong arguments", NULL);
         u32 status = dispatch(function, words, results);
+        if (functions[function].result == NUMBER)
+            return VALUE(TAG_INT, status ? -status : results[0]);
         if (status || functions[function].result == STATUS)
             return VALUE(TAG_INT, status);
+        if (functions[function].result == WIDE)
+            return JS_NewUint8ArrayCopy(js, (u8 *)results, sizeof(results));
         return hand_over(functions[function].result, (u8 *)results[0], results[1]);
     }
     switch (function) {
@@ -177,6 +217,8 @@ static JSValue call(u32 function, u32 *words, u32 filled, JSValue last) {
         proxy_random(bytes, sizeof(bytes));
         return JS_NewUint8ArrayCopy(js, (u8 *)bytes, sizeof(bytes));
     }
+    case EXTRA:
+        return VALUE(TAG_INT, extra);
     }
     return VALUE(TAG_UNDEFINED, 0);
 }
@@ -227,8 +269,6 @@ static u8 preparing; // while the runtime is made there is no proxy
 
 EXPORT(host_get_timezone_offset) u32 host_get_timezone_offset(u32 a, u32 b) { return 0; }
 EXPORT(host_interrupt) u32 host_interrupt(void) { return 0; }
-EXPORT(host_module_normalize) u32 host_module_normalize(u32 base, u32 name) { return 0; }
-EXPORT(host_module_load) u32 host_module_load(u32 name, u32 size) { return 0; }
 EXPORT(clock_time_get) u32 clock_time_get(u32 clock, u64 precision, u64 *time) {
     *time = 0;
     return preparing ? 0 : proxy_get_current_time_nanoseconds(time);
@@ -260,6 +300,10 @@ enum {
     C_LOAD,
     C_REJECTION,
     C_SETTLE,
+    C_OUTCOME,
+    C_EXTRAS,
+    C_RESOLVE,
+    C_FILE,
     C_CONTEXT_CREATE,
     C_VM_START,
     C_CONFIGURE,
@@ -272,6 +316,9 @@ enum {
     C_LOG,
     C_DONE,
     C_DELETE,
+    C_TICK,
+    C_QUEUE_READY,
+    C_HTTP_CALL_RESPONSE,
     CALLBACK_COUNT,
 };
 static JSValue listeners[CALLBACK_COUNT];
@@ -303,6 +350,8 @@ static u32 call_js(u32 callback, u32 count, const JSValue *arguments) {
     __builtin_trap();
 }
 
+enum { PENDING = 1 << 16 }; // of a callback that is a promise: what it gives is known when the jobs have run
+
 static u32 run(u32 callback, u32 count, const u32 *numbers) {
     JSValue arguments[3];
     for (u32 i = 0; i < count; i++)
@@ -317,7 +366,33 @@ static u32 run(u32 callback, u32 count, const u32 *numbers) {
         listened[C_REJECTION] = 1;
         call_js(C_SETTLE, 0, NULL);
     }
-    return result;
+    return result == PENDING ? call_js(C_OUTCOME, 0, NULL) : result;
+}
+
+// Call JavaScript for a text, which is to be freed; NULL where it has thrown, which is left as it is.
+static u8 *text_from(u32 callback, const char *one, const char *two, u32 *length) {
+    JSValue arguments[2] = {JS_NewStringLen(js, (const u8 *)one, length_of(one)),
+                            JS_NewStringLen(js, (const u8 *)two, length_of(two))};
+    JSValue result = JS_Call(js, listeners[callback], VALUE(TAG_UNDEFINED, 0), 2, arguments);
+    JS_FreeValue(js, arguments[0]);
+    JS_FreeValue(js, arguments[1]);
+    if (tag_of(result) == TAG_EXCEPTION)
+        return NULL;
+    u8 *text = JS_ToCStringLen2(js, length, result, 0), *copy = text ? malloc(*length + 1) : NULL;
+    if (copy)
+        __builtin_memcpy(copy, text, *length + 1);
+    if (text)
+        JS_FreeCString(js, text);
+    JS_FreeValue(js, result);
+    return copy;
+}
+
+EXPORT(host_module_normalize) u8 *host_module_normalize(const char *base, const char *name) {
+    u32 length;
+    return text_from(C_RESOLVE, base, name, &length);
+}
+EXPORT(host_module_load) u8 *host_module_load(const char *name, u32 *length) {
+    return text_from(C_FILE, name, "", length);
 }
 
 EXPORT(host_promise_rejection) void host_promise_rejection(JSValue *promise, JSValue *reason, u32 handled) {
@@ -340,6 +415,12 @@ ASK3(proxy_on_response_body, RESPONSE_BODY)
 ASK2(proxy_on_response_trailers, RESPONSE_TRAILERS, 0)
 EXPORT(proxy_on_log) void proxy_on_log(u32 context) { RUN(LOG, 0, context); }
 EXPORT(proxy_on_done) u32 proxy_on_done(u32 context) { return RUN(DONE, 1, context); }
+EXPORT(proxy_on_tick) void proxy_on_tick(u32 context) { RUN(TICK, 0, context); }
+EXPORT(proxy_on_queue_ready) void proxy_on_queue_ready(u32 context, u32 queue) { RUN(QUEUE_READY, 0, context, queue); }
+EXPORT(proxy_on_http_call_response)
+void proxy_on_http_call_response(u32 context, u32 token, u32 headers, u32 size, u32 trailers) {
+    RUN(HTTP_CALL_RESPONSE, 0, context, token);
+}
 EXPORT(proxy_on_delete) void proxy_on_delete(u32 context) { RUN(DELETE, 0, context); }
 
 static u32 roots; // how many root contexts there have been
@@ -365,23 +446,58 @@ EXPORT(wasmhub_area) void *where_area(void) { return &area; }
 
 static u8 loaded;
 
+enum { MODULE = 1, REJECTED = 2 }; // flag of JS_Eval, state of a promise
+
+// Run the filter's source. Behind a NUL it may have "m" for a module or "s" for a script, and JSON with what it was
+// built with. Gives whether it failed, and with what.
+static u32 evaluate(JSValue *failed) {
+    char name[72] = {0};
+    __builtin_memcpy(name, area.bytes, area.name_length < 64 ? area.name_length : 64);
+    const u8 *source = area.bytes + area.name_length;
+    u32 length = 0, size = 0, module = 0;
+    while (length < area.text_length && source[length])
+        length++;
+    u8 *ending = NULL;
+    if (length < area.text_length) {
+        module = source[length + 1] == 'm';
+        JSValue json = JS_NewStringLen(js, source + length + 2, area.text_length - length - 2);
+        call_js(C_EXTRAS, 1, &json);
+        JS_FreeValue(js, json);
+        if (module)
+            ending = text_from(C_FILE, "", "", &size); // it tells of the callbacks, which are the module's own
+    }
+    u8 *text = malloc(length + size + 1); // with the NUL that JS_Eval wants
+    if (!text)
+        return 1;
+    __builtin_memcpy(text, source, length);
+    if (size)
+        __builtin_memcpy(text + length, ending, size);
+    text[length + size] = 0;
+    free(ending);
+    JSValue result = JS_Eval(js, text, length + size, name, module ? MODULE : 0);
+    free(text);
+    u32 bad = tag_of(result) == TAG_EXCEPTION;
+    if (bad) {
+        *failed = JS_GetException(js);
+    } else if (module) {
+        while (qjs_execute_pending_job() > 0) {
+        }
+        bad = JS_PromiseState(js, result) == REJECTED;
+        if (bad)
+            *failed = JS_PromiseResult(js, result);
+    }
+    JS_FreeValue(js, result);
+    return bad;
+}
+
 EXPORT(proxy_on_vm_start) u32 proxy_on_vm_start(u32 context, u32 size) {
     if (!loaded) { // a second root context of the same machine starts it again
         loaded = 1;
         if (area.memory_limit)
             qjs_set_memory_limit(area.memory_limit);
-        char name[72] = {0};
-        __builtin_memcpy(name, area.bytes, area.name_length < 64 ? area.name_length : 64);
-        u8 *text = malloc(area.text_length + 1); // with the NUL that JS_Eval wants
-        if (!text)
-            return 0;
-        __builtin_memcpy(text, area.bytes + area.name_length, area.text_length);
-        text[area.text_length] = 0;
-        JSValue result = JS_Eval(js, text, area.text_length, name, 0);
-        free(text);
-        JSValue failed = tag_of(result) == TAG_EXCEPTION ? JS_GetException(js) : VALUE(TAG_UNDEFINED, 0);
-        JS_FreeValue(js, result);
-        JSValue arguments[2] = {VALUE(TAG_BOOL, tag_of(result) == TAG_EXCEPTION), failed};
+        JSValue failed = VALUE(TAG_UNDEFINED, 0);
+        u32 bad = evaluate(&failed);
+        JSValue arguments[2] = {VALUE(TAG_BOOL, bad), failed};
         u32 good = call_js(C_LOAD, 2, arguments);
         JS_FreeValue(js, failed);
         if (!good)
@@ -409,6 +525,7 @@ EXPORT(wasmhub_prepare) u32 prepare(const u8 *prelude, u32 length) {
     JSValue result = JS_Eval(js, prelude, length, "<prelude>", 0);
     preparing = 0;
     qjs_set_promise_rejection_handler(1);
+    qjs_set_module_loader(1);
     if (tag_of(result) != TAG_EXCEPTION)
         return 0;
     JSValue error = JS_GetException(js);

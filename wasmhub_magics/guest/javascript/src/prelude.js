@@ -8,12 +8,16 @@
   // The order is that of FUNCTIONS in glue.c.
   const [
     LOG, GET_PROPERTY, SET_PROPERTY, RESPOND, GET, ADD, REPLACE, REMOVE, GET_PAIRS, SET_PAIRS,
-    GET_BUFFER, SET_BUFFER, CONTINUE_STREAM, CLOSE_STREAM, GET_BYTES, LISTEN, TEXT_OF, BYTES_OF, RANDOM,
-  ] = Array(19).keys();
+    GET_BUFFER, SET_BUFFER, CONTINUE_STREAM, CLOSE_STREAM, HTTP_CALL, GET_SHARED, SET_SHARED, REGISTER_QUEUE,
+    RESOLVE_QUEUE, ENQUEUE, DEQUEUE, DEFINE_METRIC, INCREMENT_METRIC, RECORD_METRIC, GET_METRIC, SET_TICK,
+    EFFECTIVE, FOREIGN, GET_BYTES, LISTEN, TEXT_OF, BYTES_OF, RANDOM, EXTRA,
+  ] = Array(34).keys();
   const [
-    LOAD, REJECTION, SETTLE, CONTEXT_CREATE, VM_START, CONFIGURE, REQUEST_HEADERS, REQUEST_BODY, REQUEST_TRAILERS,
-    RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_TRAILERS, ON_LOG, DONE, DELETE,
-  ] = Array(15).keys();
+    LOAD, REJECTION, SETTLE, OUTCOME, EXTRAS, RESOLVE, FILE, CONTEXT_CREATE, VM_START, CONFIGURE,
+    REQUEST_HEADERS, REQUEST_BODY, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_BODY, RESPONSE_TRAILERS,
+    ON_LOG, DONE, DELETE, TICK, QUEUE_READY, CALL_RESPONSE,
+  ] = Array(22).keys();
+  const PENDING = 65536; // what the glue takes for a promise
   const CONTINUE = 0, PAUSE = 1, BUFFER = 16, WATERMARK = 17, NO_BUFFER = 18;
   const ALL = 0x7fffffff;
 
@@ -255,6 +259,47 @@
 
   // ---- contexts
 
+  // What a cluster has answered, kept: the proxy has it while it tells of it only.
+  class Kept {
+    #entries;
+    constructor(entries) { this.#entries = entries; }
+    get(name) {
+      const wanted = headerName(name).toLowerCase(), found = this.#entries.find(([key]) => key === wanted);
+      return found ? found[1] : null;
+    }
+    getAll(name) {
+      const wanted = headerName(name).toLowerCase();
+      return this.#entries.filter(([key]) => key === wanted).map(([, value]) => value);
+    }
+    has(name) { return this.get(name) !== null; }
+    entries() { return this.#entries.map((pair) => [...pair]); }
+    keys() { return [...new Set(this.#entries.map(([name]) => name))]; }
+    values() { return this.#entries.map(([, value]) => value); }
+    forEach(each) { for (const [name, value] of this.#entries) each(value, name, this); }
+    [Symbol.iterator]() { return this.entries()[Symbol.iterator](); }
+    toJSON() { return this.entries(); }
+  }
+  class Answer {
+    constructor() {
+      const map = (kind) => {
+        const data = host(GET_PAIRS, kind);
+        return new Kept(typeof data === "number" ? [] : decodePairs(data));
+      };
+      const body = host(GET_BUFFER, 4, 0, ALL), status = (this.headers = map(6)).get(":status");
+      this.trailers = map(7);
+      this.status = status === null ? null : Number(status);
+      this.body = bytes(typeof body === "number" ? new Uint8Array(0) : body);
+      Object.freeze(this);
+    }
+  }
+  const calls = new Map(), answered = new WeakSet();
+  const milliseconds = (seconds, what) => {
+    if (typeof seconds !== "number" || !(seconds >= 0) || seconds > 4e6) {
+      throw new RangeError(`${what} needs seconds, not ${show(seconds)}`);
+    }
+    return seconds && Math.max(1, Math.trunc(seconds * 1000));
+  };
+
   const INTEGERS = new Set((
     "request.time request.duration request.size request.total_size request.headers_bytes " +
     "response.code response.flags response.grpc_status response.size response.total_size response.headers_bytes " +
@@ -287,6 +332,26 @@
     setProperty(name, value) {
       check(host(SET_PROPERTY, name, bytesOf(value, "the value of a property")), `the property ${name}`);
     }
+    // Ask a cluster; the promise is kept with its answer, and never where the stream has ended before.
+    call(cluster, path = "/", { method = "GET", headers = null, body = "", timeout = 5, authority, trailers } = {}) {
+      const head = [[":method", method], [":path", path], [":authority", authority ?? cluster]];
+      const pairs = encodePairs([...head, ...entriesOf(headers)]), data = bytesOf(body, "a body");
+      const ends = trailers ? encodePairs(entriesOf(trailers)) : null;
+      const token = host(HTTP_CALL, String(cluster), pairs, data, ends, milliseconds(timeout, "a timeout"));
+      if (token < 0) {
+        const why = token === -2 ? "there is no such cluster, or the call is incomplete" : "";
+        throw new HostError(`the cluster ${cluster} cannot be called`, -token, why);
+      }
+      return new Promise((resolve) => { calls.set(token, [this, resolve]); });
+    }
+    // Let onTick run every so many seconds; 0 stops it.
+    tick(seconds) { check(host(SET_TICK, milliseconds(seconds, "a timer")), "the timer cannot be set"); }
+    // Call a function that the proxy has beyond the ABI; gives its bytes.
+    foreign(name, data = "") {
+      const result = host(FOREIGN, name, bytesOf(data, "the argument"));
+      if (typeof result === "number") throw new HostError(`the foreign function ${name}`, result);
+      return bytes(result);
+    }
   }
 
   class Plugin extends Context {
@@ -317,12 +382,119 @@
       }
       const pairs = encodePairs(entriesOf(headers));
       check(host(RESPOND, status, details, bytesOf(body, "a body"), pairs, -1), "the response cannot be sent");
+      answered.add(this);
       return PAUSE;
     }
+    get vmConfiguration() { return this.#root.vmConfiguration; }
     resumeRequest() { check(host(CONTINUE_STREAM, 0), "the request cannot be resumed"); }
     resumeResponse() { check(host(CONTINUE_STREAM, 1), "the response cannot be resumed"); }
     close() { check(host(CLOSE_STREAM, 0), "the stream cannot be closed"); }
   }
+
+  // ---- what filters count and share
+
+  const METRICS = new Map();
+  class Metric {
+    #kind;
+    #id = 0;
+    constructor(kind, name) {
+      this.#kind = kind;
+      this.name = name;
+    }
+    get id() {
+      if (!this.#id) {
+        const id = host(DEFINE_METRIC, this.#kind, this.name);
+        if (id < 0) throw new HostError(`the metric ${this.name} cannot be defined`, -id);
+        this.#id = id;
+      }
+      return this.#id;
+    }
+    change(how, by, least) {
+      if (!Number.isSafeInteger(by) || by < least) {
+        throw new RangeError(`the metric ${this.name} cannot be changed by ${show(by)}`);
+      }
+      const wide = BigInt(by), part = (shift) => Number(BigInt.asIntN(32, wide >> shift));
+      check(host(how, this.id, part(0n), part(32n)), `the metric ${this.name} cannot be changed by ${by}`);
+    }
+    get value() {
+      const data = host(GET_METRIC, this.id);
+      if (typeof data === "number") throw new HostError(`the metric ${this.name}`, data);
+      return Number(new DataView(data.buffer).getBigUint64(0, true));
+    }
+  }
+  const LEAST = Number.MIN_SAFE_INTEGER;
+  class Counter extends Metric {
+    add(by = 1) { this.change(INCREMENT_METRIC, by, 1); }
+  }
+  class Gauge extends Metric {
+    add(by = 1) { this.change(INCREMENT_METRIC, by, LEAST); }
+    set(value) { this.change(RECORD_METRIC, value, 0); }
+  }
+  class Histogram extends Metric {
+    record(value) { this.change(RECORD_METRIC, value, 0); }
+  }
+  [["counter", Counter], ["gauge", Gauge], ["histogram", Histogram]].forEach(([title, Kind], kind) => {
+    globalThis[title] = (name) => {
+      if (typeof name !== "string") throw new TypeError(`the name of a metric must be a string, not ${show(name)}`);
+      const key = title + " " + name;
+      if (!METRICS.has(key)) METRICS.set(key, new Kind(kind, name));
+      return METRICS.get(key);
+    };
+  });
+
+  globalThis.shared = Object.freeze({
+    // The value, and the number of its last change; [null, 0] where there is none.
+    read(key) {
+      const data = host(GET_SHARED, key);
+      if (data === 1) return [null, 0];
+      if (typeof data === "number") throw new HostError(`the shared data ${key}`, data);
+      return [bytes(data), host(EXTRA)];
+    },
+    // Write where nobody has written since `read` gave this number; false where somebody has.
+    cas(key, value, version) {
+      const status = host(SET_SHARED, key, bytesOf(value, "a value"), version);
+      if (status !== 8) check(status, `the shared data ${key}`);
+      return status === 0;
+    },
+    // Write what the function makes of the value (null where there is none), whoever writes meanwhile.
+    update(key, change) {
+      for (;;) {
+        const [before, version] = this.read(key), after = change(before);
+        if (this.cas(key, after, version)) return after;
+      }
+    },
+    get(key) { return this.read(key)[0]; },
+    set(key, value) { this.cas(key, value, 0); },
+    has(key) { return this.read(key)[0] !== null; },
+  });
+
+  const QUEUES = new Map();
+  class Queue {
+    #token;
+    constructor(name, token) {
+      this.name = name;
+      this.#token = token;
+    }
+    put(data) { check(host(ENQUEUE, this.#token, bytesOf(data, "a message")), `the queue ${this.name}`); }
+    // The oldest message, or null.
+    get() {
+      const data = host(DEQUEUE, this.#token);
+      if (data === 7) return null;
+      if (typeof data === "number") throw new HostError(`the queue ${this.name}`, data);
+      return bytes(data);
+    }
+    is(token) { return token === this.#token; }
+  }
+  // The queue of that name: one's own, which onQueue hears of, or with a vmId that of another filter.
+  globalThis.queue = (name, vmId = null) => {
+    const key = `${vmId}\0${name}`;
+    if (!QUEUES.has(key)) {
+      const token = vmId === null ? host(REGISTER_QUEUE, name) : host(RESOLVE_QUEUE, vmId, name);
+      if (token < 0) throw new HostError(`the queue ${name}`, -token, token === -1 ? "nobody has made it" : "");
+      QUEUES.set(key, new Queue(name, token));
+    }
+    return QUEUES.get(key);
+  };
 
   const roots = new Map(), parents = new Map(), streams = new Map();
   let first = null;
@@ -343,27 +515,77 @@
     ["onRequestTrailers", REQUEST_TRAILERS, TRAILERS], ["onResponseHeaders", RESPONSE_HEADERS, HEADERS],
     ["onResponseBody", RESPONSE_BODY, BODY], ["onResponseTrailers", RESPONSE_TRAILERS, TRAILERS],
   ];
-  const NAMES = ["onVmStart", "onConfigure", "onLog", "onDone", "onDelete", ...MESSAGES.map(([name]) => name)];
+  const NAMES = [
+    "onVmStart", "onConfigure", "onLog", "onDone", "onDelete", "onTick", "onQueue", ...MESSAGES.map(([name]) => name),
+  ];
   const FIND = `({${NAMES.map((name) => `${name}: typeof ${name} === "function" ? ${name} : null`)}})`;
 
   const refuseResult = (name, result) => {
-    if (result instanceof Promise) throw new TypeError(`${name} is called by the proxy, so it cannot be async`);
+    if (result instanceof Promise) throw new TypeError(`${name} cannot wait, so it cannot be async`);
     const more = name.endsWith("Body") ? "ctx.BUFFER, ctx.WATERMARK, ctx.NO_BUFFER" : "ctx.BUFFER, ctx.WATERMARK";
     const allowed = "nothing, ctx.CONTINUE, ctx.PAUSE" + (name.endsWith("Trailers") ? "" : ", " + more);
     throw new TypeError(`${name} must return ${allowed}, not ${show(result)}`);
   };
+  const actionOf = (name, result, actions) => {
+    if (result === undefined || result === null) return 0;
+    if (typeof result !== "number" || !(result in actions)) refuseResult(name, result);
+    return actions[result];
+  };
+  let waiting = null; // what became of the promise that a callback has just returned
+  const later = (stream, name, promise, actions) => {
+    const state = waiting = { parked: false, action: 0 };
+    promise.then((result) => {
+      state.action = actionOf(name, result, actions);
+      state.done = true;
+      if (!state.parked || state.action || answered.has(stream) || streams.get(stream.id) !== stream) return;
+      if (name.startsWith("onRequest")) stream.resumeRequest();
+      else stream.resumeResponse();
+    });
+    return PENDING;
+  };
+  host(LISTEN, OUTCOME, () => {
+    // Where a call is still awaited, its answer lets the message go on.
+    const settled = waiting.done === true;
+    waiting.parked = !settled;
+    return settled ? waiting.action : PAUSE;
+  });
   const message = (name, callback, actions) => (id, end) => {
     try {
       const stream = streamOf(id);
       stream.endOfStream = actions === TRAILERS || end === 1;
       const result = callback(stream);
-      if (result === undefined || result === null) return 0;
-      if (typeof result !== "number" || !(result in actions)) refuseResult(name, result);
-      return actions[result];
+      if (result instanceof Promise) return later(stream, name, result, actions);
+      return actionOf(name, result, actions);
     } catch (error) {
       return failed(error, -1);
     }
   };
+  const telling = (callback) => (id, token) => {
+    try {
+      const plugin = roots.get(id);
+      if (token !== undefined) plugin.queue = [...QUEUES.values()].find((queue) => queue.is(token)) ?? null;
+      callback(plugin);
+      return 0;
+    } catch (error) {
+      return failed(error, -1);
+    }
+  };
+  host(LISTEN, CALL_RESPONSE, (_root, token) => {
+    const entry = calls.get(token);
+    calls.delete(token);
+    if (!entry) return 0;
+    const [context, resolve] = entry;
+    try {
+      if (context instanceof Stream) {
+        if (streams.get(context.id) !== context) return 0; // it has ended
+        check(host(EFFECTIVE, context.id), "the stream cannot be reached");
+      }
+      resolve(new Answer());
+      return 0;
+    } catch (error) {
+      return failed(error, -1);
+    }
+  });
   const ending = (callback) => (id) => {
     if (roots.has(id)) return 1;
     try {
@@ -390,15 +612,46 @@
     }
   };
 
-  let found = {};
+  // ---- what a filter was built with: constants, and further files that it imports
+
+  const rejected = new Map();
+  let found = null;
+  let files = {}, isModule = false;
+  host(LISTEN, EXTRAS, (json) => {
+    const given = JSON.parse(json);
+    files = given.files;
+    isModule = given.module;
+    for (const [name, value] of Object.entries(given.defines)) {
+      Object.defineProperty(globalThis, name, { value, configurable: true });
+    }
+    globalThis.__found = (callbacks) => { found = callbacks; };
+    return 0;
+  });
+  host(LISTEN, RESOLVE, (base, name) => {
+    const parts = name.startsWith(".") && files[base] !== undefined ? base.split("/").slice(0, -1) : [];
+    for (const part of name.split("/")) {
+      if (part === "..") parts.pop();
+      else if (part !== ".") parts.push(part);
+    }
+    const path = parts.join("/");
+    if (files[path] === undefined) throw new ReferenceError(`there is no file ${path}; it was not built in`);
+    return path;
+  });
+  host(LISTEN, FILE, (name) => (name ? (/\.json$/.test(name) ? `export default ${files[name]}` : files[name]) : `\n__found(${FIND});`));
+
   const evaluate = eval; // in the scope of the filter's source
   host(LISTEN, LOAD, (bad, error) => {
     try {
+      rejected.clear();
       if (bad) return failed(error, 0);
-      found = evaluate(FIND);
+      if (!found && isModule) throw new Error("a filter cannot wait while it starts: there is an await at the top level");
+      found ??= evaluate(FIND);
+      delete globalThis.__found;
       for (const [name, number, actions] of MESSAGES) {
         if (found[name]) host(LISTEN, number, message(name, found[name], actions));
       }
+      if (found.onTick) host(LISTEN, TICK, telling(found.onTick));
+      if (found.onQueue) host(LISTEN, QUEUE_READY, telling(found.onQueue));
       if (found.onLog) host(LISTEN, ON_LOG, ending(found.onLog));
       if (found.onDone) host(LISTEN, DONE, ending(found.onDone));
       const last = found.onDelete && ending(found.onDelete);
@@ -445,7 +698,6 @@
   });
 
   // A promise that is rejected and handled by nobody when a callback has ended is an error like any other.
-  const rejected = new Map();
   host(LISTEN, REJECTION, (promise, reason, handled) => {
     if (handled) rejected.delete(promise);
     else rejected.set(promise, reason);

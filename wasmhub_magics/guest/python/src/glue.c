@@ -376,9 +376,11 @@ static void call_helper(u32 helper, u32 *words, Value *out) {
     case LISTEN: // to a callback: its name, a function
         return_number(out, listen((u8 *)words[0], words[1], words[2]));
         break;
-    case TAKE: // what a host function gave: the address of as many bytes
-        if (given.length)
+    case TAKE: // what a host function gave: the address of as many bytes, and of the object that they are of
+        if (given.length) {
             __builtin_memcpy((void *)words[0], given.bytes, given.length);
+            ((u32 *)words[1])[1] = 0; // the hash, behind the type: it is computed when it is asked for
+        }
         give(NULL, 0);
         break;
     case EXTRA:

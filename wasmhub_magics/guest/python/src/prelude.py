@@ -11,6 +11,7 @@ import json
 import struct
 import sys
 import time
+import vfs
 
 import js
 from uctypes import addressof
@@ -40,6 +41,7 @@ _resolve_queue = js.proxy_resolve_shared_queue
 _enqueue = js.proxy_enqueue_shared_queue
 _dequeue = js.proxy_dequeue_shared_queue
 _http_call = js.proxy_http_call
+_foreign = js.proxy_call_foreign_function
 _set_tick = js.proxy_set_tick_period_milliseconds
 _effective = js.proxy_set_effective_context
 _extra = js.extra
@@ -77,9 +79,10 @@ def _check(status, what):
 
 
 def _taken(size):
-    # Only now is there a place for the bytes: they are written into it before anybody has seen it.
+    # Only now is there a place for the bytes: they are written into it before anybody has seen it, and the
+    # hash that it was made with is forgotten.
     data = bytes(size)
-    _take(addressof(data)) if size else _take(0)
+    _take(addressof(data), id(data)) if size else _take(0, 0)
     return data
 
 
@@ -350,6 +353,103 @@ class Answer(_Message):
         return _taken(size) if size > 0 else b""
 
 
+class _Kept:
+    # Headers of an answer that outlive the moment in which the proxy has them.
+    def __init__(self, items):
+        self._items = items
+
+    def getall(self, name):
+        name = name.lower()
+        return [value for key, value in self._items if key == name]
+
+    def get(self, name, default=None):
+        found = self.getall(name)
+        return found[0] if found else default
+
+    def __getitem__(self, name):
+        found = self.getall(name)
+        if not found:
+            raise KeyError(name)
+        return found[0]
+
+    def __contains__(self, name):
+        return bool(self.getall(name))
+
+    def items(self):
+        return list(self._items)
+
+    def keys(self):
+        return [name for name, _ in self._items]
+
+    def values(self):
+        return [value for _, value in self._items]
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def __len__(self):
+        return len(self._items)
+
+    def __repr__(self):
+        return "<Headers %r>" % (self._items,)
+
+
+class _KeptAnswer:
+    def __init__(self, answer):
+        self.status = answer.status
+        self.headers = _Kept(answer.headers.items() if self.status is not None else [])
+        self.trailers = _Kept(answer.trailers.items() if self.status is not None else [])
+        self.body = answer.body
+
+
+class Call:
+    """A call on its way: `await` it in an async callback to get its answer."""
+
+    def __init__(self, context):
+        self._context = context
+        self._answer = None
+        self._task = None
+
+    def __iter__(self):
+        if self._answer is None:
+            yield self
+        return self._answer
+
+    __await__ = __iter__
+
+    def __repr__(self):
+        return "<Call, %s>" % ("answered" if self._answer else "not answered yet")
+
+
+class _Task:
+    # A callback that waits.
+    def __init__(self, name, stream, actions, coroutine):
+        self.name = name
+        self.stream = stream
+        self.actions = actions
+        self.coroutine = coroutine
+
+    def step(self):
+        """Run until it waits (None) or ends (its action)."""
+        while True:
+            try:
+                call = self.coroutine.send(None)
+            except StopIteration as end:
+                return _action(self.name, end.value, self.actions) if self.actions else 0
+            if not isinstance(call, Call):
+                raise TypeError("a filter can await calls of ctx.call only, not %r" % (call,))
+            if call._answer is None:
+                call._task = self
+                return None
+
+    def go_on(self):
+        if self.step() == 0 and self.actions and self.stream.id in _streams and not self.stream._answered:
+            if self.name.startswith("request"):
+                self.stream.resume_request()
+            else:
+                self.stream.resume_response()
+
+
 class Log:
     """`log("text")`, and `log.warn("text")` for another level; several values are joined by spaces."""
 
@@ -441,7 +541,7 @@ class _Context:
         authority=None,
         trailers=None,
     ):
-        """Ask a cluster; `then(ctx, answer)` runs when it has answered. Returns PAUSE, for callbacks to return."""
+        """Ask a cluster. `await` it for the answer; or with `then`, which is called as `then(ctx, answer)`, return it."""
         pairs = [(":method", method), (":path", path), (":authority", authority or cluster)]
         pairs = _pairs(
             pairs + list((headers.items() if hasattr(headers, "items") else headers) if headers else ())
@@ -457,7 +557,18 @@ class _Context:
             raise HostError("the cluster %s cannot be called" % cluster, -token, why)
         if then is not None:
             _calls[token] = (self, then)
-        return self.PAUSE
+            return self.PAUSE
+        call = Call(self)
+        _calls[token] = (self, call)
+        return call
+
+    def foreign(self, name, data=b""):
+        """Call a function that the proxy has beyond the ABI; gives its bytes."""
+        data = _bytes(data, "the argument")
+        size = _foreign(name, addressof(data) if data else 0, len(data))
+        if size < 0:
+            raise HostError("the foreign function " + name, -size)
+        return _taken(size)
 
     def tick(self, seconds):
         """Let `on_tick` run every so many seconds; 0 stops it."""
@@ -489,6 +600,7 @@ class Stream(_Context):
     request = Request()
     response = Response()
     end_of_stream = False
+    _answered = False
 
     def __init__(self, number, root):
         self.id = number
@@ -514,6 +626,7 @@ class Stream(_Context):
         place = addressof(data) if data else 0
         result = _respond(status, details, place, len(data), addressof(pairs), len(pairs), grpc_status)
         _check(result, "the response cannot be sent")
+        self._answered = True
         return self.PAUSE
 
     def resume_request(self):
@@ -726,7 +839,12 @@ def _on_answer(_root, token, _headers, _size, _trailers):
                 return 0  # it has ended
             _check(_effective(context.id), "the stream cannot be reached")
         _answering = True
-        then(context, _answer)
+        if isinstance(then, Call):
+            then._answer = _KeptAnswer(_answer)
+            if then._task is not None:
+                then._task.go_on()
+        else:
+            then(context, _answer)
         return 0
     except BaseException as error:
         return _failed(error, -1)
@@ -743,7 +861,9 @@ def _telling(function):
                 for found in _queues.values():
                     if found._token == token:
                         plugin.queue = found
-            function(plugin)
+            result = function(plugin)
+            if type(result) is _Coroutine:
+                _Task("tick", plugin, None, result).step()
             return 0
         except BaseException as error:
             return _failed(error, -1)
@@ -751,11 +871,26 @@ def _telling(function):
     return call
 
 
-def _misreturned(name, result):
-    allowed = "None, ctx.CONTINUE or ctx.PAUSE"
-    if not name.endswith("trailers"):
-        allowed = "None, ctx.CONTINUE, ctx.PAUSE, ctx.BUFFER or ctx.WATERMARK"
-    raise TypeError("on_%s must return %s, not %r" % (name, allowed, result))
+def _nothing():
+    yield
+
+
+_Coroutine = type(_nothing())
+
+
+def _action(name, result, actions):
+    if result is None:
+        return 0
+    if isinstance(result, Call):
+        raise TypeError(
+            "on_%s must wait for the call: write async def and await, or name a function: then=" % name
+        )
+    if isinstance(result, bool) or result not in actions:
+        allowed = "None, ctx.CONTINUE or ctx.PAUSE"
+        if not name.endswith("trailers"):
+            allowed = "None, ctx.CONTINUE, ctx.PAUSE, ctx.BUFFER or ctx.WATERMARK"
+        raise TypeError("on_%s must return %s, not %r" % (name, allowed, result))
+    return actions[result]
 
 
 def _listener(name, function, actions):
@@ -766,9 +901,10 @@ def _listener(name, function, actions):
             result = function(stream)
             if result is None:
                 return 0
-            if isinstance(result, bool) or result not in actions:
-                _misreturned(name, result)
-            return actions[result]
+            if type(result) is _Coroutine:
+                action = _Task(name, stream, actions, result).step()
+                return 1 if action is None else action
+            return _action(name, result, actions)
         except BaseException as error:
             return _failed(error, -1)
 
@@ -796,11 +932,65 @@ _BODY = {0: 0, 1: 1, 16: 1, 17: 2, 18: 3}
 _TRAILERS = {0: 0, 1: 1}
 
 
+class _Files:
+    # What was built in besides the source, as a file system: modules to import, and data to open.
+    def __init__(self, files):
+        self._files = files
+
+    def mount(self, _readonly, _make):
+        pass
+
+    def umount(self):
+        pass
+
+    def chdir(self, _path):
+        pass
+
+    def getcwd(self):
+        return "/"
+
+    def stat(self, path):
+        path = path.strip("/")
+        if path in self._files:
+            return (0x8000, 0, 0, 0, 0, 0, len(self._files[path]), 0, 0, 0)
+        if not path or any([each.startswith(path + "/") for each in self._files]):
+            return (0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        raise OSError(2)
+
+    def ilistdir(self, path):
+        path = path.strip("/")
+        start = path + "/" if path else ""
+        found = []
+        for each in self._files:
+            if each.startswith(start):
+                name, _, rest = each[len(start) :].partition("/")
+                entry = (name, 0x4000 if rest else 0x8000, 0)
+                if entry not in found:
+                    found.append(entry)
+        return iter(found)
+
+    def open(self, path, mode):
+        text = self._files.get(path.strip("/"))
+        if text is None:
+            raise OSError(2)
+        if "w" in mode or "a" in mode or "+" in mode:
+            raise OSError(30)
+        return io.BytesIO(text.encode()) if "b" in mode else io.StringIO(text)
+
+
 def _load(name, source):
     """Run the filter's source and listen to the callbacks that it defines."""
     try:
         _spare.extend(range(2048))
         _namespace["__name__"] = name
+        if "\0" in source:
+            source, extras = source.split("\0", 1)
+            extras = json.loads(extras)
+            _namespace.update(extras["defines"])
+            if extras["files"]:
+                vfs.umount("/")
+                vfs.mount(_Files(extras["files"]), "/")
+                sys.path[:] = [""]
         exec(compile(source, name, "exec"), _namespace)
         streams = False
         for direction in ("request", "response"):
@@ -912,6 +1102,47 @@ class _Annotations:
 
 
 sys.modules["typing"] = sys.modules["__future__"] = _Annotations()
+
+
+class _NoLoop:
+    """Stands for asyncio, whose event loop cannot run: the proxy has its own."""
+
+    def __getattr__(self, name):
+        raise AttributeError(
+            "asyncio.%s cannot be used in a filter: await ctx.call(...) in an async callback" % name
+        )
+
+
+sys.modules["asyncio"] = _NoLoop()
+
+
+class _Base64:
+    """The module base64: the library's own lacks the alphabet of URLs, and takes bytes only."""
+
+    def b64encode(self, data):
+        import binascii
+
+        return binascii.b2a_base64(_bytes(data, "the data")).rstrip(b"\n")
+
+    def b64decode(self, text):
+        import binascii
+
+        try:
+            return binascii.a2b_base64(_bytes(text, "the text"))
+        except Exception as error:
+            raise ValueError("this is no base64: %s" % error)
+
+    def urlsafe_b64encode(self, data):
+        return self.b64encode(data).replace(b"+", b"-").replace(b"/", b"_")
+
+    def urlsafe_b64decode(self, text):
+        return self.b64decode(_bytes(text, "the text").replace(b"-", b"+").replace(b"_", b"/"))
+
+    standard_b64encode = b64encode
+    standard_b64decode = b64decode
+
+
+sys.modules["base64"] = _Base64()
 
 
 def _no_sleep(*_):
