@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab bench parity lint setup clean
+.PHONY: demo test test-cluster lab bench parity lint setup clean
 
 demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
@@ -18,6 +18,12 @@ test: .make/installed .make/cpp  ## every test, the notebooks and the browser in
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
+
+test-cluster: .make/installed  ## filters through Envoy Gateway's own control plane, built from its module
+	@.ci/debian docker-registry etcd-server
+	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver envoy-gateway
+	@$(BIN)/python -c 'import sys; sys.path.insert(0, "tests/cluster"); from servers import crds; list(crds.products())'
+	@unshare --map-root-user --net $(BIN)/python -m pytest tests/control_plane
 
 lab: .make/installed  ## JupyterLab on the tutorials
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb

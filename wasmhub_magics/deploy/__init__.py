@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from ..errors import DeployError
@@ -13,6 +14,7 @@ from .history import History, Version
 from .intent import Gap, Ref
 from .plan import Change, Plan
 from .product import Condition
+from .rollout import Rollout, Rules, Tick
 
 __all__ = [
     "CLUSTER_TARGETS",
@@ -24,8 +26,11 @@ __all__ = [
     "History",
     "Plan",
     "Ref",
+    "Rollout",
+    "Rules",
     "Status",
     "Version",
+    "canary",
     "deploy",
     "history",
     "plan",
@@ -52,6 +57,29 @@ def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployme
     what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
     """
     return _target(target).deploy(plugin.plugin, **options)
+
+
+def canary(
+    plugin: HasPlugin,
+    percent: int = 10,
+    target: str = "envoy",
+    *,
+    seconds: float = 30.0,
+    rules: Rules | None = None,
+    progress: Callable[[Tick], object] | None = None,
+) -> Rollout:
+    """Let ``percent`` of the requests meet a new version for ``seconds``, then promote it or take it back.
+
+    What decides are failed requests and the median latency, compared with the version that serves meanwhile
+    (``rules``). Only ``envoy`` can split requests. Raises DeployError where there is nothing to compare with,
+    and as ``deploy`` does.
+    """
+    if not isinstance(_target(target), LocalEnvoy):
+        raise DeployError(
+            f"{target} has no way to give a share of the requests to another filter",
+            do="deploy to some of the workloads first (labels), or try the canary on envoy",
+        )
+    return _ENVOY.canary(plugin.plugin, percent, seconds=seconds, rules=rules, progress=progress)
 
 
 def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:

@@ -5,6 +5,7 @@ It runs in the background until the last filter is undeployed or this Python pro
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from ..envoy import EnvoyServer, validate
+from ..envoy.split import SplitServer
 from ..envoy.upstream import UpstreamServer
+from ..envoy.validate import validate
 from ..errors import DeployError, EnvoyError
 from ..http import Request, Response
 from ..plugin import Plugin
@@ -22,6 +24,7 @@ from ..proxy.exchange import LogLine
 from ..proxy.upstream import echo
 from .deployment import Deployment, unknown
 from .history import KEPT, History, Version
+from .rollout import Rollout, Rules, Tick, watch
 
 __all__ = ["LocalEnvoy"]
 
@@ -48,11 +51,12 @@ class LocalEnvoy:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._server: EnvoyServer | None = None
+        self._server: SplitServer | None = None
         self._answerer: UpstreamServer | None = None
         self._upstream: Answers | None = None
         self._serving: dict[str, _Serving] = {}
         self._history: dict[str, list[Version]] = {}
+        self._trial = ""
 
     def deploy(
         self, plugin: Plugin, *, upstream: Answers | None = None, port: int | None = None, note: str = ""
@@ -94,6 +98,55 @@ class LocalEnvoy:
             self._serving[plugin.name] = _Serving(deployment, plugin, slot, requests, errors, mark)
             self._remember(deployment, plugin, note)
             return deployment
+
+    def canary(
+        self,
+        plugin: Plugin,
+        percent: int = 10,
+        *,
+        seconds: float = 30.0,
+        rules: Rules | None = None,
+        progress: Callable[[Tick], object] | None = None,
+    ) -> Rollout:
+        """Let a share of the requests meet a new version; promote it or take it back, as they go.
+
+        Raises DeployError where there is no version to compare with, and as ``deploy`` does. Interrupted, it
+        takes the new version back.
+        """
+        if not 0 < percent < 100:
+            raise DeployError(f"{percent} per cent is no share", do="give 1 to 99")
+        plugin.module.check()
+        validate(plugin)
+        start = time.perf_counter()
+        with self._lock:
+            server = self._server
+            if plugin.name not in self._serving or server is None or not server.running:
+                raise DeployError(
+                    f"{plugin.name} is not deployed, so there is nothing to compare it with",
+                    do="deploy it once without a canary",
+                )
+            if self._trial:
+                raise DeployError(
+                    f"a canary of {self._trial} is under way", do="wait for it, or interrupt it"
+                )
+            self._trial = plugin.name
+            slot = self._serving[plugin.name].slot
+        try:
+            server.swap({slot + server.slots: plugin})
+            if server.arms.exists():
+                os.truncate(server.arms, 0)
+            server.divert(slot, percent)
+            reason, good, ticks, stable, new = watch(server.arms, seconds, rules or Rules(), progress)
+            if good:
+                made = self.deploy(plugin, note=f"canary at {percent} %")
+            else:
+                made = self._now(self._serving[plugin.name])
+        finally:
+            self._trial = ""
+            if server.running:
+                server.divert(None)
+                server.swap({slot + server.slots: None})
+        return Rollout(good, reason, percent, time.perf_counter() - start, stable, new, ticks, made)
 
     def rollback(self, name: str, to: int | None = None) -> Deployment:
         """Swap in an earlier version as a new one. Raises DeployError where there is none."""
@@ -152,7 +205,7 @@ class LocalEnvoy:
         start = time.perf_counter()
         target, answerer = _upstream(upstream)
         try:
-            server = EnvoyServer([], target, slots=SLOTS, port=port)
+            server = SplitServer([], target, slots=SLOTS, port=port)
         except EnvoyError as error:
             if answerer is not None:
                 answerer.close()
@@ -171,7 +224,7 @@ class LocalEnvoy:
             raise
         return time.perf_counter() - start
 
-    def _swap(self, server: EnvoyServer, plugin: Plugin, upstream: Answers | None, port: int | None) -> float:
+    def _swap(self, server: SplitServer, plugin: Plugin, upstream: Answers | None, port: int | None) -> float:
         if port and port != server.port:
             raise DeployError(
                 f"the local Envoy serves on port {server.port}, not on {port}",
@@ -248,7 +301,7 @@ def _address(url: str) -> tuple[str, int]:
     return host, port
 
 
-def _counts(server: EnvoyServer) -> tuple[int, int]:
+def _counts(server: SplitServer) -> tuple[int, int]:
     stats = server.process.stats(r"^http\.main\.downstream_rq_(completed|5xx)$")
     return (
         int(stats.get("http.main.downstream_rq_completed", 0)),

