@@ -1,7 +1,7 @@
 """An Envoy that gives a share of its requests to another version of a filter.
 
-Every slot has a second one right behind it, disabled, so that order is kept. While a share is diverted, a route
-of its own, chosen by a runtime fraction, runs the second slot instead of the first.
+Every slot has a second one right behind it, disabled, so that order is kept. While a share is diverted, a
+route of its own, chosen by a runtime fraction, runs the second slot instead of the first.
 """
 
 from __future__ import annotations
