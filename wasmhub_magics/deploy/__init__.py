@@ -9,12 +9,14 @@ from ..errors import DeployError
 from ..plugin import HasPlugin
 from .clusters import PRODUCTS, ClusterTarget
 from .deployment import Deployment, Status, unknown
+from .directory import Directory
 from .envoy import LocalEnvoy
 from .history import History, Version
 from .intent import Gap, Ref
 from .plan import Change, Plan
 from .product import Condition
 from .rollout import Rollout, Rules, Tick
+from .snippet import Snippet
 
 __all__ = [
     "CLUSTER_TARGETS",
@@ -41,10 +43,15 @@ __all__ = [
 
 _ENVOY = LocalEnvoy()
 _CLUSTERS = {name: ClusterTarget(product) for name, product in PRODUCTS.items()}
-_TARGETS: dict[str, LocalEnvoy | ClusterTarget] = {"envoy": _ENVOY, **_CLUSTERS}
+_SNIPPET = Snippet()
+_TARGETS: dict[str, LocalEnvoy | Directory | ClusterTarget] = {
+    "envoy": _ENVOY,
+    "directory": Directory(),
+    **_CLUSTERS,
+}
 
 CLUSTER_TARGETS = tuple(_CLUSTERS)
-TARGETS = tuple(_TARGETS)
+TARGETS = (*_TARGETS, _SNIPPET.name)
 
 
 def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployment:
@@ -52,10 +59,13 @@ def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployme
 
     The module is checked before the proxy sees it; where it is refused, the one that served before goes on
     serving. Target ``envoy``, an Envoy on this machine, takes ``upstream`` (an address, a fixed response or a
-    function; default: an echo) and ``port``. The targets in clusters take ``image``, the reference under
-    which the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as kubectl does, and
-    what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
+    function; default: an echo) and ``port``. Target ``directory`` takes ``path``, where another Envoy reads
+    filters, and ``admin``, the address of its admin interface. The targets in clusters take ``image``, the
+    reference under which the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as
+    kubectl does, and what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
     """
+    if target == _SNIPPET.name:
+        raise DeployError("a snippet is text to paste", do="plan() gives it (%wasm_diff NAME --to snippet)")
     return _target(target).deploy(plugin.plugin, **options)
 
 
@@ -90,11 +100,13 @@ def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:
     (authn, authz or stats), ``priority`` (higher first), ``pull_secret``, ``pull_always``, ``host_env``,
     ``adopt``, and the cluster, which is asked by a dry run. Raises DeployError with the reason.
     """
+    if target == _SNIPPET.name:
+        return _SNIPPET.plan(plugin.plugin, **options)
     there = _target(target)
     if not isinstance(there, ClusterTarget):
         raise DeployError(
             f"target {target!r} has no plan: it swaps at once and can be rolled back",
-            do=f"use one of: {', '.join(CLUSTER_TARGETS)}",
+            do=f"use one of: {', '.join((*CLUSTER_TARGETS, _SNIPPET.name))}",
         )
     return there.plan(plugin.plugin, **options)
 
@@ -145,7 +157,7 @@ class _Versioned(Protocol):
     def undeploy(self, name: str, **where: Any) -> Deployment: ...
 
 
-def _target(name: str) -> LocalEnvoy | ClusterTarget:
+def _target(name: str) -> LocalEnvoy | Directory | ClusterTarget:
     if name not in _TARGETS:
         raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
     return _TARGETS[name]

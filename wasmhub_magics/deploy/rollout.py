@@ -108,8 +108,8 @@ def judge(stable: Arm, canary: Arm, rules: Rules) -> str:
         both = (canary.errors + stable.errors) / max(1, canary.requests + stable.requests)
         spread = math.sqrt(max(both * (1 - both), 1e-9) * (1 / canary.requests + 1 / max(1, stable.requests)))
         if more > rules.errors and more / spread > SURE:
-            old = f"of the old version's {stable.error_rate:.1%}"
-            return f"{canary.error_rate:.1%} of its requests failed, {old}"
+            then = f"of the old version's {stable.error_rate:.1%}"
+            return f"{canary.error_rate:.1%} of its requests failed, {then}"
     if min(stable.requests, canary.requests) >= rules.enough:
         old, new = stable.percentile(50), canary.percentile(50)
         if new > old * (1 + rules.slower):

@@ -22,8 +22,22 @@ __all__ = ["DeployMagics"]
 
 Magic = TypeVar("Magic", bound=Callable[..., Any])
 PLACE = ("context", "namespace", "kubeconfig")
-PLAIN = ("upstream", "port", "image", "url", "phase", "priority", "side", "pull_secret", "wait", *PLACE)
-FLAGS = ("adopt", "lossy", "pull_always")
+PLAIN = (
+    "upstream",
+    "port",
+    "path",
+    "admin",
+    "cluster",
+    "image",
+    "url",
+    "phase",
+    "priority",
+    "side",
+    "pull_secret",
+    "wait",
+    *PLACE,
+)
+FLAGS = ("adopt", "lossy", "pull_always", "bootstrap")
 
 
 def place_arguments() -> Callable[[Magic], Magic]:
@@ -48,6 +62,12 @@ def intent_arguments() -> Callable[[Magic], Magic]:
         for declare in (
             argument("--image", metavar="REF", help="image that the product fetches the filter from"),
             argument("--url", metavar="URL", help="address that the product fetches the module from"),
+            argument(
+                "--path", metavar="PATH", help="directory that another Envoy reads, or file of the module"
+            ),
+            argument("--admin", metavar="URL", help="admin interface of that Envoy"),
+            argument("--cluster", metavar="NAME", help="cluster by which the proxy fetches it (snippet)"),
+            argument("--bootstrap", action="store_true", help="a whole bootstrap (snippet)"),
             argument("--on", metavar="KIND/NAME", action="append", default=[], help="what it is attached to"),
             argument("--label", metavar="K=V", action="append", default=[], help="workloads with this label"),
             argument("--match-port", metavar="N", type=int, action="append", default=[], help="this port"),
@@ -248,7 +268,7 @@ def _place(options: argparse.Namespace) -> dict[str, Any]:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The options that were written, under the names of ``deploy``."""
     found = {name: getattr(options, name, None) for name in PLAIN}
-    found |= {name: getattr(options, name) or None for name in FLAGS}
+    found |= {name: getattr(options, name, None) or None for name in FLAGS}
     found |= {
         "on": tuple(options.on) or None,
         "labels": pairs_from(options.label, "--label") or None,

@@ -85,6 +85,9 @@ def control_plane(server: ApiServer, folder: Path) -> Iterator[Control]:
                 "apiVersion": "gateway.envoyproxy.io/v1alpha1",
                 "kind": "EnvoyGateway",
                 "gateway": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
+                # these ports are the proxy's own, and here both share one loopback
+                "admin": {"address": {"host": "127.0.0.1", "port": 19100}},
+                "telemetry": {"metrics": {"prometheus": {"disable": True}}},
                 "provider": {
                     "type": "Kubernetes",
                     "kubernetes": {
@@ -144,7 +147,7 @@ def proxy(control: Control, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         made = made.replace("$(ENVOY_SERVICE_ZONE)", "zone")
         if "static_resources:" in made:
             made = made.replace("/sds/", f"{folder}/").replace("/certs/", f"{folder}/")
-            made = made.replace("address: envoy-gateway\n", "address: 127.0.0.1\n")
+            made = made.replace(f"address: envoy-gateway.{SYSTEM}.svc.cluster.local.", "address: 127.0.0.1")
         whole.append(made)
     log = folder / "envoy.log"
     with log.open("wb") as output:
