@@ -44,14 +44,19 @@ lint: .make/installed  ## style and types
 
 setup: .make/installed  ## the virtual environment with everything in it
 
-SOURCES := pyproject.toml hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
+SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
   $(shell find labextension/src labextension/style -type f)
 
 .make/cpp: .make/installed wasmhub_magics/build/cpp_library.py  # the standard library of C++: what a wheel has in it
 	@$(BIN)/python -c 'import hatch_build; hatch_build.make_cpp_library()'
 	@touch $@
 
-.make/installed: $(SOURCES)
+.make/installed: .make/environment $(SOURCES)  # generated parts of today's sources, the extension where JupyterLab looks
+	@$(BIN)/python hatch_build.py
+	@cp -r wasmhub_magics/labextension/. $(BIN)/../share/jupyter/labextensions/wasmhub-magics-lab
+	@touch $@
+
+.make/environment: pyproject.toml
 	@mkdir -p .make
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@command -v npm >/dev/null || { echo "Node 20.19 or later, with npm, is needed to build the runtimes and the JupyterLab extension" >&2; exit 1; }

@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "module", "plugin",
-    "curl",
+    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "profile", "dwarf",
+    "module", "plugin", "curl", "formats",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},
@@ -22,10 +22,12 @@ MIDDLE = {
     "proxy": set[str](),
     "envoy": {"proxy"},
     "latency": {"proxy", "envoy"},
+    "page": {"proxy", "testing", "latency"},
+    "testing": {"proxy", "envoy"},
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["publish", "filter", "doctor", "notebook", "cli_hub", "cli"]
+TOP = ["publish", "inspection", "filter_trials", "filter", "doctor", "notebook", "cli_hub", "cli"]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

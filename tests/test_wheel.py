@@ -40,7 +40,7 @@ def test_it_is_pure_python_and_holds_every_generated_part(wheel: Path) -> None:
         "wasmhub_magics/guest/cpp/lib/libc++.a",
         "wasmhub_magics/guest/cpp/lib/LICENSE-libcxx.txt",
         "wasmhub_magics/proxy/view.css",
-        "wasmhub_magics/notebook/static/tester.js",
+        "wasmhub_magics/page/static/tester.js",
     ):
         assert part in names
     assert any(name.endswith("share/jupyter/labextensions/wasmhub-magics-lab/package.json") for name in names)

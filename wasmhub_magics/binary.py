@@ -24,7 +24,7 @@ from .binary_types import (
 )
 from .errors import MalformedModule
 
-__all__ = ["Contents", "MemoryType", "TableType", "function_names", "parse", "uleb"]
+__all__ = ["Contents", "MemoryType", "TableType", "custom_pairs", "function_names", "parse", "uleb"]
 
 _KINDS: tuple[Kind, ...] = ("func", "table", "memory", "global", "tag")
 _SECTIONS = (
@@ -308,6 +308,19 @@ def function_names(section: bytes) -> dict[int, str]:
     except MalformedModule:
         pass
     return names
+
+
+def custom_pairs(section: bytes) -> tuple[tuple[str, str], ...]:
+    """The (name, version) pairs of a ``producers`` section, as far as it can be read."""
+    found: list[tuple[str, str]] = []
+    reader = Reader(section, 0, len(section), "producers section")
+    try:
+        for _ in reader.items():
+            reader.name()
+            found += [(reader.name(), reader.name()) for _ in reader.items()]
+    except MalformedModule:
+        pass
+    return tuple(found)
 
 
 def uleb(value: int) -> bytes:

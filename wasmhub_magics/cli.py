@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -68,7 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     _engine(bench)
     bench.add_argument("--rate", type=int, help="requests a second (envoy engine)")
     bench.add_argument("--seconds", type=float, help="how long to measure")
-    bench.add_argument("--output", metavar="FILE", help="write the figures as JSON")
+    bench.add_argument("--output", metavar="FILE", help="write the report (JSON; .csv, .hgrm)")
+    bench.add_argument(
+        "--guard", metavar="FILE", help="report of before; exit status 1 where fuel or memory have grown"
+    )
+    bench.add_argument("--max-fuel", type=float, default=0.0, metavar="SHARE", help="fuel may grow by (0.02)")
+    bench.add_argument("--max-memory", type=int, default=0, metavar="BYTES", help="memory may grow by")
+    bench.add_argument("--max-latency", type=float, metavar="X", help="latency ratio may grow to X times")
     add_request_arguments(bench)
     bench.set_defaults(run=_bench)
 
@@ -78,6 +83,29 @@ def _parser() -> argparse.ArgumentParser:
     _clusters(verify)
     add_request_arguments(verify)
     verify.set_defaults(run=_verify)
+
+    inspect = commands.add_parser("inspect", help="tell what a module is and wants, and which Envoy takes it")
+    _source(inspect)
+    inspect.add_argument(
+        "--envoy",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="a release, such as 1.37 (default: all)",
+    )
+    inspect.set_defaults(run=_inspect)
+
+    test = commands.add_parser("test", help="run the cases of a suite; exit status 1 where one fails")
+    test.add_argument("suite", metavar="SUITE", help="YAML or CSV file with cases")
+    test.add_argument(
+        "filter", nargs="?", metavar="FILTER", help="source, .wasm or image (default: the suite's)"
+    )
+    test.add_argument("--lang", help="language of the source (default: by the file's ending)")
+    test.add_argument("--name", default="", help="name of the filter (default: the file's name)")
+    _settings(test)
+    _engine(test)
+    test.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML")
+    test.set_defaults(run=_test)
 
     add_hub_commands(commands, _filter)
 
@@ -198,8 +226,15 @@ def _bench(options: argparse.Namespace) -> int:
     )
     print(report)
     if options.output:
-        Path(options.output).write_text(json.dumps(report.to_dict(), indent=2) + "\n")
-    return 0
+        report.save(options.output)
+    if not options.guard:
+        return 0
+    from .latency import Guard, read_report
+
+    guard = Guard(options.max_fuel, options.max_memory, options.max_latency)
+    found = guard.violations(report, read_report(options.guard))
+    print("\n".join(f"guard: {each}" for each in found) or "guard: nothing has grown beyond its bound")
+    return 1 if found else 0
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -208,6 +243,40 @@ def _verify(options: argparse.Namespace) -> int:
     report = _configured(options).verify(asked_for, clusters=_clusters_of(options))
     print(report)
     return 0 if report.agrees else 1
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from .inspection import inspect
+    from .module import Module
+    from .plugin import Plugin
+
+    path = Path(options.filter)
+    if path.suffix == ".wasm":  # also one that no proxy would load
+        plugin = Plugin(Module.read(path), name=options.name or path.stem)
+    else:
+        plugin = _filter(options).plugin
+    report = inspect(plugin, options.envoy)
+    print(report)
+    return 0 if all(report.loads.values()) else 1
+
+
+def _test(options: argparse.Namespace) -> int:
+    from .testing import read_suite
+
+    suite = read_suite(options.suite)
+    if options.filter is None:
+        if not suite.filter:
+            raise RequestError(
+                "the suite names no filter", where=options.suite, do="write filter: FILE in it, or pass one"
+            )
+        beside = Path(options.suite).parent / suite.filter
+        options.filter = str(beside) if beside.exists() else suite.filter
+    made = _configured(options)
+    results = made.check(suite, engine=options.engine)
+    print(results)
+    if options.junit:
+        Path(options.junit).write_text(results.junit(made.name), encoding="utf-8")
+    return 0 if results.passed else 1
 
 
 def _deploy(options: argparse.Namespace) -> int:

@@ -38,6 +38,7 @@ def parse_curl(line: str | Sequence[str]) -> Request:
         words = words[1:]
     parser = _Parser(prog="curl", add_help=False, allow_abbrev=False)
     add_request_arguments(parser)
+    _pass_over(parser)
     return request_from(parser.parse_args(words))
 
 
@@ -70,6 +71,20 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
             short, long, action="store_true", dest=f"ignored_{long[2:]}", help=argparse.SUPPRESS
         )
     parser.add_argument("--compressed", action="store_true", help="accept-encoding header")
+
+
+def _pass_over(parser: argparse.ArgumentParser) -> None:
+    """Take the flags that pasted lines often have and that say nothing about the request."""
+    for names in (("-g", "--globoff"), ("-N", "--no-buffer"), ("-0", "--http1.0"), ("-4", "--ipv4"),
+                  ("-6", "--ipv6"), ("-O", "--remote-name"), ("-#", "--progress-bar"), ("--http1.1",),
+                  ("--http2",), ("--http2-prior-knowledge",), ("--http3",), ("--fail-with-body",),
+                  ("--no-keepalive",)):  # fmt: skip
+        parser.add_argument(*names, action="store_true", dest=f"ignored{names[-1]}", help=argparse.SUPPRESS)
+    for names in (("-o", "--output"), ("-w", "--write-out"), ("-m", "--max-time"), ("--connect-timeout",),
+                  ("-x", "--proxy"), ("--cacert",), ("-E", "--cert"), ("--key",), ("--resolve",),
+                  ("--retry",), ("-D", "--dump-header"), ("-c", "--cookie-jar"),
+                  ("--max-redirs",)):  # fmt: skip
+        parser.add_argument(*names, metavar="X", dest=f"ignored{names[-1]}", help=argparse.SUPPRESS)
 
 
 def request_from(options: argparse.Namespace) -> Request:

@@ -7,24 +7,23 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .errors import ModuleError, RequestError
+from .filter_trials import Trials
 from .http import Request
 from .module import Module
 from .plugin import Config, FailurePolicy, Limits, Plugin, encode_config
-from .proxy import Cluster, Exchange, Proxy, Upstream, echo
+from .proxy import Cluster, Exchange, Proxy, State, Upstream, echo
 
 if TYPE_CHECKING:
     from .build import Build, BuildOptions
     from .deploy import Deployment
-    from .envoy import ParityReport
     from .hub import Image, SearchResult
-    from .latency import LatencyReport
+    from .inspection import Inspection
 
 __all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
 
-Engine = Literal["embedded", "envoy"]
 HUB_OPTIONS = ("username", "password", "insecure", "tls_verify", "timeout")
 
 
@@ -57,7 +56,7 @@ class _Session:
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(Trials):
     """A filter that can be tried, measured, verified, published and deployed.
 
     ``plugin`` is its module with its configuration; ``built`` tells how the module came about and is None for
@@ -104,12 +103,15 @@ class Filter:
         env: Mapping[str, str] | None = None,
         failure_policy: FailurePolicy | None = None,
         allow_on_headers_stop_iteration: bool | None = None,
+        reload_seconds: float | None = None,
+        allowed_capabilities: Iterable[str] | None = None,
         limits: Limits | None = None,
     ) -> Filter:
         """A copy with these settings changed and a virtual machine of its own.
 
-        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON. Raises RequestError where
-        a value cannot be used.
+        ``config`` and ``vm_config`` are text, bytes, or a value that becomes JSON; ``allowed_capabilities``
+        names the host functions and callbacks that the module may use, all others are refused it. Raises
+        RequestError where a value cannot be used.
         """
         changes: dict[str, Any] = {
             "root_id": root_id,
@@ -117,6 +119,8 @@ class Filter:
             "environment": None if env is None else tuple(env.items()),
             "failure_policy": failure_policy,
             "allow_on_headers_stop_iteration": allow_on_headers_stop_iteration,
+            "reload_seconds": reload_seconds,
+            "allowed_capabilities": None if allowed_capabilities is None else tuple(allowed_capabilities),
             "limits": limits,
             "configuration": None if isinstance(config, _Unset) else encode_config(config),
             "vm_configuration": None if isinstance(vm_config, _Unset) else encode_config(vm_config),
@@ -138,35 +142,20 @@ class Filter:
         """
         return self._session.open(self).send(request or Request(), upstream=upstream, clusters=clusters)
 
+    @property
+    def state(self) -> State:
+        """What the filter keeps outside of streams, in the virtual machine that ``send`` uses."""
+        return self._session.open(self).state
+
     def restart(self) -> None:
         """Forget the virtual machine: the next send starts a new one."""
         self._session.close()
 
-    def bench(
-        self,
-        request: Request | None = None,
-        *,
-        engine: Engine = "embedded",
-        upstream: Upstream = echo,
-        baseline: bool = True,
-        **options: Any,
-    ) -> LatencyReport:
-        """Measure what the filter costs: in the embedded proxy (its code) or real Envoy (what users feel).
+    def inspect(self, versions: Iterable[str] = (), *, measure: bool = True) -> Inspection:
+        """Take the module apart and hold it against releases of Envoy (all known ones by default)."""
+        from .inspection import inspect
 
-        Embedded takes ``n`` or ``seconds``; envoy takes ``rate`` in requests a second and ``seconds``.
-        """
-        from . import latency
-
-        measure: Callable[..., LatencyReport] = latency.bench_envoy if engine == "envoy" else latency.bench
-        return measure([self.plugin], request or Request(), upstream=upstream, baseline=baseline, **options)
-
-    def verify(
-        self, requests: Iterable[Request] | None = None, *, upstream: Upstream = echo, **options: Any
-    ) -> ParityReport:
-        """Send the same requests through the embedded proxy and the real Envoy and compare all that shows."""
-        from .envoy import verify
-
-        return verify([self.plugin], requests, upstream=upstream, **options)
+        return inspect(self.plugin, versions, measure=measure)
 
     def push(self, reference: str = "", **options: Any) -> Image:
         """Publish the module as an OCI image: in a registry, or in the local store where none is named.

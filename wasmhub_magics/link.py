@@ -22,7 +22,7 @@ from .abi import (
 )
 from .binary_types import Contents, Import
 
-__all__ = ["Problem", "declared_version", "notes", "problems"]
+__all__ = ["Problem", "declared_version", "notes", "problem_of", "problems"]
 
 _FOREIGN = {
     "wbg": "it was built for a browser by wasm-bindgen: build it without wasm-bindgen",
@@ -60,6 +60,11 @@ def problems(contents: Contents) -> tuple[Problem, ...]:
         *_callbacks(contents, abi),
         *_memory(contents),
     )
+
+
+def problem_of(wanted: Import, abi: str | None) -> Problem | None:
+    """Why a proxy cannot link an import; None where it can."""
+    return next(_import(wanted, abi), None)
 
 
 def notes(contents: Contents) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from . import link
 from .abi import FuncType
 from .binary import function_names, parse, uleb
 from .binary_types import Contents, Export, Import, Section, Segment
+from .dwarf import LineTable
 from .errors import LinkError, MalformedModule, ModuleError
 from .link import Problem
 
@@ -111,6 +112,19 @@ class Module:
     def function_name(self, index: int) -> str:
         """The name of a function: of the name section, an export or an import, else ``function 7``."""
         return self._names.get(index, f"function {index}")
+
+    def source_line(self, function: int, offset: int) -> tuple[str, int] | None:
+        """The file's name and the line of a place in a function; None where the module does not tell."""
+        own = function - self.contents.imported_functions
+        if not self._lines.rows or not 0 <= own < len(self.contents.bodies):
+            return None
+        code = next(section for section in self.sections if section.id == 10)
+        return self._lines.at(self.contents.bodies[own][0] - code.offset + offset)
+
+    @cached_property
+    def _lines(self) -> LineTable:
+        found = (self.custom(name) or b"" for name in (".debug_line", ".debug_str", ".debug_line_str"))
+        return LineTable.read(*found)
 
     @cached_property
     def _names(self) -> dict[int, str]:

@@ -52,12 +52,22 @@ class Plugin:
     environment: tuple[tuple[str, str], ...] = ()
     failure_policy: FailurePolicy = "closed"
     allow_on_headers_stop_iteration: bool = False
+    reload_seconds: float = 1.0
+    """With the policy to reload, a failed module starts anew when so much time has passed since its last
+    start; Envoy adds up to half of it at random."""
+    allowed_capabilities: tuple[str, ...] = ()
+    """Names of host functions and callbacks that the module may use; none means all of them."""
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if self.failure_policy not in ("closed", "open", "reload"):
             raise RequestError(
                 f"{self.failure_policy!r} is no failure policy", do="use closed, open or reload"
+            )
+        if not 0.001 <= self.reload_seconds <= 300:
+            raise RequestError(
+                f"a module cannot start anew {self.reload_seconds} seconds after its start",
+                do="pass reload_seconds from 0.001 to 300",
             )
 
     @property

@@ -20,6 +20,14 @@ def on_response_headers(ctx):
     print("answered")
 """
 
+ANSWERER = """
+import time
+from wasmhub_magics import Response
+def answerer(request):
+    time.sleep(3)
+    return Response(202)
+"""
+
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
@@ -38,7 +46,8 @@ def context() -> Iterator[BrowserContext]:
 def notebook(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
     """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
     with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        cells = ["%load_ext wasmhub_magics", GREETER, "%wasm_test greeter", "import time; time.sleep(4)"]
+        setup = "%load_ext wasmhub_magics" + ANSWERER
+        cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)"]
         opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
         opened.run(0)
         opened.run(1)

@@ -190,6 +190,8 @@ class TokenServer:
                 for scope in query.get("scope", []):
                     kind, name, actions = scope.rsplit(":", 2)
                     allowed = [a for a in actions.split(",") if known or (a == "pull" and "public" in name)]
+                    if kind == "registry":
+                        allowed = []  # nobody may list the repositories
                     access.append({"type": kind, "name": name, "actions": allowed})
                 now = int(time.time())
                 claims = {

@@ -217,7 +217,7 @@ def test_quantities_read_as_people_write_them() -> None:
 def test_a_report_becomes_a_table_of_pandas() -> None:
     made = report()
     frame = made.to_frame()
-    assert list(frame.index) == ["p50", "p90", "p99", "p99.9", "max"]
+    assert list(frame.index) == ["p50", "p90", "p99", "p99.9", "p99.99", "max"]
     assert frame.loc["p99", "filter"] == made.p99
     assert frame.loc["p50", "added"] == made.added(50)
     assert list(report(unfiltered=None).to_frame().columns) == ["filter"]

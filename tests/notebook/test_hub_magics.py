@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
+from pathlib import Path
 
-from tests.notebook.conftest import Shell
+import pytest
+
+from tests.notebook.conftest import PYTHON_GREETER, Shell
 from wasmhub_magics.errors import HubError
 
 
@@ -15,6 +19,76 @@ def test_what_is_pushed_to_the_local_store_is_found_and_pulled(greeter: Shell) -
     pulled = greeter.run("%wasm_pull demo/greeter:v1 --as again")
     assert pulled.digest == greeter.run("%wasm_filter greeter").digest
     assert greeter.ip.user_ns["again"] is pulled
+
+
+def notebook(path: Path, *cells: tuple[str, str]) -> None:
+    made = [{"cell_type": kind, "source": text.splitlines(keepends=True)} for kind, text in cells]
+    path.write_text(json.dumps({"cells": made}))
+
+
+def test_the_markdown_above_the_filter_is_its_readme(
+    greeter: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = tmp_path / "book.ipynb"
+    cell = "%%wasm_filter greeter\n" + PYTHON_GREETER
+    notebook(book, ("markdown", "# Old"), ("code", "%%wasm_filter other\n"), ("markdown", "# Greets\n\nAll."),
+             ("code", cell))  # fmt: skip
+    monkeypatch.setenv("JPY_SESSION_NAME", str(book))
+    greeter.run("%wasm_push greeter demo/greeter:v1")
+    told = greeter.run("%wasm_info demo/greeter:v1")
+    assert told.readme == "# Greets\n\nAll."
+    assert told.image.description == "All."
+    (tmp_path / "own.md").write_text("# Own")
+    greeter.run("%wasm_push greeter demo/greeter:v2 --readme own.md")
+    assert greeter.run("%wasm_info demo/greeter:v2").readme == "# Own"
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"cells": 7}', '{"cells": []}'])
+def test_a_notebook_that_cannot_be_read_gives_no_readme(
+    greeter: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "book.ipynb"))
+    if content is not None:
+        (tmp_path / "book.ipynb").write_text(content)
+    greeter.run("%wasm_push greeter demo/greeter:v1")
+    assert greeter.run("%wasm_info demo/greeter:v1").readme == ""
+
+
+def test_facts_on_the_line_and_in_variables_travel(greeter: Shell) -> None:
+    greeter.run("schema = {'type': 'object'}; cases = [{'name': 'a', 'passed': True}]")
+    image = greeter.run(
+        "%wasm_push greeter demo/greeter:v1 --keyword a --keyword b --licenses MIT --version 1.0 "
+        "--category security --schema @schema --tests @cases --layout all --no-source"
+    )
+    assert [each.layout for each in image.related] == ["solo", "cncf"]
+    about = greeter.run("%wasm_info demo/greeter:v1").about
+    assert (about.keywords, about.licenses, about.version) == (("a", "b"), "MIT", "1.0")
+    assert (about.config_schema, about.tests) == ({"type": "object"}, [{"name": "a", "passed": True}])
+    assert (about.source, about.source_digest[:7]) == ("", "sha256:")
+    assert len(greeter.run("%wasm_search --keyword b --licence mit")) == 1
+    assert len(greeter.run("%wasm_images --category none")) == 0
+    assert "no JSON" in str(greeter.fail("%wasm_push greeter demo/x --schema @__name__"))
+
+
+def test_a_password_on_the_line_is_refused_and_a_login_needs_a_name(greeter: Shell) -> None:
+    for magic in ("wasm_login localhost:1", "wasm_push greeter localhost:1/a", "wasm_info localhost:1/a"):
+        error = greeter.fail(f"%{magic} --username ada --password hunter2")
+        assert "saved with the notebook" in str(error)
+        assert "hunter2" not in str(error)
+    assert "user name" in str(greeter.fail("%wasm_login localhost:1"))
+
+
+def test_latest_is_warned_of_where_a_filter_is_pulled(greeter: Shell) -> None:
+    greeter.run("%wasm_push greeter demo/greeter")
+    pulled = greeter.run("%wasm_pull demo/greeter --as again")
+    assert "latest may be another image" in repr(pulled)
+    assert "latest may be another image" in pulled._repr_html_()
+    assert "latest" not in repr(greeter.run(f"%wasm_pull {pulled.image.pinned} --as again"))
+
+
+def test_the_setting_names_registries_to_search(greeter: Shell) -> None:
+    greeter.run("%config WasmMagics.registries = ['127.0.0.1:1']")
+    assert "nobody listens" in repr(greeter.run("%wasm_search hello"))
 
 
 def test_names_of_variables_are_expanded_in_references(greeter: Shell) -> None:

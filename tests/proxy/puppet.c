@@ -44,6 +44,7 @@ u32 IMPORT(proxy_grpc_stream)(const char *cluster, u32 cluster_len, const char *
 u32 IMPORT(proxy_grpc_send)(u32 token, const char *message, u32 len, u32 end_of_stream);
 u32 IMPORT(proxy_grpc_cancel)(u32 token);
 u32 IMPORT(proxy_grpc_close)(u32 token);
+u32 IMPORT(envoy_resolve_dns)(const char *name, u32 len, u32 *ret);
 u32 IMPORT(proxy_get_status)(u32 *code, char **ret, u32 *ret_len);
 u32 IMPORT(proxy_call_foreign_function)(const char *name, u32 len, const char *data, u32 data_len, char **ret,
                                         u32 *ret_len);
@@ -298,6 +299,9 @@ static void step(Str c, const char *phase, u32 id) {
     u32 t = num(next()); s = proxy_grpc_cancel(t ? t : token); word("grpccancel"); status(s); say();
   } else if (is(c, "grpcclose")) {
     u32 t = num(next()); s = proxy_grpc_close(t ? t : token); word("grpcclose"); status(s); say();
+  } else if (is(c, "dns")) {
+    Str k = next(); stream = id;
+    s = envoy_resolve_dns(k.s, k.n, &made); word("dns"); status(s); word(" "); number(made); say();
   } else if (is(c, "stream")) { // act for the stream that called last
     s = proxy_set_effective_context(stream); word("stream"); status(s); say();
   } else if (is(c, "status")) {
@@ -307,6 +311,28 @@ static void step(Str c, const char *phase, u32 id) {
     Str k = next(), v = rest();
     s = proxy_call_foreign_function(k.s, k.n, v.s, v.n, &p, &n);
     word("foreign"); status(s); word(" "); text(p, n); say();
+  } else if (is(c, "hexforeign")) { // name, and the argument in hex; so is the result
+    static char raw[8192];
+    Str k = next(), v = next();
+    for (u32 i = 0; i + 1 < v.n; i += 2) {
+      u32 high = v.s[i] > '9' ? v.s[i] - 'a' + 10 : v.s[i] - '0', low = v.s[i + 1] > '9' ? v.s[i + 1] - 'a' + 10 : v.s[i + 1] - '0';
+      raw[i / 2] = high << 4 | low;
+    }
+    s = proxy_call_foreign_function(k.s, k.n, raw, v.n / 2, &p, &n);
+    word("hexforeign"); status(s); word(" ");
+    for (u32 i = 0; i < n; i++) text(&"0123456789abcdef"[(u8)p[i] >> 4], 1), text(&"0123456789abcdef"[p[i] & 15], 1);
+    say();
+  } else if (is(c, "cel")) { // make an expression, evaluate it, delete it
+    Str v = rest(); char *q = 0; u32 m = 0;
+    s = proxy_call_foreign_function("expr_create", 11, v.s, v.n, &p, &n);
+    word("cel"); status(s);
+    if (!s) {
+      s = proxy_call_foreign_function("expr_evaluate", 13, p, n, &q, &m);
+      status(s); word(" ");
+      for (u32 i = 0; i < m; i++) text(&"0123456789abcdef"[(u8)q[i] >> 4], 1), text(&"0123456789abcdef"[q[i] & 15], 1);
+      s = proxy_call_foreign_function("expr_delete", 11, p, n, &q, &m);
+    }
+    say();
   } else if (is(c, "state")) { // set_envoy_filter_state with a path and a value
     Str k = next(), v = rest();
     u32 o = 0;
@@ -333,6 +359,9 @@ static void step(Str c, const char *phase, u32 id) {
     u32 level = num(next()); Str v = rest();
     s = proxy_log(level, v.s, v.n);
     if (s) { word("log"); status(s); say(); }
+  } else if (is(c, "refuseif")) { // return 0 where shared data of that name is there
+    Str k = next();
+    if (proxy_get_shared_data(k.s, k.n, &p, &n, &made) == 0) answer = 0;
   } else if (is(c, "return")) {
     answer = num(next());
   } else if (is(c, "trap")) {
@@ -430,6 +459,7 @@ void EXPORT(proxy_on_grpc_receive_initial_metadata)(u32 id, u32 t, u32 n) { told
 void EXPORT(proxy_on_grpc_receive)(u32 id, u32 t, u32 n) { told("received", "on_receive", id, t, n); }
 void EXPORT(proxy_on_grpc_receive_trailing_metadata)(u32 id, u32 t, u32 n) { told("trailing", "on_trailing", id, t, n); }
 void EXPORT(proxy_on_grpc_close)(u32 id, u32 t, u32 code) { told("closed", "on_close", id, t, code); }
+void EXPORT(envoy_on_resolve_dns)(u32 id, u32 t, u32 n) { told("resolved", "on_dns", id, t, n); }
 u32 EXPORT(proxy_on_done)(u32 id) { enter("done", id, 0, 0); return run("done", id, 1); }
 void EXPORT(proxy_on_log)(u32 id) { enter("log", id, 0, 0); run("log", id, 0); }
 void EXPORT(proxy_on_delete)(u32 id) { enter("delete", id, 0, 0); run("delete", id, 0); }

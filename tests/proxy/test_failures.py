@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from wasmhub_magics.errors import StartError
@@ -44,11 +42,48 @@ def test_a_trap_in_each_callback_under_each_policy(run, puppet, phase, policy):
 
 
 def test_with_the_policy_to_reload_a_new_vm_comes_after_the_back_off(run, puppet):
-    proxy = run(puppet("request_headers trap", failure_policy="reload"))
+    proxy = run(puppet("request_headers trap", failure_policy="reload", reload_seconds=200))
     assert proxy.send().response.status == 503
     assert not proxy.send().log
-    time.sleep(1.1)
-    assert any("unreachable" in line.message for line in proxy.send().log)
+    proxy.tick(200)
+    reloaded = proxy.send().log
+    assert any("unreachable" in line.message for line in reloaded)
+    assert not proxy.send().log
+
+
+def test_plugins_with_other_policies_keep_the_failed_vm_that_they_shared(run, puppet):
+    chain = [
+        puppet("", name="a", vm_id="x", failure_policy="open"),
+        puppet("log trap", name="b", vm_id="x", failure_policy="reload"),
+    ]
+    proxy = run(*chain)
+    proxy.send()
+    assert proxy.send().details == "wasm_fail_stream"
+    proxy.tick(2)
+    exchange = proxy.send()
+    assert exchange.response.status == 200
+    assert {line.plugin for line in exchange.log} == {"b"}
+
+
+def test_a_plugin_that_does_not_start_again_goes_on_being_refused(run, puppet):
+    script = "request_headers setdata n 0 1\nrequest_headers trap\nconfigure refuseif n"
+    proxy = run(puppet(script, failure_policy="reload"))
+    assert proxy.send().log
+    for _ in range(2):
+        proxy.tick(1)
+        exchange = proxy.send()
+        assert exchange.details == "wasm_fail_stream"
+        assert [line.message for line in exchange.log][-1:] == ["configure 1 1 0"]
+
+
+def test_with_a_fixed_clock_only_the_proxys_own_time_counts(run, puppet):
+    proxy = run(
+        puppet("request_headers trap", failure_policy="reload", reload_seconds=0.001), clock=0, seed=1
+    )
+    assert proxy.send().log
+    assert [proxy.send().log for _ in range(20)] == [()] * 20
+    proxy.tick(0.001)
+    assert proxy.send().log
 
 
 def test_plugins_that_share_a_vm_fail_together(run, puppet):

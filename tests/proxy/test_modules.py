@@ -201,14 +201,6 @@ def test_a_start_section_that_traps_is_a_start_error():
         Proxy(module(body="(func $s unreachable) (start $s)"))
 
 
-def test_functions_that_are_missing_say_so_once():
-    imports = '(import "env" "envoy_resolve_dns" (func $m (param i32 i32 i32) (result i32)))'
-    call = f"(drop (call $m {numbers(0, 0, 0)}))"
-    exchange = send(module(imports, on_request(call * 3)))
-    assert [call.status for call in exchange.trace.host_calls] == ["Unimplemented"] * 3
-    assert len([warning for warning in exchange.warnings if "envoy_resolve_dns" in warning]) == 1
-
-
 def test_data_segments_arrive_in_memory_whether_or_not_they_were_compiled_in():
     body = f'(data (i32.const 65530) "abcdef") {on_request(f"(drop (call $log {numbers(2, 65530, 6)}))")}'
     assert send(module(LOG, body)).log[0].message == "abcdef"

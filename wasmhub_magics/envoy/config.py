@@ -66,6 +66,11 @@ def wasm_filter(plugin: Plugin, code: Path, vm_id: str) -> Json:
         config["vm_config"]["configuration"] = _bytes(plugin.vm_configuration)
     if plugin.environment:
         config["vm_config"]["environment_variables"] = {"key_values": dict(plugin.environment)}
+    if plugin.failure_policy == "reload":
+        config["reload_config"] = {"backoff": {"base_interval": f"{plugin.reload_seconds:.3f}s"}}
+    if plugin.allowed_capabilities:
+        allowed: Json = {name: {} for name in plugin.allowed_capabilities}
+        config["capability_restriction_config"] = {"allowed_capabilities": allowed}
     if plugin.allow_on_headers_stop_iteration:
         config["allow_on_headers_stop_iteration"] = True
     return {"@type": WASM, "config": config}

@@ -18,6 +18,7 @@ LEVELS = {"warning": "warn", "off": "critical"}
 KEPT = 20_000
 KEPT_SIZE = 16 << 20
 TRAP = "Function: "
+RESTRICTED = "Attempted call to restricted "
 LONGEST = 1 << 20
 
 
@@ -123,7 +124,7 @@ def filter_lines(
     for entry in entries:
         if entry.component != "wasm" or entry.thread == without:
             continue
-        if entry.text.startswith(TRAP):
+        if entry.text.startswith((TRAP, RESTRICTED)):
             lines.append(LogLine("error", entry.text.rstrip("\n"), only))
             continue
         if not entry.text.startswith("wasm log"):

@@ -186,7 +186,8 @@ def first_sentence(markdown: str) -> str:
         text = " ".join(
             line.strip() for line in block.strip().splitlines() if not line.lstrip().startswith("#")
         )
-        text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+        text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
         text = re.sub(r"[*_`>]+", "", text).strip()
         if text:
             sentence = re.split(r"(?<=[.!?])\s", text)[0]

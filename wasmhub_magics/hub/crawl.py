@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from .entry import Entry, about_files, entry_of, is_signed
 from .folder import cannot
 from .image import Image, describe
 from .index import Index
-from .listing import index_names, listed
+from .layout import LAYOUTS
+from .listing import index_names, is_card, listed
 from .lock import locked
 from .manifest import Descriptor, Manifest
 from .place import Place
@@ -83,8 +84,12 @@ def read_store(index: Index, store: Store, whole: bool = False) -> tuple[HubErro
         problems: list[HubError] = []
         for name in names:
             found: list[tuple[str, Entry]] = []
-            for image in store.images_of(name):
+            images = list(store.images_of(name))
+            tags = {image.reference.tag for image in images if isinstance(image, Image)}
+            for image in images:
                 if isinstance(image, Image):
+                    if is_related(image.reference.tag, tags):
+                        continue
                     found.append((image.digest, _card(store, image, "local")))
                 elif not _ordinary(image):
                     problems.append(image)
@@ -132,7 +137,7 @@ class _Crawl:
             self.tell(f"asking {source.name}")
             with Registry(source.host, **self.options) as registry:
                 names = _names(registry, source)
-                if names is None:
+                if names is None or _is_index(registry, source, names):
                     return self.from_index(registry, source)
                 return self.from_catalogue(registry, source, names)
         except HubError as error:
@@ -211,6 +216,11 @@ def _names(registry: Registry, source: Source) -> tuple[str, ...] | None:
     return tuple(n for n in names if n == source.path or n.startswith(f"{source.path}/"))
 
 
+def _is_index(registry: Registry, source: Source, names: tuple[str, ...]) -> bool:
+    """Whether what was named is not a namespace but an index."""
+    return names == (source.path,) and any(map(is_card, registry.tags(source.path)))
+
+
 def _nothing(source: Source, candidates: tuple[str, ...]) -> HubError:
     return HubError(
         f"{source.host} lists no repositories, and there is no index at {' or '.join(candidates)}",
@@ -222,9 +232,8 @@ def _nothing(source: Source, candidates: tuple[str, ...]) -> HubError:
 def _images(registry: Registry, host: str, repository: str) -> Iterator[Image]:
     tags = [tag for tag in registry.tags(repository) if not is_companion(tag)]
     for tag in tags:
-        base, _, layout = tag.rpartition("-")
-        if layout in ("solo", "cncf") and base in tags:
-            continue  # the same filter once more
+        if is_related(tag, tags):
+            continue
         reference = Reference(repository, tag, "", host)
         with contextlib.suppress(NotAFilter):
             blob = registry.manifest(reference)
@@ -232,6 +241,12 @@ def _images(registry: Registry, host: str, repository: str) -> Iterator[Image]:
             if manifest.layers and not manifest.annotations and _large(manifest):
                 continue
             yield describe(registry, reference)
+
+
+def is_related(tag: str, tags: Collection[str]) -> bool:
+    """Whether a tag is that of a filter in another layout, which is listed once already."""
+    base, _, layout = tag.rpartition("-")
+    return layout in LAYOUTS and base in tags
 
 
 def _large(manifest: Manifest) -> bool:

@@ -24,11 +24,11 @@ from .about import About
 from .entry import Entry, entry_of
 from .image import Image
 from .layout import Packed
-from .manifest import EMPTY, MANIFEST, Blob, Manifest
+from .manifest import MANIFEST, Blob, Manifest
 from .place import Place
 from .reference import Reference, parse_reference
 
-__all__ = ["ENTRY", "announce", "index_names", "listed"]
+__all__ = ["ENTRY", "announce", "index_names", "is_card", "listed"]
 
 ENTRY = "application/vnd.wasmhub.catalogue.entry.v1+json"
 NAME = "wasmhub-index"
@@ -61,6 +61,11 @@ def index_names(path: str) -> tuple[str, ...]:
     return (f"{top}/{NAME}", NAME) if "/" in path else (NAME,)
 
 
+def is_card(tag: str) -> bool:
+    """Whether a tag is one of an index."""
+    return bool(_TAG.fullmatch(tag))
+
+
 def has_catalogue(registry: Any) -> bool:
     """Whether a registry lists its repositories to us."""
     with contextlib.suppress(HubError):
@@ -71,7 +76,6 @@ def has_catalogue(registry: Any) -> bool:
 def write(place: Place, index: Reference, image: Image, about: About) -> None:
     """Add the card of an image to an index."""
     card = Blob(ENTRY, entry_of(image, index.registry, about).to_json().encode())
-    empty = Blob(EMPTY, b"{}")
     config: dict[str, Any] = card.descriptor.to_dict()
     if len(card.data) <= _INLINE:
         config["data"] = base64.b64encode(card.data).decode()  # spares readers a request
@@ -80,13 +84,13 @@ def write(place: Place, index: Reference, image: Image, about: About) -> None:
         "mediaType": MANIFEST,
         "artifactType": ENTRY,
         "config": config,
-        "layers": [empty.descriptor.to_dict()],
+        "layers": [card.descriptor.to_dict()],
     }
     manifest = Blob(MANIFEST, json.dumps(value, sort_keys=True).encode())
     key = hashlib.sha256(str(replace(image.reference, digest="")).encode()).hexdigest()[:16]
     now = time.time_ns() // 1_000_000
     tag = f"{key}.{now:012x}.{card.digest.partition(':')[2][:16]}"
-    place.write(replace(index, tag=tag, digest=""), Packed((card, empty), manifest))
+    place.write(replace(index, tag=tag, digest=""), Packed((card,), manifest))
     for older in place.tags(index.repository):
         match = _TAG.fullmatch(older)
         if match and match[1] == key and int(match[2], 16) < now:

@@ -10,11 +10,11 @@ import json
 import re
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import oras.container  # type: ignore[import-untyped]
 
-from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry
+from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, RegistryUnreachable, Unauthorized
 from .credentials import DOCKER_HUB
 from .layout import Packed
 from .manifest import ACCEPTED, INDEX, LARGEST_BLOB, LARGEST_MANIFEST, Blob, Descriptor, Manifest
@@ -102,18 +102,39 @@ class Registry(Transport):
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         for blob in packed.blobs:
-            if not self.has_blob(reference, blob.descriptor):
-                upload(self, reference, blob, moved)
+            if not self._is_there(reference, blob.descriptor):
+                self._upload(reference, blob, moved)
         response = self._put_manifest(reference, packed.manifest)
         if packed.subject and "OCI-Subject" not in response.headers:
             self._list_referrer(reference, packed)
+
+    def _upload(self, reference: Reference, blob: Blob, moved: Moved | None) -> None:
+        try:
+            upload(self, reference, blob, moved)
+        except (Unauthorized, RegistryUnreachable, NotARegistry):
+            raise
+        except HubError:
+            if not self._is_there(reference, blob.descriptor):  # another one may have sent it meanwhile
+                raise
+
+    def _is_there(self, reference: Reference, descriptor: Descriptor) -> bool:
+        """Whether a blob need not be sent; where that cannot be told it is sent, which does no harm.
+
+        Debian's registry answers 500 while another one is just sending the same blob.
+        """
+        try:
+            return self.has_blob(reference, descriptor)
+        except (Unauthorized, RegistryUnreachable, NotARegistry):
+            raise
+        except HubError:
+            return False
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
         """The artifacts about a manifest, by the registry's list or by the tag that stands for it."""
         container = self._container(reference.repository)
         base = self._url(container.manifest_url(digest)).replace("/manifests/", "/referrers/")
         found: list[Descriptor] = []
-        page = base + (f"?artifactType={kind}" if kind else "")
+        page = base + (f"?artifactType={quote(kind, safe='')}" if kind else "")
         while page:
             response = self.do_request(page, headers={"Accept": INDEX})
             if response.status_code != 200:

@@ -29,6 +29,8 @@ __all__ = ["upload"]
 PIECE = 8 << 20
 """Bytes of a request, of which a broken upload loses at most one."""
 
+TAKEN = (202, 201, 204)
+"""What registries answer to a piece; the specification says the first."""
 _BYTES = {"Content-Type": "application/octet-stream"}
 
 
@@ -54,10 +56,11 @@ def upload(registry: Registry, reference: Reference, blob: Blob, moved: Moved | 
             headers={**_BYTES, "Content-Range": f"{start}-{end - 1}"},
             moved=moved and partial(_tell, moved, blob, start),
         )
-        if response.status_code != 202 and resumed:
-            note.remove()  # what it keeps is not what was noted: from the start then
-            return upload(registry, reference, blob, moved)
-        registry._expect(response, 202, str(reference))
+        if response.status_code not in TAKEN:
+            if resumed:
+                note.remove()  # what it keeps is not what was noted: from the start then
+                return upload(registry, reference, blob, moved)
+            registry._expect(response, 202, str(reference))
         session, start = urljoin(session, response.headers.get("Location", "")), end
     note.write(session)
     try:

@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from .archive import History, history, read_report, save_report
+from .breakdown import CallbackCost
 from .comparison import Comparison
 from .embedded import bench
 from .envoy import bench_envoy
+from .guard import Guard
 from .histogram import Histogram
 from .memory import Memory
+from .progress import Progress
 from .report import LatencyReport, Side
+from .sweep import Point, Sweep, sweep
 
-__all__ = ["Comparison", "Histogram", "LatencyReport", "Memory", "Side", "bench", "bench_envoy"]
+__all__ = [
+    "CallbackCost",
+    "Comparison",
+    "Guard",
+    "Histogram",
+    "History",
+    "LatencyReport",
+    "Memory",
+    "Point",
+    "Progress",
+    "Side",
+    "Sweep",
+    "bench",
+    "bench_envoy",
+    "history",
+    "read_report",
+    "save_report",
+    "sweep",
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -13,9 +14,11 @@ from ..errors import ProxyError, RequestError
 from ..http import Request, Response
 from ..plugin import HasPlugin
 from ..proxy import Exchange, Loop, Proxy, Upstream, echo
+from .breakdown import measure_callbacks
 from .envoy import chain_of, name_of
 from .histogram import Histogram
 from .memory import Memory
+from .progress import Progress
 from .report import LatencyReport, Side
 
 __all__ = ["bench"]
@@ -35,6 +38,9 @@ def bench(
     n: int | None = None,
     seconds: float = 2.0,
     baseline: bool = True,
+    mix: Iterable[tuple[Request, float]] = (),
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> LatencyReport:
     """Measure what the filters cost in the embedded proxy: nanoseconds, fuel and memory of an exchange.
 
@@ -42,6 +48,9 @@ def bench(
     exchanges of each side; without it they are as many as fit into about ``seconds`` for the whole
     measurement. The throughput comes from exchanges of their own that read no clock. An ``upstream`` function
     is asked before and after, and its first answer is used for all exchanges between.
+
+    ``mix`` are requests with weights that take turns in place of one ``request``. ``progress`` is told after
+    each round how far it is, ``stop`` asked whether to end early.
 
     Raises StartError where a filter does not start, ProxyError where it fails on this request or leaves it
     paused, RequestError for options that measure nothing.
@@ -52,12 +61,12 @@ def bench(
             do="give n or seconds above 0",
         )
     chain = chain_of(plugins)
-    request = request or Request()
+    shares = _shares(request, mix)
     start = time.perf_counter()
     tracks: list[_Track] = []
     try:
         for plugins_of_side in (chain, []) if baseline else (chain,):
-            tracks.append(_Track(Proxy(plugins_of_side, upstream, trace=False), request))
+            tracks.append(_Track(Proxy(plugins_of_side, upstream, trace=False), shares))
             tracks[-1].open()
             tracks[-1].calibrate()
         rounds = ROUNDS if n is None else min(ROUNDS, n)
@@ -66,11 +75,17 @@ def bench(
             for track in tracks if turn % 2 == 0 else reversed(tracks):  # so that a drift hits both alike
                 share = None if n is None else (turn + 1) * n // rounds - turn * n // rounds
                 track.round(slot, share)
+            if progress is not None:
+                rest = tracks[1].so_far() if baseline else None
+                progress(Progress((turn + 1) / rounds, name_of(chain), tracks[0].so_far(), rest))
+            if stop is not None and stop():
+                break
         for track in tracks:
             track.exchange()
         filtered = tracks[0].side()
         memory = Memory(tuple(tracks[0].memory))
         unfiltered = tracks[1].side() if baseline else None
+        callbacks = measure_callbacks(chain, shares[0][0], tracks[0].answers[0])
     finally:
         for track in tracks:
             track.proxy.close()
@@ -78,12 +93,28 @@ def bench(
         "embedded",
         name_of(chain),
         chain[0].module.digest if chain else "",
-        f"{request.method} {request.path}",
+        _title(shares),
         filtered,
         unfiltered,
         seconds=time.perf_counter() - start,
         memory=memory,
+        callbacks=callbacks,
     )
+
+
+def _shares(request: Request | None, mix: Iterable[tuple[Request, float]]) -> list[tuple[Request, float]]:
+    """The requests with their shares, which add up to 1. Raises RequestError where none has a weight."""
+    listed = list(mix) or [(request or Request(), 1.0)]
+    whole = sum(weight for _, weight in listed)
+    if not whole > 0 or any(weight < 0 for _, weight in listed):
+        raise RequestError("a mix of requests without weights measures nothing", do="give weights above 0")
+    return [(each, weight / whole) for each, weight in listed if weight]
+
+
+def _title(shares: list[tuple[Request, float]]) -> str:
+    if len(shares) == 1:
+        return f"{shares[0][0].method} {shares[0][0].path}"
+    return "mix of " + ", ".join(f"{share:.0%} {each.method} {each.path}" for each, share in shares)
 
 
 @dataclass
@@ -91,24 +122,30 @@ class _Track:
     """One side of the measurement while it runs."""
 
     proxy: Proxy
-    request: Request
-    answer: Response = field(default_factory=Response)
-    status: int = 0
+    shares: list[tuple[Request, float]]
+    answers: list[Response] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     exchange_seconds: float = 0.0
     count: int = 0
     timed: list[Histogram] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     memory: list[tuple[int, int]] = field(default_factory=list)
 
     def open(self) -> None:
         """Send a first exchange, which also tells what the upstream answers."""
-        exchange = self.exchange()
-        self.answer = exchange.upstream_response or Response()
-        self.status = -1 if exchange.response is None else exchange.response.status
+        for request, _ in self.shares:
+            exchange = self._send(request)
+            self.answers.append(exchange.upstream_response or Response())
+            self.statuses.append(-1 if exchange.response is None else exchange.response.status)
 
-    def exchange(self) -> Exchange:
-        """Send an ordinary exchange. Raises ProxyError where the filter fails in it or holds it for good."""
-        exchange = self.proxy.send(self.request)
+    def exchange(self) -> None:
+        """Send each request once. Raises ProxyError where the filter fails on one or holds it for good."""
+        for request, _ in self.shares:
+            self._send(request)
+
+    def _send(self, request: Request) -> Exchange:
+        exchange = self.proxy.send(request)
         failure = next((line.message for line in exchange.log if _FAILED.match(line.message)), "")
         if failure or exchange.details == "wasm_fail_stream" or exchange.outcome != "complete":
             told = next((line.message for line in self.proxy.log if _FAILED.match(line.message)), "")
@@ -120,7 +157,7 @@ class _Track:
             raise ProxyError(
                 f"{name_of(list(self.proxy.plugins))} {what}, so its cost cannot be measured",
                 where=(failure or told).partition("\n")[0] or f"on one of {self.count:,} exchanges in a loop",
-                do=f"send it {self.request.method} {self.request.path} and look at the exchange",
+                do=f"send it {request.method} {request.path} and look at the exchange",
             )
         return exchange
 
@@ -128,7 +165,7 @@ class _Track:
         """Warm up, and find out how long an exchange takes."""
         count = 1
         while True:
-            took = self._loop(count, timed=True).seconds
+            took = self._loops(count, timed=True)[1]
             if took > CALIBRATION_SECONDS or count >= 1_000_000:
                 self.exchange_seconds = max(took / count, 1e-9)
                 return
@@ -137,17 +174,40 @@ class _Track:
     def round(self, seconds: float, share: int | None) -> None:
         """Half of the time with clock reads, half of it without; or ``share`` exchanges each."""
         count = max(1, round(seconds / 2 / self.exchange_seconds)) if share is None else share
-        timed = self._loop(count, timed=True)
-        self.timed.append(Histogram.from_counts(timed.buckets()))
-        self.rates.append(self._loop(count, timed=False).rate)
+        histogram, _ = self._loops(count, timed=True)
+        self.timed.append(histogram)
+        self.done.append(histogram.count)
+        _, seconds = self._loops(count, timed=False)
+        self.rates.append(self.done[-1] / seconds if seconds else 0.0)
+
+    def so_far(self) -> Side:
+        """What was measured so far."""
+        whole = sum(part.count for part in self.timed)
+        return Side(tuple(self.timed), whole, median(self.rates))
 
     def side(self) -> Side:
         """What was measured, with the fuel of an exchange, which does not depend on time."""
         whole = sum(part.count for part in self.timed)
-        return Side(tuple(self.timed), whole, median(self.rates), 0, ((self.status, whole),), self._fuel())
+        counts: Counter[int] = Counter()
+        for (_, share), status in zip(self.shares, self.statuses, strict=True):
+            counts[status] += sum(max(1, round(share * done)) for done in self.done)
+        if len(self.shares) == 1:
+            counts = Counter({self.statuses[0]: whole})
+        return Side(
+            tuple(self.timed), whole, median(self.rates), 0, tuple(sorted(counts.items())), self._fuel()
+        )
 
-    def _loop(self, count: int, *, timed: bool) -> Loop:
-        loop = self.proxy.loop(self.request, count, timed=timed, upstream=self.answer)
+    def _loops(self, count: int, *, timed: bool) -> tuple[Histogram, float]:
+        """Run so many exchanges, each request by its share: their times, and the seconds of all."""
+        parts, seconds = [], 0.0
+        for (request, share), answer in zip(self.shares, self.answers, strict=True):
+            loop = self._loop(request, answer, max(1, round(share * count)), timed=timed)
+            parts.append(Histogram.from_counts(loop.buckets()))
+            seconds += loop.seconds
+        return Histogram.merged(parts), seconds
+
+    def _loop(self, request: Request, answer: Response, count: int, *, timed: bool) -> Loop:
+        loop = self.proxy.loop(request, count, timed=timed, upstream=answer)
         if not self.memory:
             self.memory.append((0, sum(loop.memory_before)))
         self.count += count
@@ -157,8 +217,13 @@ class _Track:
     def _fuel(self) -> float | None:
         """Instructions of an exchange: what more of them use in a loop, with time and randomness fixed."""
         options: dict[str, Any] = {"clock": FUEL_CLOCK, "seed": 0, "trace": False, "fuel": True}
-        with Proxy(self.proxy.plugins, self.answer, **options) as proxy:
-            proxy.loop(self.request, 1)
-            one = proxy.loop(self.request, 1).fuel
-            more = proxy.loop(self.request, 1 + FUEL_EXCHANGES).fuel
-        return None if one is None or more is None else (more - one) / FUEL_EXCHANGES
+        whole = 0.0
+        with Proxy(self.proxy.plugins, self.answers[0], **options) as proxy:
+            for (request, share), answer in zip(self.shares, self.answers, strict=True):
+                proxy.loop(request, 1, upstream=answer)
+                one = proxy.loop(request, 1, upstream=answer).fuel
+                more = proxy.loop(request, 1 + FUEL_EXCHANGES, upstream=answer).fuel
+                if one is None or more is None:
+                    return None
+                whole += share * (more - one) / FUEL_EXCHANGES
+        return whole

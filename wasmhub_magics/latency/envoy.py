@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..envoy.server import EnvoyServer
@@ -15,9 +15,10 @@ from ..http import Request, Response
 from ..plugin import HasPlugin, Plugin, as_plugin
 from ..proxy.upstream import Upstream, echo
 from .load import Sent, run_load
+from .progress import Progress
 from .report import LatencyReport, Side
 
-__all__ = ["bench_envoy"]
+__all__ = ["bench_envoy", "chain_of", "name_of", "serving"]
 
 WARM_SECONDS = 0.3
 """Load before each round, unmeasured: a virtual machine that is new compiles its hot code first."""
@@ -33,6 +34,8 @@ def bench_envoy(
     rounds: int = 8,
     connections: int | None = None,
     baseline: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> LatencyReport:
     """Measure what the filters add to a request in the real Envoy, at a constant rate.
 
@@ -40,6 +43,8 @@ def bench_envoy(
     ``seconds`` of load in all, ``rate`` requests a second over ``connections`` (by default one for each 50
     requests a second, at most 10). Latencies are corrected for coordinated omission. A fixed response and
     ``echo`` are answered inside Envoy; another function is a server in Python, whose time is in both sides.
+
+    ``progress`` is told after each round how far it is, ``stop`` asked whether to end early.
 
     Levels depend on the machine and on what else runs on it; trust the difference. Raises EnvoyMissing,
     EnvoyRejected where Envoy refuses a filter, EnvoyError without h2load or where nothing is answered.
@@ -51,18 +56,15 @@ def bench_envoy(
         )
     chain = chain_of(plugins)
     request = request or Request()
-    empty: dict[int, Plugin | None] = dict.fromkeys(range(len(chain)))
-    sides: list[dict[int, Plugin | None]] = [dict(enumerate(chain))]
-    if baseline:
-        sides.append(empty)
-    seen: list[list[Sent]] = [[] for _ in sides]
-    cpu: list[list[float]] = [[] for _ in sides]
+    order_of = (True, False) if baseline else (True,)
+    seen: list[list[Sent]] = [[] for _ in order_of]
+    cpu: list[list[float]] = [[] for _ in order_of]
     start = time.perf_counter()
-    with _server(len(chain), upstream) as server:
+    with serving(chain, upstream) as (server, sides):
         for turn in range(rounds):
-            order = list(range(len(sides)))
+            order = list(range(len(order_of)))
             for side in order if turn % 2 == 0 else reversed(order):  # so that a drift hits both alike
-                server.swap(sides[side])
+                server.swap(sides[order_of[side]])
                 run_load(server.url, request, rate=rate, seconds=WARM_SECONDS, connections=connections)
                 before = _cpu_ns(server.process.pid)
                 sent = run_load(
@@ -70,6 +72,12 @@ def bench_envoy(
                 )
                 seen[side].append(sent)
                 cpu[side].append((_cpu_ns(server.process.pid) - before) / len(sent.replies))
+            if progress is not None:
+                rest = _side(seen[1], cpu[1], rate) if baseline else None
+                done = (turn + 1) / rounds
+                progress(Progress(done, name_of(chain), _side(seen[0], cpu[0], rate), rest))
+            if stop is not None and stop():
+                break
     return LatencyReport(
         "envoy",
         name_of(chain),
@@ -91,6 +99,19 @@ def chain_of(plugins: HasPlugin | Iterable[HasPlugin]) -> list[Plugin]:
 def name_of(chain: list[Plugin]) -> str:
     """The name a report carries: those of its filters."""
     return " + ".join(plugin.name for plugin in chain) or "no filter"
+
+
+@contextlib.contextmanager
+def serving(
+    chain: list[Plugin], upstream: Upstream
+) -> Iterator[tuple[EnvoyServer, dict[bool, dict[int, Plugin | None]]]]:
+    """An Envoy with room for a chain, and what to swap in: the chain (True), or nothing (False)."""
+    sides: dict[bool, dict[int, Plugin | None]] = {
+        True: dict(enumerate(chain)),
+        False: dict.fromkeys(range(len(chain))),
+    }
+    with _server(len(chain), upstream) as server:
+        yield server, sides
 
 
 @contextlib.contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Literal
 
+from .breakdown import CallbackCost, table_of_callbacks
 from .histogram import Histogram
 from .memory import Memory
 from .show import PERCENTILES, bundle, named, table
@@ -75,7 +78,8 @@ class LatencyReport:
     ``engine`` says which question is answered: ``embedded`` is the cost of the code (nanoseconds inside the
     embedded proxy), ``envoy`` what a client of real Envoy feels at a constant ``rate`` of requests a second.
     ``corrected`` tells that the latencies include those that a late response hid (coordinated omission).
-    ``seconds`` is the wall time of the run.
+    ``seconds`` is the wall time of the run, ``taken`` when it was. ``callbacks`` tell where the time of an
+    exchange goes, callback by callback; empty for Envoy, which does not tell.
     """
 
     engine: Literal["embedded", "envoy"]
@@ -88,6 +92,8 @@ class LatencyReport:
     corrected: bool = False
     seconds: float = 0.0
     memory: Memory = field(default_factory=Memory)
+    callbacks: tuple[CallbackCost, ...] = ()
+    taken: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0), compare=False)
 
     @property
     def histogram(self) -> Histogram:
@@ -203,6 +209,8 @@ class LatencyReport:
             "rate": self.rate,
             "corrected": self.corrected,
             "seconds": self.seconds,
+            "taken": self.taken.isoformat(),
+            "callbacks": [asdict(cost) for cost in self.callbacks],
             "filter": _side(self.filtered),
             "baseline": None if self.unfiltered is None else _side(self.unfiltered),
             "added_ns": None if self.added(50) is None else added,
@@ -212,6 +220,12 @@ class LatencyReport:
                 "verdict": self.memory.verdict,
             },
         }
+
+    def save(self, path: str | Path = "") -> Path:
+        """Write the report: JSON, ``.csv`` or ``.hgrm`` by the path's ending; see ``latency.save_report``."""
+        from .archive import save_report
+
+        return save_report(self, path)
 
     def to_frame(self) -> DataFrame:
         """A pandas table: a row for each percentile, ``filter``, ``baseline`` and ``added`` in nanoseconds.
@@ -284,6 +298,8 @@ class LatencyReport:
             yield f"fuel       {self.fuel:,.6g} instructions an exchange{added}"
         if self.memory.samples:
             yield f"memory     {self.memory}"
+        if self.callbacks:
+            yield from table_of_callbacks(self.callbacks)
         if self.errors:
             beside = f", {base.errors:,} of {base.exchanges:,} without it" if base else ""
             failed = f"{self.filtered.errors:,} of {self.exchanges:,} requests with the filter"
@@ -315,6 +331,8 @@ def _side(side: Side) -> dict[str, Any]:
         "statuses": {str(status): count for status, count in side.statuses},
         "fuel": side.fuel,
         "cpu_ns": median(side.cpu) if side.cpu else None,
+        "cpu": list(side.cpu),
+        "rounds": [[part.min, part.max, [list(pair) for pair in part]] for part in side.rounds],
         "histogram": side.histogram.encode(),
     }
 

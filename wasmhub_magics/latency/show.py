@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PERCENTILES", "VEGA_LITE", "bundle", "named", "table"]
 
-PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 
 

@@ -30,6 +30,8 @@ NAMED = (
     "wasm_send",
     "wasm_bench",
     "wasm_verify",
+    "wasm_inspect",
+    "wasm_state",
     "wasm_push",
     "wasm_deploy",
     "wasm_diff",

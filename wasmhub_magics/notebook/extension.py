@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from IPython.core.interactiveshell import InteractiveShell
 
+from ..filter_trials import Trials
 from .completion import complete
 from .magics import GROUPS
 from .settings import WasmMagics
@@ -20,11 +24,19 @@ def load(shell: InteractiveShell) -> None:
     for group in GROUPS:
         shell.register_magics(group(shell, settings))
     shell.Completer.custom_matchers.append(complete)
+    Trials.opener = partial(_open, shell)
+
+
+def _open(shell: InteractiveShell, filters: list[Any]) -> Any:
+    from .tester_loader import tester
+
+    return tester(filters, shell.user_ns)
 
 
 def unload(shell: InteractiveShell) -> None:
     """Take away what ``load`` registered; the filters that were built stay."""
     ours = tuple(GROUPS)
+    Trials.opener = None
     manager = shell.magics_manager
     for group in ours:
         manager.registry.pop(group.__name__, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .magics_cases import CasesMagics
 from .magics_deploy import DeployMagics
 from .magics_filter import FilterMagics
 from .magics_find import FindMagics
@@ -10,4 +11,4 @@ from .magics_run import RunMagics
 
 __all__ = ["GROUPS"]
 
-GROUPS = (FilterMagics, RunMagics, HubMagics, FindMagics, DeployMagics)
+GROUPS = (FilterMagics, RunMagics, CasesMagics, HubMagics, FindMagics, DeployMagics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ class FilterMagics(Group):
     )
     @argument("--lang", metavar="LANGUAGE", help="language of the body (default: python)")
     @argument("--config", metavar="JSON", help="plugin configuration: text, JSON, or @name of a variable")
+    @argument("--schema", metavar="@NAME", help="JSON Schema of the configuration, for the tester's form")
     @argument("--vm-config", metavar="TEXT", help="VM configuration: text, JSON, or @name of a variable")
     @argument("--root-id", metavar="ID", help="root id of the plugin")
     @argument("--env", metavar="K=V", action="append", default=[], help="environment variable of the filter")
@@ -105,6 +107,8 @@ class FilterMagics(Group):
         settings = self._settings(options)
         made = self._file(options, name) if options.file else self._body(options, name, cell or "")
         made = made.configure(**settings)
+        if options.schema is not None:
+            made = made.with_schema(self._schema(options.schema))
         self.keep(made)
         return made
 
@@ -117,6 +121,14 @@ class FilterMagics(Group):
         if options.env:
             given["env"] = pairs_from(options.env, "--env")
         return given
+
+    def _schema(self, text: str) -> dict[str, Any]:
+        found = config_from(text, self.variables, "--schema")
+        if isinstance(found, str):
+            found = json.loads(found) if found.lstrip().startswith("{") else None
+        if not isinstance(found, dict):
+            raise RequestError(f"--schema {text} is no mapping", do="assign a dict, pass --schema @name")
+        return found
 
     def _build_options(self, options: argparse.Namespace, first_line: int) -> BuildOptions:
         from ..build import BuildOptions

@@ -1,4 +1,4 @@
-"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify: run a filter."""
+"""%wasm_send, %wasm_test, %wasm_bench, %wasm_verify, %wasm_inspect: run a filter, look into it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from .session import SESSION
 
 if TYPE_CHECKING:
     from ..envoy import ParityReport
-    from ..latency import Comparison, LatencyReport
-    from ..proxy import Exchange
+    from ..filter import Filter
+    from ..inspection import Inspection
+    from ..latency import Comparison, LatencyReport, Sweep
+    from ..proxy import Exchange, State
     from .tester import Tester
 
 __all__ = ["RunMagics"]
@@ -96,7 +98,7 @@ class RunMagics(Group):
         filters = [self.filter(name) for name in options.names]
         from .tester_loader import tester
 
-        return tester(filters)
+        return tester(filters, self.variables)
 
     @no_var_expand
     @magic_arguments()
@@ -114,6 +116,8 @@ class RunMagics(Group):
     @engine_argument()
     @argument("--rate", metavar="N", type=int, help="requests a second (envoy)")
     @argument("--seconds", metavar="S", type=float, help="how long to measure")
+    @argument("--mix", action="store_true", help="take turns with the requests of the filter's cases")
+    @argument("--no-live", action="store_true", help="no chart while it runs")
     @line_magic
     @clean_errors
     def wasm_bench(self, line: str) -> LatencyReport | Comparison:
@@ -127,6 +131,7 @@ class RunMagics(Group):
             %wasm_bench greeter
             %wasm_bench greeter --vs greeter_v1 --seconds 5 /items -H 'x-user: ada'
             %wasm_bench greeter --engine envoy --rate 2000
+            %wasm_bench greeter --mix
         """
         options = parse(self.wasm_bench, line)
         made = self.filter(options.name)
@@ -141,11 +146,106 @@ class RunMagics(Group):
             raise RequestError(
                 "the embedded engine runs as fast as it can, there is no rate to set", do="add --engine envoy"
             )
+        if options.mix:
+            given["mix"] = self._mix(made.name, given["engine"])
+        reports = tuple(
+            self._measured(each, request, given, live=not options.no_live)
+            for each in ((made,) if other is None else (other, made))
+        )
         if other is None:
-            return made.bench(request, **given)
+            return reports[0]
         from ..latency import Comparison
 
-        return Comparison((other.bench(request, **given), made.bench(request, **given)))
+        return Comparison(reports)
+
+    def _mix(self, name: str, engine: str) -> tuple[tuple[Request, float], ...]:
+        suite = SESSION.suites.get(name)
+        if suite is None or not suite.mix():
+            raise RequestError(
+                f"{name} has no cases to take turns with", do=f"write them in a cell: %%wasm_cases {name}"
+            )
+        if engine == "envoy":
+            raise RequestError(
+                "h2load sends one request over and over", do="measure a mix in the embedded proxy"
+            )
+        return suite.mix()
+
+    def _measured(
+        self, made: Filter, request: Request, given: dict[str, Any], *, live: bool
+    ) -> LatencyReport:
+        """Measure, with a live chart on a screen."""
+        if not live or not hasattr(self.shell, "kernel"):
+            return made.bench(request, **given)
+        from IPython.display import display
+
+        from .live import LiveChart
+
+        chart = LiveChart(f"measuring {made.name}")
+        display(chart)  # type: ignore[no-untyped-call]
+        try:
+            return made.bench(request, progress=chart.show, stop=chart.stopped, **given)
+        finally:
+            chart.end()
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @request_arguments()
+    @argument("--start", metavar="N", type=float, default=200, help="first rate, in requests a second")
+    @argument("--growth", metavar="X", type=float, default=2.0, help="factor from rate to rate")
+    @argument("--steps", metavar="N", type=int, default=6, help="how many rates at most")
+    @argument("--seconds", metavar="S", type=float, default=1.0, help="how long each")
+    @line_magic
+    @clean_errors
+    def wasm_sweep(self, line: str) -> Sweep:
+        """Raise the rate of requests against a real Envoy until it no longer keeps up, and find the knee.
+
+        Examples::
+
+            %wasm_sweep greeter
+            %wasm_sweep greeter --start 1000 --growth 1.5 --seconds 3 /items
+        """
+        options = parse(self.wasm_sweep, line)
+        names = ("start", "growth", "steps", "seconds")
+        given = {name: getattr(options, name) for name in names}
+        return self.filter(options.name).sweep(chosen_request(options, self.variables), **given)
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @line_magic
+    @clean_errors
+    def wasm_state(self, line: str) -> State:
+        """Show what a filter keeps between requests: metrics, shared data, queues, timers, pending calls.
+
+        Examples::
+
+            %wasm_state greeter
+        """
+        return self.filter(parse(self.wasm_state, line).name).state
+
+    @no_var_expand
+    @magic_arguments()
+    @argument("name", help="name of the filter")
+    @argument(
+        "--envoy",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="hold it against this release, such as 1.37; may be repeated (default: all known ones)",
+    )
+    @line_magic
+    @clean_errors
+    def wasm_inspect(self, line: str) -> Inspection:
+        """Take a filter's module apart: imports and exports with a verdict for each Envoy, sizes, its cost.
+
+        Examples::
+
+            %wasm_inspect greeter
+            %wasm_inspect greeter --envoy 1.37
+        """
+        options = parse(self.wasm_inspect, line)
+        return self.filter(options.name).inspect(options.envoy)
 
     @no_var_expand
     @magic_arguments()

@@ -12,6 +12,7 @@ from ..errors import RequestError
 if TYPE_CHECKING:
     from ..filter import Filter
     from ..proxy import Exchange
+    from ..testing import Results, Suite
 
 __all__ = ["SESSION", "Session"]
 
@@ -22,13 +23,18 @@ class Follower(Protocol):
     def follow(self, made: Filter) -> None:
         """Take the filter that now has the name."""
 
+    def follow_cases(self, name: str) -> None:
+        """Take the cases of the filter of this name."""
+
 
 class Session:
-    """What is kept between cells: filters by name, and the last exchange under each name with its filter."""
+    """What is kept between cells, by name: filters, last exchanges with their filters, cases, results."""
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
         self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
+        self.suites: dict[str, Suite] = {}
+        self.results: dict[str, Results] = {}
         self.followers: WeakSet[Any] = WeakSet()
 
     def add(self, made: Filter) -> None:
@@ -42,6 +48,12 @@ class Session:
             follower.follow(made)
         if before is not None and before is not made:
             before.restart()
+
+    def add_suite(self, name: str, suite: Suite) -> None:
+        """Keep the cases of a filter and tell those who show them."""
+        self.suites[name] = suite
+        for follower in list(self.followers):
+            follower.follow_cases(name)
 
     def find(self, name: str, variables: Mapping[str, object]) -> Filter:
         """The filter of this name: the last one built or loaded under it, or a variable that holds one.
@@ -63,6 +75,8 @@ class Session:
             made.restart()
         self.filters.clear()
         self.exchanges.clear()
+        self.suites.clear()
+        self.results.clear()
         self.followers.clear()
 
     def _advice(self, name: str) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import html
+import queue
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anywidget import AnyWidget
-from traitlets import Dict, List, Unicode
+from IPython.display import display, update_display
+from traitlets import Bool, Dict, List, Unicode
 
-from ..errors import RequestError, WasmhubError
+from ..errors import WasmhubError
 from ..http import Request
-from ..proxy import Exchange, Proxy
+from ..page import cases_data, exchange_data, request_data, script, style
+from ..page.schema import schema_of
+from ..proxy import Exchange
 from ..proxy.view import exchange_html, exchange_text, printable
+from .desk import Desk
 from .session import SESSION
 
 if TYPE_CHECKING:
@@ -22,19 +27,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Tester"]
 
-STATIC = Path(__file__).parent / "static"
-
 
 class Tester(AnyWidget):
     """A form for a request, and what a chain of filters made of it.
 
-    The front end sends ``{"type": "send", "form": {...}}``, on whatever thread the kernel chooses; the answer
-    is the trait ``answer``: ``{"html": ..., "serial": n}``, or with ``error`` in place of ``html``. ``build``
-    changes when a filter of the chain has been built again.
+    The front end asks by messages ``{"type": ..., "id": ...}`` and gets ``{"id": ..., ...}`` back, with
+    ``error`` where there is no answer; they are answered on a thread of their own, so that neither waits for
+    the other. ``build`` changes when a filter of the chain has been built again. ``form`` is what is typed,
+    ``cases`` the table of cases.
     """
 
-    _esm = STATIC / "tester.js"
-    _css = STATIC / "tester.css"
+    _esm = script()
+    _css = style()
 
     title = Unicode().tag(sync=True)
     about = Unicode().tag(sync=True)
@@ -42,97 +46,103 @@ class Tester(AnyWidget):
     form = Dict().tag(sync=True)
     answer = Dict().tag(sync=True)
     build = Unicode().tag(sync=True)
+    cases: Any = List().tag(sync=True)
+    schemas = Dict().tag(sync=True)
+    variables = List(Unicode()).tag(sync=True)
+    alone = Bool(False).tag(sync=True)
 
-    def __init__(self, filters: Sequence[Filter]) -> None:
-        self._lock = threading.RLock()
+    def __init__(self, filters: Sequence[Filter], variables: Mapping[str, object] | None = None) -> None:
         self._built = {made.name: made for made in filters}
-        self._used: dict[str, Filter] = {}
-        self._chain: Proxy | None = None
-        self._serial = 0
         self._versions = 0
-        self.exchange: Exchange | None = None
-        super().__init__(names=[made.name for made in filters])
+        self._picture = ""
+        self.desk = Desk(list(filters), variables or {})
+        self._work: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+        super().__init__(names=[made.name for made in filters], variables=self.desk.answerers)
         self._describe()
         self._start(SESSION.exchanges.get(filters[0].name) if len(filters) == 1 else None)
+        suite = SESSION.suites.get(filters[-1].name)
+        self.cases = cases_data(suite) if suite is not None else []
         self.on_msg(self._receive)
+        self.observe(self._keep_cases, "cases")
         SESSION.followers.add(self)
+        weakref.finalize(self, self.desk.close)
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """The last exchange."""
+        return self.desk.exchange
 
     def follow(self, made: Filter) -> None:
         """Take the newer version of a filter; an open view asks again by itself."""
-        if made.name in self._built:
-            with self._lock:
-                before = self._built[made.name]
-                self._forget(made.name)
-                self._built[made.name] = made
-                if made.plugin.configuration != before.plugin.configuration:
-                    self.form = {**self.form, "configs": {**self.form["configs"], made.name: _config(made)}}
-                self._describe()
+        if made.name not in self._built:
+            return
+        before = self._built[made.name]
+        self._built[made.name] = made
+        self.desk.replace(list(self._built.values()))
+        if made.plugin.configuration != before.plugin.configuration:
+            self.form = {**self.form, "configs": {**self.form["configs"], made.name: _config(made)}}
+        self._describe()
 
-    def send(self, form: Mapping[str, Any]) -> Exchange:
-        """Send a form's request: ``method``, ``path``, ``headers`` as pairs, ``body``, ``configs`` by name.
+    def follow_cases(self, name: str) -> None:
+        """Take the cases that a cell has set."""
+        if name == self.names[-1]:
+            self.cases = cases_data(SESSION.suites[name])
 
-        Raises WasmhubError where the form or a filter has an error.
+    def show_picture(self) -> None:
+        """Display the last exchange as a picture that is kept up to date: what viewers without a kernel see.
+
+        Where the tester itself is shown, its style sheet hides the picture.
         """
-        request = _request(form)
-        with self._lock:
-            filters = [self._configured(name, form["configs"].get(name, "")) for name in self.names]
-            if len(filters) == 1:
-                exchange = filters[0].send(request)
-            else:
-                if self._chain is None:
-                    self._chain = Proxy([made.plugin for made in filters])
-                exchange = self._chain.send(request)
-            self.exchange = exchange
-        if len(filters) == 1:
-            SESSION.exchanges[filters[0].name] = (self._built[filters[0].name], exchange)
-        return exchange
+        handle = display(self._drawn(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._picture = handle.display_id if handle is not None else ""
 
     def close(self) -> None:
-        """Close the widget and stop its virtual machines."""
-        with self._lock:
-            for name in list(self._used):
-                self._forget(name)
+        """Close the widget and stop what it runs."""
+        self._work.put(None)
+        self.desk.close()
         super().close()
 
-    def _receive(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
-        if content.get("type") != "send":
-            return
+    def reply(self, content: Mapping[str, Any]) -> None:
+        """Answer one message of the front end."""
+        buffers: list[bytes] = []
         try:
-            answer = {"html": exchange_html(self.send(content["form"]))}
+            answer, buffers = self.desk.ask(content)
         except WasmhubError as error:
             answer = {"error": str(error)}
         except KeyboardInterrupt:
             answer = {"error": "interrupted"}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-        with self._lock:
-            self._serial += 1
-            self.form = dict(content.get("form") or self.form)
-            self.answer = {**answer, "serial": self._serial}
+        if "id" in content:
+            self.send({**answer, "id": content["id"]}, buffers)
+        if content.get("type") in ("send", "shown") and "error" not in answer:
+            self._remember()
 
-    def _configured(self, name: str, config: str) -> Filter:
-        """The filter with this configuration; another configuration gets a virtual machine of its own."""
-        built = self._built[name]
-        wanted = config.encode()
-        if wanted == built.plugin.configuration:
-            chosen = built
-        else:
-            used = self._used.get(name)
-            chosen = (
-                used if used is not None and used.plugin.configuration == wanted else built.configure(wanted)
+    def _receive(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
+        if self._work.empty() and not getattr(self, "_thread", None):
+            self._thread = threading.Thread(
+                target=_answer_all, args=(weakref.ref(self), self._work), daemon=True
             )
-        if self._used.get(name) is not chosen:
-            self._forget(name)
-            self._used[name] = chosen
-        return chosen
+            self._thread.start()
+        self._work.put(content)
 
-    def _forget(self, name: str) -> None:
-        used = self._used.pop(name, None)
-        if used is not None and used is not self._built[name]:
-            used.restart()
-        if self._chain is not None:
-            self._chain.close()
-            self._chain = None
+    def _remember(self) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            return
+        if len(self._built) == 1:
+            name = self.names[0]
+            SESSION.exchanges[name] = (self._built[name], exchange)
+        if self._picture:
+            update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
+
+    def _keep_cases(self, change: Mapping[str, Any]) -> None:
+        from ..page import cases_from_data
+
+        try:
+            SESSION.suites[self.names[-1]] = cases_from_data(change["new"])
+        except WasmhubError:
+            return  # the view tells of a mistake when the cases run
 
     def _describe(self) -> None:
         filters = list(self._built.values())
@@ -140,47 +150,51 @@ class Tester(AnyWidget):
         self.about = "; ".join(
             f"{made.language}, {made.module.size / 1024:,.1f} KB, {made.digest[:19]}" for made in filters
         )
+        self.schemas = {made.name: schema_of(made.module) for made in filters}
+        self.variables = self.desk.answerers
         self._versions += 1
         self.build = f"{self._versions} {' '.join(made.digest for made in filters)}"
 
     def _start(self, last: tuple[Filter, Exchange] | None) -> None:
         """Begin with the last request, and with its answer where that is the answer of this very build."""
         request = Request("GET", "/") if last is None else last[1].request
+        host = [] if request.authority == "localhost" else [["host", request.authority]]
         self.form = {
             "method": request.method,
             "path": printable(request.path),
-            "headers": [[name, printable(value)] for name, value in request.headers.pairs],
+            "headers": [*host, *request_data(request)["headers"]],
             "body": request.text,
             "configs": {name: _config(made) for name, made in self._built.items()},
         }
         if last is not None and last[0] is self._built[last[0].name]:
-            self.exchange = last[1]
-            self.answer = {"html": exchange_html(last[1]), "serial": 0}
+            self.desk.exchange = last[1]
+            self.answer = {"exchange": exchange_data(last[1])}
+
+    def _drawn(self) -> dict[str, str]:
+        told = f"<div><b>Request tester of {html.escape(self.title)}</b></div>"
+        shown = "<div>nothing sent yet</div>" if self.exchange is None else exchange_html(self.exchange)
+        picture = f"<div class='wht-picture'>{told}{shown}</div>"
+        return {"text/html": picture, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         shown = "nothing sent yet" if self.exchange is None else exchange_text(self.exchange)
         return f"Request tester of {self.title}: {shown}"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The live widget, and for viewers without a kernel the last exchange."""
+        """The live widget; viewers without a kernel have the picture beside it."""
         found = super()._repr_mimebundle_(**options)
         data, metadata = found if isinstance(found, tuple) else (found, {})
-        told = f"<div><b>Request tester of {html.escape(self.title)}</b></div>"
-        shown = "<div>nothing sent yet</div>" if self.exchange is None else exchange_html(self.exchange)
-        return {**(data or {}), "text/plain": repr(self), "text/html": told + shown}, metadata
+        return {**(data or {}), "text/plain": repr(self)}, metadata
 
 
-def _request(form: Mapping[str, Any]) -> Request:
-    headers = [
-        (name.strip(), value.strip()) for name, value in form["headers"] if name.strip() or value.strip()
-    ]
-    for name, value in headers:
-        if not name:
-            raise RequestError(
-                f"a header has the value {value!r} and no name", do="give it a name, or clear it"
-            )
-    path = form["path"].strip() or "/"
-    return Request(form["method"], path if path.startswith(("/", "*")) else f"/{path}", headers, form["body"])
+def _answer_all(tester: weakref.ref[Tester], work: queue.SimpleQueue[Mapping[str, Any] | None]) -> None:
+    """Answer what comes until the tester is closed or gone."""
+    while (content := work.get()) is not None:
+        alive = tester()
+        if alive is None:
+            return
+        alive.reply(content)
+        del alive
 
 
 def _config(made: Filter) -> str:

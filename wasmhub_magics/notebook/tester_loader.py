@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import WasmhubError
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["tester"]
 
 
-def tester(filters: Sequence[Filter]) -> Tester:
+def tester(filters: Sequence[Filter], variables: Mapping[str, object]) -> Tester:
     """A request tester on a chain of filters. Raises WasmhubError where anywidget is not installed."""
     try:
         import anywidget  # noqa: F401
@@ -25,4 +25,6 @@ def tester(filters: Sequence[Filter]) -> Tester:
         ) from None
     from .tester import Tester
 
-    return Tester(filters)
+    opened = Tester(filters, variables)
+    opened.show_picture()
+    return opened

@@ -9,8 +9,8 @@ from .interface import AnyProxy
 from .live import Live
 from .loop import Loop
 from .proxy import Proxy
-from .state import Activity, Histogram, Metrics
-from .trace import Callback, HostCall, Trace
+from .state import Activity, Histogram, Metrics, Pending, State, Timer
+from .trace import Callback, Change, HostCall, Trace
 from .upstream import Upstream, echo
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "AnyProxy",
     "CallOut",
     "Callback",
+    "Change",
     "Cluster",
     "Delay",
     "Exchange",
@@ -33,7 +34,10 @@ __all__ = [
     "Loop",
     "Metrics",
     "Outcome",
+    "Pending",
     "Proxy",
+    "State",
+    "Timer",
     "Timing",
     "Trace",
     "Upstream",

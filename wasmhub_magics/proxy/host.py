@@ -14,12 +14,13 @@ from ..errors import HostError
 from .bridge import BRIDGE
 from .compile import compiled
 from .engine import Watch, engine, owner
+from .foreign import ForeignFunctions
 from .protocol import Reader
 
 if TYPE_CHECKING:
     import wasmtime
 
-__all__ = ["GuestTrap", "Host", "Stopped"]
+__all__ = ["GuestTrap", "Host", "Stopped", "bridge_bytes", "host_bytes"]
 
 MEMORY_LIMIT = 2 << 30
 PLENTY_OF_FUEL = 1 << 62
@@ -44,7 +45,8 @@ class Stopped(GuestTrap):
 
 
 @lru_cache(maxsize=1)
-def _host_bytes() -> bytes:
+def host_bytes() -> bytes:
+    """The host module. Raises HostError where this installation has none."""
     path = files("wasmhub_magics.proxy") / "host.wasm"
     try:
         return path.read_bytes()
@@ -57,7 +59,8 @@ def _host_bytes() -> bytes:
 
 
 @lru_cache(maxsize=1)
-def _bridge_bytes() -> bytes:
+def bridge_bytes() -> bytes:
+    """The bridge module, assembled."""
     import wasmtime
 
     return bytes(wasmtime.wat2wasm(BRIDGE))
@@ -96,7 +99,8 @@ class Host:
         self.store.set_wasi(wasmtime.WasiConfig())
         linker = wasmtime.Linker(self.engine)
         linker.define_wasi()
-        instance = linker.instantiate(self.store, compiled(self.engine, _host_bytes(), self.configuration))
+        self._define_foreign(linker)
+        instance = linker.instantiate(self.store, compiled(self.engine, host_bytes(), self.configuration))
         self.exports = instance.exports(self.store)
         memory, table = self.exports["memory"], self.exports["__indirect_function_table"]
         assert isinstance(memory, wasmtime.Memory)
@@ -105,7 +109,7 @@ class Host:
         stack = self.exports["__stack_pointer"]
         assert isinstance(stack, wasmtime.Global)
         self._stack, self._stack_top = stack, stack.value(self.store)
-        self.bridge = compiled(self.engine, _bridge_bytes(), self.configuration)
+        self.bridge = compiled(self.engine, bridge_bytes(), self.configuration)
         self._functions: dict[str, Any] = {}
         self._values = (_raw() * 8)()
         self.limit_of_vm: list[float] = []
@@ -164,6 +168,30 @@ class Host:
         finally:
             owner.leave()
             self._watch = kept
+
+    def _define_foreign(self, linker: wasmtime.Linker) -> None:
+        """What the host lets us do, since we have the libraries; see ``src/calls_foreign.zig``."""
+        import wasmtime
+
+        functions = ForeignFunctions()
+        result = b""
+
+        def foreign(number: int, plugin: int, at: int, length: int, more: int, more_length: int) -> int:  # noqa: PLR0917
+            nonlocal result
+            try:
+                status, result = functions.call(
+                    number, plugin & 0xFFFFFFFF, self.read(at, length), self.read(more, more_length)
+                )
+            except Exception as error:  # a library's; the filter gets InternalFailure
+                status, result = 10, str(error).encode()
+            return status << 32 | len(result)
+
+        def fetch(to: int) -> None:
+            ctypes.memmove(self.address(to), result, len(result))
+
+        i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
+        linker.define_func("wasmhub", "foreign", wasmtime.FuncType([i32] * 6, [i64]), foreign)
+        linker.define_func("wasmhub", "fetch", wasmtime.FuncType([i32], []), fetch)
 
     def _function(self, name: str) -> wasmtime.Func:
         import wasmtime

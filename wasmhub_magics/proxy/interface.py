@@ -21,8 +21,11 @@ class AnyProxy(Protocol):
     """
 
     plugins: tuple[Plugin, ...]
-    log: tuple[LogLine, ...]
-    """Every line logged since the start, start-up included."""
+
+    @property
+    def log(self) -> tuple[LogLine, ...]:
+        """Every line logged since the start, start-up included."""
+        ...
 
     def send(self, request: Request, *, upstream: Upstream | None = None) -> Exchange:
         """Send one request through the chain; ``upstream`` answers this one instead of the proxy's own."""

@@ -143,6 +143,11 @@ class Proxy:
             return activity
 
     @property
+    def state(self) -> State:
+        """What filters keep outside of streams, now: metrics, shared data, queues, timers, pending calls."""
+        return self._state()
+
+    @property
     def metrics(self) -> Metrics:
         """The metrics that filters have defined, as they are now."""
         return self._state().metrics

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import html
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .cluster import CallOut
 from .exchange import LogLine
 from .protocol import Reader
 from .trace import Trace
 
-__all__ = ["Activity", "Histogram", "Metrics", "State", "read_state"]
+__all__ = ["Activity", "Histogram", "Metrics", "Pending", "State", "Timer", "read_state"]
+
+
+SHOWN = 200
+LEFT = "style='text-align:left'"
+KINDS: tuple[Literal["HTTP call", "gRPC call", "gRPC stream"], ...] = (
+    "HTTP call",
+    "gRPC call",
+    "gRPC stream",
+)
+NEVER = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +64,92 @@ class Metrics(Mapping[str, "int | Histogram"]):
 
 
 @dataclass(frozen=True, slots=True)
+class Timer:
+    """The timer of a plugin: its period and when it next goes off, in seconds."""
+
+    plugin: str
+    period: float
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A call that waits: ``due`` is when its next answer comes, in seconds; None where none is on its way."""
+
+    kind: Literal["HTTP call", "gRPC call", "gRPC stream"]
+    cluster: str
+    token: int
+    due: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything at one moment; shared data and queues by ``vm_id``, then by key or name."""
 
     metrics: Metrics
     shared_data: dict[str, dict[str, bytes]]
     queues: dict[str, dict[str, tuple[bytes, ...]]]
+    timers: tuple[Timer, ...] = ()
+    pending: tuple[Pending, ...] = ()
+
+    def _tables(self) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+        metrics = self.metrics
+        rows: list[tuple[str, ...]] = []
+        for kind, found in (("counter", metrics.counters), ("gauge", metrics.gauges)):
+            rows += [(name, kind, f"{value:,}") for name, value in found.items()]
+        rows += [
+            (name, "histogram", f"{h.count:,} values, sum {h.sum:,}")
+            for name, h in metrics.histograms.items()
+        ]
+        yield "metrics", rows
+        yield (
+            "shared data",
+            [
+                (vm_id, key, _shown(value))
+                for vm_id, data in self.shared_data.items()
+                for key, value in data.items()
+            ],
+        )
+        yield (
+            "queues",
+            [
+                (vm_id, name, ", ".join(map(_shown, found)) or "empty")
+                for vm_id, each in self.queues.items()
+                for name, found in each.items()
+            ],
+        )
+        yield "timers", [(t.plugin, f"every {t.period:g} s", f"in {t.due:g} s") for t in self.timers]
+        yield (
+            "pending calls",
+            [
+                (
+                    p.kind,
+                    p.cluster,
+                    str(p.token),
+                    "no answer on its way" if p.due is None else f"in {p.due:g} s",
+                )
+                for p in self.pending
+            ],
+        )
+
+    def __repr__(self) -> str:
+        lines = []
+        for title, rows in self._tables():
+            lines.append(f"{title}:" if rows else f"{title}: none")
+            lines += ["  " + "  ".join(row) for row in rows]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        parts = []
+        for title, rows in self._tables():
+            body = "".join(
+                "<tr>"
+                + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
+                + "</tr>"
+                for row in rows
+            )
+            parts.append(f"<b>{title}</b>" + (f"<table>{body}</table>" if rows else " <span>none</span><br>"))
+        return f"<div>{''.join(parts)}</div>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +162,13 @@ class Activity:
     trace: Trace = field(default_factory=Trace, repr=False)
 
 
-def read_state(reader: Reader) -> State:
-    """What the host put out by ``state``."""
+def _shown(value: bytes) -> str:
+    text = value.decode("utf-8", "backslashreplace")
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "…")
+
+
+def read_state(reader: Reader, plugins: Sequence[str]) -> State:
+    """What the host put out by ``state``; timers know their plugins by number."""
     counters: dict[str, int] = {}
     gauges: dict[str, int] = {}
     histograms: dict[str, Histogram] = {}
@@ -90,7 +187,18 @@ def read_state(reader: Reader) -> State:
     for _ in range(reader.u32()):
         vm_id, key = _name(reader), _name(reader)
         queues.setdefault(vm_id, {})[key] = tuple(reader.texts())
-    return State(Metrics(counters, gauges, histograms), data, queues)
+    timers = []
+    for _ in range(reader.u32()):
+        number, period, due = reader.u32(), reader.u64(), reader.u64()
+        timers.append(Timer(plugins[number], period / 1e9, due / 1e9))
+    pending = []
+    for _ in range(reader.u32()):
+        waiting, cluster = KINDS[reader.u8()], _name(reader)
+        reader.u32()
+        reader.u32()
+        token, due = reader.u32(), reader.u64()
+        pending.append(Pending(waiting, cluster, token, None if due == NEVER else due / 1e9))
+    return State(Metrics(counters, gauges, histograms), data, queues, tuple(timers), tuple(pending))
 
 
 def _name(reader: Reader) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from ..abi import CALLBACKS, HOST_FUNCTIONS, WASI_MODULES
+from .changes import Change, Snapshot, changed
 
-__all__ = ["Callback", "HostCall", "Trace"]
+__all__ = ["Callback", "Change", "HostCall", "Trace"]
 
 STATUSES = (
     "Ok",
@@ -63,6 +63,7 @@ _RETURN = struct.Struct("<BIQ")
 _HOST = struct.Struct("<BB")
 _DATA = struct.Struct("<II")
 _RESULT = struct.Struct("<IQ")
+_SNAPSHOT = struct.Struct("<BBII")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,17 @@ class HostCall:
             return "success" if self.result == 0 else f"errno {self.result}"
         return STATUSES[self.result] if self.result < len(STATUSES) else str(self.result)
 
+    @property
+    def log_line(self) -> str:
+        """The line that it wrote into the log, as ``[info] text``; empty for other calls."""
+        if self.name == "proxy_log" and self.status == "Ok":
+            level = _argument("level", self.arguments["level"])
+        elif self.name == "fd_write" and self.result == 0:
+            level = "info" if self.arguments["fd"] == 1 else "error"
+        else:
+            return ""
+        return f"[{level}] {b''.join(self.taken).decode('utf-8', 'backslashreplace').rstrip(chr(10))}"
+
     def __str__(self) -> str:
         texts = iter(self.taken)
         parts = []
@@ -107,7 +119,8 @@ class HostCall:
 class Callback:
     """A call of the proxy into the filter, with the host calls it made.
 
-    ``result`` is what it returned; None where it returns nothing or ``trapped``.
+    ``result`` is what it returned; None where it returns nothing or ``trapped``. ``changes`` are the parts of
+    the message that are not what they were before it.
     """
 
     name: str
@@ -119,6 +132,7 @@ class Callback:
     calls: tuple[HostCall, ...]
     start_ns: int
     ns: int
+    changes: tuple[Change, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -175,7 +189,8 @@ class Trace:
         lines = []
         for callback in self.callbacks:
             lines.append(f"{callback}  {_duration(callback.ns)}")
-            lines += [f"    {call}  {_duration(call.ns)}" for call in callback.calls]
+            lines += [f"    {call.log_line or call}  {_duration(call.ns)}" for call in callback.calls]
+            lines += [f"    changed {change}" for change in callback.changes]
         if self.dropped:
             lines.append(f"... and {self.dropped} more events")
         return "\n".join(lines)
@@ -186,23 +201,9 @@ class Trace:
         return f"<Trace: {len(self.callbacks)} callbacks, {len(self.host_calls)} host calls>\n{self}"
 
     def _repr_html_(self) -> str:
-        rows = []
-        for callback in self.callbacks:
-            color = "color:#c00" if callback.trapped else ""
-            rows.append(_row(f"<b>{html.escape(str(callback))}</b>", callback.ns, 0, color))
-            for call in callback.calls:
-                failed = call.status not in ("Ok", "NotFound", "success")
-                rows.append(_row(html.escape(str(call)), call.ns, 1, "color:#c00" if failed else ""))
-        if self.dropped:
-            rows.append(f"<tr><td colspan='2'>and {self.dropped} more events</td></tr>")
-        return f"<table><tbody>{''.join(rows)}</tbody></table>" if rows else "<i>nothing was recorded</i>"
+        from .view import trace_html
 
-
-def _row(cell: str, ns: int, depth: int, style: str) -> str:
-    return (
-        f"<tr><td style='text-align:left;padding-left:{0.5 + 1.5 * depth}em;{style}'><code>{cell}</code></td>"
-        f"<td style='text-align:right'>{_duration(ns)}</td></tr>"
-    )
+        return trace_html(self)
 
 
 @dataclass(slots=True)
@@ -217,6 +218,7 @@ class _Open:
     calls: list[HostCall] = field(default_factory=list)
     taken: list[bytes] = field(default_factory=list)
     given: list[bytes] = field(default_factory=list)
+    snapshots: list[tuple[int, int, Snapshot]] = field(default_factory=list)
 
     def call(self, result: int | None, end: int, zero: int) -> HostCall:
         taken, given = tuple(self.taken), tuple(self.given)
@@ -225,7 +227,8 @@ class _Open:
     def callback(self, kind: int, value: int, end: int, zero: int) -> Callback:
         result = value if kind == 1 else None
         where = (self.name, self.plugin, self.context, self.numbers)
-        return Callback(*where, result, kind == 2, tuple(self.calls), self.start - zero, end - self.start)
+        times = (self.start - zero, end - self.start)
+        return Callback(*where, result, kind == 2, tuple(self.calls), *times, changed(self.snapshots))
 
 
 def _decode(trace: Trace) -> Iterator[Callback]:
@@ -276,6 +279,13 @@ def _decode(trace: Trace) -> Iterator[Callback]:
             at += kept
             if calls:
                 (calls[-1].taken if tag == 4 else calls[-1].given).append(data)
+        elif tag == 7:
+            part, moment, size, kept = _SNAPSHOT.unpack_from(raw, at)
+            at += _SNAPSHOT.size
+            data = raw[at : at + kept]
+            at += kept
+            if callbacks:
+                callbacks[-1].snapshots.append((part, moment, _snapshot(part, data, size)))
         else:
             result, last = _RESULT.unpack_from(raw, at)
             at += _RESULT.size
@@ -286,6 +296,17 @@ def _decode(trace: Trace) -> Iterator[Callback]:
         end(None, last)
     while callbacks:
         yield callbacks.pop().callback(0, 0, last, zero)
+
+
+def _snapshot(part: int, data: bytes, size: int) -> Snapshot:
+    if part > 3:
+        return Snapshot(body=data, size=size)
+    from .protocol import Reader
+
+    pairs = Reader(data).pairs()
+    return Snapshot(
+        tuple((name.decode("utf-8", "replace"), value.decode("utf-8", "replace")) for name, value in pairs)
+    )
 
 
 def _named(params: tuple[str, ...], values: tuple[int, ...]) -> dict[str, int]:

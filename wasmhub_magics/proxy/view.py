@@ -11,8 +11,9 @@ from typing import Literal, TypeAlias
 
 from ..http import Request, Response
 from .exchange import Exchange
+from .trace import Change, Trace
 
-__all__ = ["compared", "exchange_html", "exchange_text", "printable"]
+__all__ = ["compared", "exchange_html", "exchange_text", "printable", "trace_html"]
 
 Mark: TypeAlias = Literal["+", "-", " ", "·"]
 Pair: TypeAlias = tuple[str, str]
@@ -200,7 +201,7 @@ def exchange_html(exchange: Exchange) -> str:
         f"<div class='wh-cols'>{_request_box(exchange)}{_response_box(exchange)}</div>",
         _body_box(exchange),
         _log_box(exchange),
-        _calls(exchange),
+        _timeline(exchange.trace),
     ]
     return printable(f"<div class='wh-exchange'>{''.join(parts)}</div>")
 
@@ -280,9 +281,18 @@ def _log_box(exchange: Exchange) -> str:
     return f"<div class='wh-box'>{_title('Log', count)}<pre>{lines}</pre></div>"
 
 
-def _calls(exchange: Exchange) -> str:
-    """The callbacks and the host calls in them, each with a bar that shows when it ran and how long."""
-    callbacks = exchange.trace.callbacks
+def trace_html(trace: Trace) -> str:
+    """A trace as one HTML element: the timeline alone."""
+    shown = _timeline(trace, opened=True) or "<i>nothing was recorded</i>"
+    return printable(f"<div class='wh-exchange'>{_style()}{shown}</div>")
+
+
+def _timeline(trace: Trace, *, opened: bool = False) -> str:
+    """The callbacks and the host calls in them, each with a bar that shows when it ran and how long.
+
+    Lines of the log stand where they were written, and what a callback changed stands after it.
+    """
+    callbacks = trace.callbacks
     if not callbacks:
         return ""
     whole = max(1, *(callback.start_ns + callback.ns for callback in callbacks))
@@ -293,15 +303,26 @@ def _calls(exchange: Exchange) -> str:
         )
         for call in callback.calls[: max(0, left)]:
             bad = call.status not in ("Ok", "NotFound", "Empty", "success")
-            rows.append(_call(str(call), call.start_ns, call.ns, whole, bad=bad))
+            rows.append(_call(call.log_line or str(call), call.start_ns, call.ns, whole, bad=bad))
         left -= len(callback.calls)
-    hidden = max(0, -left) + exchange.trace.dropped
+        rows += [_change(change) for change in callback.changes]
+    hidden = max(0, -left) + trace.dropped
     if hidden:
         rows.append(f"<div class='wh-dim'>… {hidden:,} more host calls</div>")
-    count = len(exchange.trace.host_calls)
+    count = len(trace.host_calls)
     note = f"{count:,} in {len(callbacks):,} callback{'s' if len(callbacks) > 1 else ''}, {_duration(whole)}"
     title = f"Host calls <span class='wh-dim'>{note}</span>"
-    return f"<details class='wh-box'><summary>{title}</summary>{''.join(rows)}</details>"
+    state = " open" if opened else ""
+    return f"<details class='wh-box'{state}><summary>{title}</summary>{''.join(rows)}</details>"
+
+
+def _change(change: Change) -> str:
+    kinds = {"+": "wh-add", "-": "wh-cut"}
+    return "".join(
+        f"<div class='wh-row wh-code {kinds[mark]}' data-mark='{mark}' title='{html.escape(change.what)}'>"
+        f"<b>{html.escape(name)}</b>: {html.escape(value)}</div>"
+        for mark, name, value in change.lines
+    )
 
 
 def _call(text: str, start: int, ns: int, whole: int, *, bad: bool = False, outer: bool = False) -> str:

@@ -15,8 +15,9 @@ from .bridge import FUNCTIONS
 from .compile import compiled
 from .host import Host
 from .protocol import text, texts
+from .restriction import restricted
 
-__all__ = ["Vm", "VmKey", "key_of"]
+__all__ = ["Vm", "VmKey", "instantiate", "key_of", "within_limit"]
 
 PAGE = 1 << 16
 VERSIONS = ("0.1.0", "0.2.0", "0.2.1")
@@ -56,9 +57,10 @@ def instantiate(host: Host, plugin: Plugin) -> Vm:
     module = plugin.module
     hollow = module.hollow()
     data, segments = (module.data, ()) if hollow is None else hollow
-    limited = _limited(Module(data), plugin)
+    limited = within_limit(Module(data), plugin)
     code = compiled(host.engine, limited, host.configuration)
-    imports = [_import(host, wanted) for wanted in module.imports]
+    stubs = restricted(host, plugin)
+    imports = [stubs.get((wanted.module, wanted.name)) or _import(host, wanted) for wanted in module.imports]
     try:
         with host.guarded(plugin.limits.callback_seconds):
             try:
@@ -91,7 +93,7 @@ def _description(host: Host, plugin: Plugin, exports: Any, memory: Any) -> bytes
         ) from None
     indices = [host.put(bridge[name]) for name in FUNCTIONS]
     for name in Host.names[0]:
-        function = exports.get(name)
+        function = exports.get(name) if _allowed(plugin, name) else None
         if name == "malloc" and not isinstance(function, wasmtime.Func):
             function = exports.get("proxy_on_memory_allocate")
         indices.append(host.put(function) if isinstance(function, wasmtime.Func) else 0)
@@ -105,6 +107,11 @@ def _description(host: Host, plugin: Plugin, exports: Any, memory: Any) -> bytes
             texts(environment),
         )
     )
+
+
+def _allowed(plugin: Plugin, name: str) -> bool:
+    """Whether the plugin may use that callback; those that start it and Envoy's own are never refused."""
+    return not plugin.allowed_capabilities or name in plugin.allowed_capabilities or name[:6] != "proxy_"
 
 
 def _import(host: Host, wanted: Any) -> Any:
@@ -144,7 +151,7 @@ def _pages(plugin: Plugin) -> int:
     return min(plugin.limits.memory_bytes // PAGE, 1 << 16)
 
 
-def _limited(module: Module, plugin: Plugin) -> bytes:
+def within_limit(module: Module, plugin: Plugin) -> bytes:
     """The module with its memory's maximum lowered to the limit, so that ``memory.grow`` fails beyond it."""
     contents: Contents = module.contents
     limit = _pages(plugin)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from ..errors import HostError, ModuleError, StartError
 from ..http import Request, Response
+from ..module import Module
 from ..plugin import Plugin
 from .cluster import CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Timing
@@ -36,7 +37,6 @@ from .vm import Vm, VmKey, instantiate, key_of
 
 __all__ = ["GrpcNews", "Step", "Worker"]
 
-RELOAD_SECONDS = 1.0
 DONE, UPSTREAM, CALL = 0, 1, 2
 OPENS, ENDED, CANCELLED = 1, 2, 4
 POLICIES = ("closed", "open", "reload")
@@ -74,8 +74,10 @@ class Worker:
         self._grpc: dict[int, GrpcSession] = {}
         self._looping = False
         self._result: Callable[[Reader], Step] = self._exchange
+        self._fixed = clock is not None
         self.host = Host(fuel=fuel, clock=clock, seed=seed)
         self.start_log: tuple[LogLine, ...] = ()
+        self._restarted: tuple[LogLine, ...] = ()
         self.warnings: tuple[str, ...] = ()
         self._vms: dict[VmKey, Vm] = {}
         self._roots: list[tuple[Plugin, VmKey]] = []
@@ -136,7 +138,6 @@ class Worker:
 
     def beside(self, nanoseconds: int, trace: bool) -> Step:
         """Let happen what waits beside streams, and what happens in the next nanoseconds."""
-        self._reload()
         self._calls, self._result, self._looping = [], self._activity, False
         if self.host.fuel:
             self.host.refuel(self._fuel_limit)
@@ -145,7 +146,7 @@ class Worker:
     def state(self) -> State:
         """Metrics, shared data and queues."""
         self.host.call("state")
-        return read_state(Reader(self.host.output()))
+        return read_state(Reader(self.host.output()), self._names())
 
     def abandon(self) -> None:
         """End an exchange whose upstream gave no answer."""
@@ -192,7 +193,7 @@ class Worker:
             raise self._start_error(
                 plugin, trap, "its start function" if not self.host.callback else ""
             ) from None
-        vm.started = time.monotonic()
+        vm.started = self._now()
         return vm
 
     def _start_plugin(self, plugin: Plugin, number: int) -> None:
@@ -295,7 +296,7 @@ class Worker:
         record = read_record(reader)
         trace = Trace(record.events, self._names(), Host.names, record.dropped_events)
         warnings = (*record.warnings, *self._dropped(record))
-        return Activity(self._lines(record), warnings, self._called(), trace)
+        return Activity((*self._take_restarted(), *self._lines(record)), warnings, self._called(), trace)
 
     def _guarded(self, call: Callable[[], int]) -> int:
         """Make a call; where a filter traps, tell the host, which goes on without it."""
@@ -336,7 +337,7 @@ class Worker:
             used = vm.memory_bytes(self.host)
             what += f" (its memory has {used:,} bytes of {vm.limit_bytes:,}, limit memory_bytes)"
         frames = [
-            f"  {depth}: 0x{offset:x} - {plugin.module.function_name(index)}"
+            f"  {depth}: 0x{offset:x} - {_place(plugin.module, index, offset)}"
             for depth, (index, offset, _) in enumerate(trap.frames)
         ]
         return "\n".join([what, "Proxy-Wasm plugin in-VM backtrace:", *frames]) if frames else what
@@ -362,7 +363,7 @@ class Worker:
             received=received,
             upstream_request=upstream_request,
             upstream_response=upstream_response,
-            log=self._lines(record),
+            log=(*self._take_restarted(), *self._lines(record)),
             details=details,
             outcome=outcome,
             trace=Trace(record.events, self._names(), Host.names, record.dropped_events),
@@ -386,27 +387,51 @@ class Worker:
             for level, plugin, message in record.lines
         )
 
+    def _take_restarted(self) -> tuple[LogLine, ...]:
+        """What was logged when plugins started anew before this exchange."""
+        taken, self._restarted = self._restarted, ()
+        return taken
+
     def _names(self) -> tuple[str, ...]:
         return tuple(plugin.name for plugin, _ in self._roots)
+
+    def _now(self) -> float:
+        """Seconds on the proxy's own time line; where its clock is fixed only jumps move it."""
+        jumped = self.host.call("jumped") / 1000
+        return jumped if self._fixed else time.monotonic() + jumped
 
     def _reload(self) -> None:
         """Give plugins whose policy is to reload a new VM, where theirs has failed and is old enough."""
         if not self.host.field("failed"):
             return
         for key, vm in list(self._vms.items()):
-            owners = [number for number, (_, other) in enumerate(self._roots) if other == key]
-            wants = any(self._roots[number][0].failure_policy == "reload" for number in owners)
-            if not vm.failed or not wants or time.monotonic() - vm.started < RELOAD_SECONDS:
+            if not vm.failed:
                 continue
-            vm.started = time.monotonic()
+            owners = [number for number, (_, other) in enumerate(self._roots) if other == key]
+            wants = [number for number in owners if self._roots[number][0].failure_policy == "reload"]
+            patience = min((self._roots[number][0].reload_seconds for number in wants), default=0.0)
+            if not wants or self._now() - vm.started < patience:
+                continue
+            vm.started = self._now()
+            moved: list[int] = []
+            before = len(self.start_log)
             try:
                 fresh = self._new_vm(vm.plugin)
                 self._vms[key] = fresh
-                for number in owners:
-                    if self._roots[number][0].failure_policy == "reload":
-                        self.host.call("plugin_move", number, fresh.index)
-                        self._start_plugin(self._roots[number][0], number)
+                for number in wants:
+                    moved.append(number)
+                    self.host.call("plugin_move", number, fresh.index)
+                    self._start_plugin(self._roots[number][0], number)
             except (StartError, ModuleError):
                 # It fails again: streams go on being refused, and the next try comes after the back-off.
-                self._vms[key].failed = True
-                self._vms[key].started = time.monotonic()
+                self._vms[key] = vm
+                for number in moved:
+                    self.host.call("plugin_move", number, vm.index)
+            self._drain_start()
+            self._restarted += self.start_log[before:]
+
+
+def _place(module: Module, function: int, offset: int) -> str:
+    """The function of a frame, with the source line where the module knows it."""
+    name, found = module.function_name(function), module.source_line(function, offset)
+    return f"{name} ({found[0]} line {found[1]})" if found else name

@@ -82,6 +82,7 @@ pub const Callback = enum(u8) {
     proxy_on_grpc_receive,
     proxy_on_grpc_receive_trailing_metadata,
     proxy_on_grpc_close,
+    envoy_on_resolve_dns,
     proxy_on_request_headers,
     proxy_on_request_body,
     proxy_on_request_trailers,

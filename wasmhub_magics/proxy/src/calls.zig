@@ -7,10 +7,12 @@ const arena_zig = @import("arena.zig");
 const buffer = @import("buffer.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const dns = @import("calls_dns.zig");
 const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
+const trace = @import("trace.zig");
 const worker = @import("worker.zig");
 const Context = @import("vm.zig").Context;
 const Side = @import("stream.zig").Side;
@@ -88,7 +90,16 @@ noinline fn called(context: *Context, kind: MapType) ?*headers.Map {
 }
 
 /// The map for writing. Trailers come into being where the last frame of a body is written to.
-fn writable(context: *Context, raw: u32) Error!*headers.Map {
+inline fn writable(context: *Context, raw: u32) Error!*headers.Map {
+    const map = try target(context, raw);
+    if (trace.on) {
+        @branchHint(.unlikely);
+        trace.touchMap(raw, map);
+    }
+    return map;
+}
+
+fn target(context: *Context, raw: u32) Error!*headers.Map {
     const kind = try MapType.from(raw);
     const filter = context.filter orelse return error.BadArgument;
     const stream = &worker.stream;
@@ -165,18 +176,18 @@ pub fn proxy_set_header_map_pairs(map: u32, pairs: u32, pairs_len: u32) Error!vo
     const context = try current();
     _ = try MapType.from(map);
     const bytes = try context.vm.read(pairs, pairs_len);
-    const target = try writable(context, map);
-    arena_zig.clear(&target.entries);
-    target.pseudo = 0;
-    target.intact = false;
+    const written = try writable(context, map);
+    arena_zig.clear(&written.entries);
+    written.pseudo = 0;
+    written.intact = false;
     var list: Pairs = .init(bytes);
-    while (list.next()) |entry| try target.add(&worker.arena, entry.name, entry.value);
+    while (list.next()) |entry| try written.add(&worker.arena, entry.name, entry.value);
 }
 
 pub fn proxy_get_header_map_size(map: u32, ret_size: u32) Error!void {
     const context = try current();
-    const target = try writable(context, map);
-    try context.vm.store32(ret_size, @intCast(target.byteSize()));
+    const found = try target(context, map);
+    try context.vm.store32(ret_size, @intCast(found.byteSize()));
 }
 
 /// Pairs that a filter serialised. Where anything about them is wrong there are none, as in Envoy.
@@ -235,7 +246,8 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
-        .downstream_data, .upstream_data, .call_data => return "",
+        .downstream_data, .upstream_data => return "",
+        .call_data => return dns.told,
         .grpc_message => return grpc.received(context),
         .call_body => {
             const call = callout.of(context) orelse return error.NotFound;
@@ -273,8 +285,9 @@ pub fn proxy_set_buffer_bytes(kind: u32, start: u32, length: u32, value: u32, va
         else => return error.BadArgument,
     };
     const filter = context.filter orelse return error.BadArgument;
-    const target = worker.stream.visibleBody(filter, side) orelse return error.BadArgument;
-    try target.write(start, length, text);
+    const written = worker.stream.visibleBody(filter, side) orelse return error.BadArgument;
+    if (trace.on) trace.touchBody(kind, written);
+    try written.write(start, length, text);
 }
 
 /// ABI 0.1.0: the plugin's configuration while it starts, else that of the VM.

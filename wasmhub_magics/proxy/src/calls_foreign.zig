@@ -8,12 +8,29 @@ const property = @import("property.zig");
 const proto = @import("proto.zig");
 const reply = @import("reply.zig");
 const gpa = @import("arena.zig").gpa;
+const worker = @import("worker.zig");
 const Context = @import("vm.zig").Context;
+
+/// What the driver does, since it has the libraries. The high half of what `foreign` gives is a WasmResult, or
+/// `absent`; the low half is how many bytes `fetch` will write.
+const driver = struct {
+    extern "wasmhub" fn foreign(
+        function: u32,
+        plugin: u32,
+        argument: [*]const u8,
+        argument_length: usize,
+        attributes: [*]const u8,
+        attributes_length: usize,
+    ) u64;
+    extern "wasmhub" fn fetch(to: [*]u8) void;
+    const absent = 255;
+};
 
 const Error = abi.Error;
 const flate = std.compress.flate;
 
-const Foreign = enum {
+/// The driver knows them by their place here.
+const Foreign = enum(u32) {
     compress,
     uncompress,
     set_envoy_filter_state,
@@ -42,11 +59,58 @@ pub fn proxy_call_foreign_function(name: u32, name_len: u32, data: u32, data_len
             try vm.give("", ret, ret_len);
         },
         .clear_route_cache => try vm.give("", ret, ret_len),
-        else => {
-            log.warn("the foreign function {t} is not there in the embedded proxy: the filter got Unimplemented (12)", .{known});
-            return error.Unimplemented;
+        .declare_property => {
+            try declare(context, argument);
+            try vm.give("", ret, ret_len);
+        },
+        .verify_signature, .sign, .expr_create, .expr_delete => try ask(known, argument, "", ret, ret_len),
+        .expr_evaluate => {
+            const attributes = try property.everything(worker.caller orelse context);
+            defer gpa.free(attributes);
+            try ask(known, argument, attributes, ret, ret_len);
         },
     }
+}
+
+/// Let the driver do it.
+fn ask(function: Foreign, argument: []const u8, attributes: []const u8, ret: u32, ret_len: u32) Error!void {
+    const context = worker.caller orelse return error.InternalFailure;
+    const outcome = driver.foreign(
+        @backingInt(function),
+        context.pluginIndex(),
+        argument.ptr,
+        argument.len,
+        attributes.ptr,
+        attributes.len,
+    );
+    const bytes = try worker.arena.take(@truncate(outcome));
+    driver.fetch(bytes.ptr);
+    switch (outcome >> 32) {
+        0 => return context.vm.give(bytes, ret, ret_len),
+        1 => return error.NotFound,
+        2 => return error.BadArgument,
+        3 => return error.SerializationFailure,
+        driver.absent => {
+            log.warn("the foreign function {t} is not there: {s}. The filter got NotFound (1)", .{ function, bytes });
+            return error.NotFound;
+        },
+        else => return error.InternalFailure,
+    }
+}
+
+/// `DeclarePropertyArguments`: name 1, readonly 2, type 3, schema 4, span 5.
+fn declare(context: *Context, bytes: []const u8) Error!void {
+    var name: []const u8 = "";
+    var readonly = false;
+    var text = false;
+    var reader: proto.Fields = .{ .bytes = bytes };
+    while (try reader.next()) |field| switch (field.number) {
+        1 => name = field.bytes orelse return error.BadArgument,
+        2 => readonly = field.value != 0,
+        3 => text = field.value == 1,
+        else => {},
+    };
+    try property.declare(context, name, readonly, text);
 }
 
 fn give(context: *Context, bytes: []u8, ret: u32, ret_len: u32) Error!void {

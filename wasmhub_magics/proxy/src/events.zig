@@ -5,6 +5,8 @@
 const std = @import("std");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
+const dns = @import("calls_dns.zig");
+const exchange = @import("exchange.zig");
 const grpc = @import("grpc.zig");
 const gpa = @import("arena.zig").gpa;
 const vm_zig = @import("vm.zig");
@@ -13,7 +15,13 @@ const Plugin = @import("plugin.zig").Plugin;
 const Vm = vm_zig.Vm;
 
 /// A message has come into a queue that this root context has registered.
-const Ready = struct { vm: *Vm, root: u32, token: u32 };
+const Ready = struct {
+    vm: *Vm,
+    root: u32,
+    token: u32,
+    /// It is no message, but what a name has been resolved to.
+    addresses: ?[]u8 = null,
+};
 
 var posted: std.ArrayList(Ready) = .empty;
 /// Nanoseconds that have been jumped over.
@@ -54,6 +62,10 @@ noinline fn promptNow() error{OutOfMemory}!Turn {
     if (posted.items.len > 0) {
         const ready = posted.orderedRemove(0);
         const root = ready.vm.find(ready.root) orelse return .ran;
+        if (ready.addresses) |addresses| {
+            dns.tell(root, ready.token, addresses);
+            return .ran;
+        }
         if (!ready.vm.failed and ready.vm.has(.proxy_on_queue_ready)) {
             vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
         }
@@ -138,4 +150,40 @@ pub fn jump(to: u64) void {
     if (to <= now) return;
     clock.skip(to - now);
     now = to;
+}
+
+/// For the driver: timers (plugin u32, period u64, due u64), then calls that wait (kind u8: 0 HTTP, 1 a gRPC
+/// call, 2 a gRPC stream; cluster, VM u32, root u32, token u32, due u64). Times are nanoseconds from now; the
+/// highest number stands for an answer that is not on its way.
+pub fn putAll() error{OutOfMemory}!void {
+    var count: u32 = 0;
+    for (worker.plugins.items) |plugin| count += @intFromBool(plugin.tick_period > 0);
+    try exchange.put(u32, count);
+    for (worker.plugins.items) |plugin| {
+        if (plugin.tick_period == 0) continue;
+        try exchange.put(u32, plugin.index);
+        try exchange.put(u64, plugin.tick_period);
+        try exchange.put(u64, plugin.tick_due -| now);
+    }
+    count = @intCast(callout.waiting.items.len);
+    for (grpc.streams.items) |stream| count += @intFromBool(!stream.cancelled and !stream.over);
+    try exchange.put(u32, count);
+    for (callout.waiting.items) |call| {
+        const due = if (call.answered) call.due -| now else std.math.maxInt(u64);
+        try putWaiting(0, call.cluster.name, call.vm.index, call.root, call.token, due);
+    }
+    for (grpc.streams.items) |stream| {
+        if (stream.cancelled or stream.over) continue;
+        const due = if (stream.steps.items.len > 0) grpc.dueOf(stream) -| now else std.math.maxInt(u64);
+        try putWaiting(if (stream.unary) 1 else 2, stream.cluster.name, stream.vm.index, stream.root, stream.token, due);
+    }
+}
+
+fn putWaiting(kind: u8, cluster: []const u8, vm: u32, root: u32, token: u32, due: u64) error{OutOfMemory}!void {
+    try exchange.put(u8, kind);
+    try exchange.putText(cluster);
+    try exchange.put(u32, vm);
+    try exchange.put(u32, root);
+    try exchange.put(u32, token);
+    try exchange.put(u64, due);
 }

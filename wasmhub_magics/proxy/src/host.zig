@@ -324,7 +324,12 @@ fn clustersNow(length: usize) !void {
     }
 }
 
-/// Put metrics, shared data and queues into the output.
+/// Milliseconds of time that have been jumped over.
+export fn jumped() u32 {
+    return @truncate(events.now / std.time.ns_per_ms);
+}
+
+/// Put metrics, shared data, queues, timers and pending calls into the output.
 export fn state() void {
     exchange.openOutput();
     stateNow() catch outOfMemory();
@@ -335,6 +340,7 @@ fn stateNow() !void {
     try metrics.putAll();
     try shared_data.putAll();
     try queues.putAll();
+    try events.putAll();
 }
 
 /// What the upstream answers.
@@ -394,6 +400,20 @@ export fn wasi_proc_exit(code: u32) void {
     if (trace.on) trace.hostCall(link.names.len, &.{code});
     log.warn("the filter called proc_exit({d}), which returns to it as in Envoy", .{code});
     if (trace.on) trace.result(0);
+}
+
+/// A filter has called a function that its plugin may not use; see restriction.py.
+export fn restricted(function: u32) void {
+    const context = worker.context orelse return;
+    if (trace.on) trace.hostCall(@intCast(function), &.{});
+    const name = if (function < link.names.len) link.names[function] else "wasi_proc_exit";
+    const wasi = std.mem.startsWith(u8, name, "wasi_");
+    if (wasi) {
+        log.print(.err, context.pluginIndex(), "Attempted call to restricted WASI capability: {s}", .{name[5..]});
+    } else {
+        log.print(.err, context.pluginIndex(), "Attempted call to restricted proxy-wasm capability: {s}", .{name});
+    }
+    if (trace.on) trace.result(if (wasi) 76 else 10);
 }
 
 fn outOfMemory() noreturn {

@@ -15,7 +15,7 @@ const groups = .{
     .{ @import("metrics.zig"), "" },
     .{ @import("shared_data.zig"), "" },
     .{ @import("queues.zig"), "" },
-    .{ @import("calls_absent.zig"), "" },
+    .{ @import("calls_dns.zig"), "" },
     .{ @import("wasi.zig"), "wasi_" },
 };
 

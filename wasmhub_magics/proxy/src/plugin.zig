@@ -1,11 +1,15 @@
 //! A plugin: one configured filter with its root context in a VM.
 
+const std = @import("std");
 const vm_zig = @import("vm.zig");
 const Context = vm_zig.Context;
 const Vm = vm_zig.Vm;
 
 /// What a stream meets when the plugin's VM has failed. `open` lets later streams pass.
 pub const Policy = enum(u8) { closed, open, reload };
+
+/// What a plugin has declared about a property that it will set.
+pub const Prototype = struct { name: []const u8, readonly: bool, text: bool, filter: ?*const anyopaque = null };
 
 pub const Plugin = struct {
     index: u32,
@@ -24,6 +28,7 @@ pub const Plugin = struct {
     /// What the last call that failed says about itself; the text is gone after its callback.
     status_code: u32 = 0,
     status_message: []const u8 = "",
+    prototypes: std.ArrayList(Prototype) = .empty,
 
     pub fn vm(plugin: *const Plugin) *Vm {
         return plugin.root.vm;

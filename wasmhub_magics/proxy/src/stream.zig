@@ -15,6 +15,7 @@ const exchange = @import("exchange.zig");
 const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
+const property = @import("property.zig");
 const reply_zig = @import("reply.zig");
 const trace = @import("trace.zig");
 const vm_zig = @import("vm.zig");
@@ -207,6 +208,7 @@ pub const Stream = struct {
         arena_zig.clear(&stream.upstream_body);
         arena_zig.clear(&stream.client_body);
         arena_zig.clear(&stream.properties);
+        if (property.declared_by_streams) property.forgetDeclared();
         stream.request_routed = false;
         stream.request_done = false;
         stream.response_started = false;

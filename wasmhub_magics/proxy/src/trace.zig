@@ -8,8 +8,12 @@
 //!     4 taken      length u32, kept u32, bytes: text that the host took from the filter
 //!     5 given      length u32, kept u32, bytes: what the host gave to the filter
 //!     6 result     value u32, time u64
+//!     7 snapshot   what u8 (a map 0 to 3, a body 4 or 5), moment u8 (0 before the callback, 1 after it),
+//!                  length u32, kept u32, bytes: headers as the protocol has them, or the body
 
 const std = @import("std");
+const Body = @import("buffer.zig").Body;
+const Map = @import("headers.zig").Map;
 const clock = @import("clock.zig");
 const arena_zig = @import("arena.zig");
 
@@ -23,6 +27,62 @@ var open: u32 = 0;
 const limit: usize = 8 << 20;
 
 const kept = 4096;
+
+/// What the running callback has written to: its state after the callback is noted, too.
+var maps: [4]?*const Map = @splat(null);
+var bodies: [2]?*const Body = @splat(null);
+
+pub noinline fn touchMap(kind: u32, map: *const Map) void {
+    if (maps[kind] != null) return;
+    maps[kind] = map;
+    snapshotMap(kind, map, 0);
+}
+
+pub noinline fn touchBody(kind: u32, body: *const Body) void {
+    if (bodies[kind] != null) return;
+    bodies[kind] = body;
+    snapshot(4 + kind, body.bytes.items, 0);
+}
+
+fn snapshotMap(kind: u32, map: *const Map, moment: u8) void {
+    var size: usize = 4;
+    for (map.entries.items) |entry| size += 8 + entry.name.len + entry.value.len;
+    if (!room(11 + size)) return;
+    put(u8, 7);
+    put(u8, @intCast(kind));
+    put(u8, moment);
+    put(u32, @intCast(size));
+    put(u32, @intCast(size));
+    put(u32, @intCast(map.entries.items.len));
+    for (map.entries.items) |entry| {
+        for ([_][]const u8{ entry.name, entry.value }) |text| {
+            put(u32, @intCast(text.len));
+            events.appendSliceAssumeCapacity(text);
+        }
+    }
+}
+
+fn snapshot(what: u32, bytes: []const u8, moment: u8) void {
+    const length = @min(bytes.len, kept);
+    if (!room(11 + length)) return;
+    put(u8, 7);
+    put(u8, @intCast(what));
+    put(u8, moment);
+    put(u32, @intCast(bytes.len));
+    put(u32, @intCast(length));
+    events.appendSliceAssumeCapacity(bytes[0..length]);
+}
+
+fn settle() void {
+    for (&maps, 0..) |*slot, kind| {
+        if (slot.*) |map| snapshotMap(@intCast(kind), map, 1);
+        slot.* = null;
+    }
+    for (&bodies, 0..) |*slot, kind| {
+        if (slot.*) |body| snapshot(@intCast(4 + kind), body.bytes.items, 1);
+        slot.* = null;
+    }
+}
 
 pub fn clear() void {
     arena_zig.clear(&events);
@@ -43,6 +103,7 @@ pub fn callback(id: u8, plugin: u32, context: u32, arguments: []const u32) void 
 }
 
 pub fn returned(value: ?u32) void {
+    settle();
     if (open == 0 or !room(14)) return;
     open -= 1;
     put(u8, 2);
@@ -53,6 +114,7 @@ pub fn returned(value: ?u32) void {
 
 /// End what a trap has left open.
 pub fn trapped() void {
+    settle();
     while (open > 0) : (open -= 1) {
         if (!room(14)) continue;
         put(u8, 2);

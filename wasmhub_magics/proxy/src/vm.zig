@@ -58,6 +58,8 @@ pub const Vm = struct {
     calls: u32 = 0,
     grpc_calls: u32 = 0,
     grpc_streams: u32 = 0,
+    /// Names resolved so far.
+    names: u32 = 0,
     base: Context = undefined,
     /// Bytes of the filter's memory when they were last asked for; a memory never shrinks.
     size: u64 = 0,

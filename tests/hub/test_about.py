@@ -1,0 +1,169 @@
+"""What a publisher tells travels with the image, wherever the image goes, and changes none of its layers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hub.peers import run
+from wasmhub_magics import build
+from wasmhub_magics.errors import RequestError
+from wasmhub_magics.hub import About, Store, info, parse_reference, pull, push
+from wasmhub_magics.hub.about import ABOUT, first_sentence
+from wasmhub_magics.hub.registry import Registry
+from wasmhub_magics.module import Module
+
+SOURCE = "def on_request_headers(ctx):\n    ctx.request.headers['x-a'] = 'ä'\n"
+FULL = About(
+    title="greeter",
+    description="Says hello",
+    version="1.2.3",
+    licenses="Apache-2.0",
+    authors="Ada",
+    vendor="Acme",
+    url="https://example.com",
+    documentation="https://example.com/docs",
+    repository="https://example.com/git",
+    revision="abc123",
+    created="2026-01-31T12:00:00Z",
+    category="networking",
+    keywords=("hello", "headers"),
+    language="python",
+    toolchain="MicroPython 1.26",
+    flags="--opt speed",
+    verdict="ABI 0.2.1: every import is one that Envoy offers",
+    readme="# Greeter\n\nSays *hello* to everybody. And more.\n",
+    example_config='{"greeting": "hello"}',
+    config_schema={"type": "object", "properties": {"greeting": {"type": "string"}}},
+    tests=[{"name": "greets", "passed": True}],
+    benchmark={"p50_ns": 512},
+    source=SOURCE,
+    source_name="greeter.py",
+    extra={"example.com/own": "yes"},
+)
+STANDARD = "org.opencontainers.image."
+
+
+@pytest.mark.parametrize("layout", ["compat", "solo", "cncf"])
+def test_all_of_it_comes_back_from_a_registry(anywhere: Any, module: Module, layout: Any) -> None:
+    image = push(module, anywhere.fresh(), about=FULL, layout=layout)
+    told = info(image.reference)
+    for name in FULL.__dataclass_fields__:
+        if name != "extra":
+            assert getattr(told.about, name) == getattr(FULL, name), name
+    assert told.about.extra["example.com/own"] == "yes"
+    assert told.problems == ()
+    assert (told.readme, told.schema) == (FULL.readme, FULL.config_schema)
+    assert pull(image.reference)[0] == module
+
+
+def test_standard_annotations_hold_what_they_are_for(module: Module) -> None:
+    notes = push(module, "greeter", about=FULL).annotations
+    for name in ("title", "description", "version", "licenses", "authors", "vendor", "url", "documentation",
+                 "revision", "created"):  # fmt: skip
+        assert notes[STANDARD + name] == getattr(FULL, name)
+    assert notes[STANDARD + "source"] == FULL.repository
+    assert notes["io.artifacthub.package.keywords"] == "hello,headers"
+
+
+def test_it_adds_no_layer_and_has_the_same_digest_with_and_without_a_readme(module: Module) -> None:
+    plain = push(module, "a", about=About(title="g", description="x"))
+    full = push(module, "b", about=About(title="g", description="x", readme="# Long\n", tests=[1]))
+    assert plain.digest == full.digest
+
+
+def test_the_same_facts_have_the_same_digests(module: Module, anywhere: Any) -> None:
+    first, second = (push(module, anywhere.fresh(), about=FULL) for _ in range(2))
+    with Registry(anywhere.address) as registry:
+        digests = {
+            registry.referrers(each.reference, each.digest, ABOUT)[0].digest for each in (first, second)
+        }
+    assert len(digests) == 1
+    assert first.digest == second.digest
+
+
+def test_oras_pulls_the_files_by_their_names(anywhere: Any, module: Module, tmp_path: Path) -> None:
+    image = push(module, anywhere.fresh(), about=FULL)
+    found = json.loads(run("oras", "discover", "--plain-http", "--format", "json", image.reference))
+    about = next(each for each in found["referrers"] if each["artifactType"] == ABOUT)
+    name = f"{str(image.reference).rpartition(':')[0]}@{about['digest']}"
+    run("oras", "pull", "--plain-http", name, "-o", tmp_path / "out")
+    assert (tmp_path / "out" / "README.md").read_text() == FULL.readme
+    assert json.loads((tmp_path / "out" / "config.schema.json").read_text()) == FULL.config_schema
+    assert (tmp_path / "out" / "source" / "greeter.py").read_text() == SOURCE
+
+
+def test_it_travels_through_the_store_and_is_removed_with_its_image(
+    module: Module, make: Callable[[str], Module]
+) -> None:
+    image = push(module, "team/greeter:v1", about=FULL)
+    push(make("other"), "team/greeter:v2", about=FULL)
+    assert info("team/greeter:v1").readme == FULL.readme
+    Store().delete("team/greeter:v1")
+    assert Store().referrers(parse_reference("team/greeter"), image.digest) == ()
+    assert info("team/greeter:v2").readme == FULL.readme
+
+
+def test_a_filter_tells_what_it_was_built_from_and_with(anywhere: Any) -> None:
+    made = build(SOURCE, name="greeter").configure({"greeting": "hi"})
+    image = made.push(anywhere.fresh(), readme="# Hi\n\nGreets all.", keywords=("x",))
+    told = info(image.reference)
+    assert (told.about.source, told.about.source_name) == (SOURCE, "greeter.py")
+    assert (told.about.language, told.about.example_config) == ("python", '{"greeting": "hi"}')
+    assert told.about.toolchain
+    assert "every import is one that Envoy offers" in told.about.verdict
+    assert image.description == "Greets all."
+    assert told.provenance is not None
+    assert told.sbom is not None
+    assert str(image.digest) in repr(told)
+    assert "Greets all" in told._repr_html_()
+
+
+def test_a_source_that_is_kept_here_leaves_its_digest(module: Module) -> None:
+    image = build(SOURCE, name="greeter").push("greeter", source=False)
+    told = info(image.reference)
+    assert told.about.source == ""
+    assert told.about.source_digest.startswith("sha256:")
+
+
+def test_a_source_that_was_exchanged_is_told(hub: Any, module: Module) -> None:
+    image = push(module, hub.fresh(), about=FULL)
+    from wasmhub_magics.hub.about import pack_about
+
+    forged = pack_about(About(source="evil", source_name="a.py"), Store().manifest(
+        push(module, "local", about=FULL).reference).descriptor)  # fmt: skip
+    assert forged is not None
+    with Registry(hub.address) as registry:
+        for each in registry.referrers(image.reference, image.digest, ABOUT):
+            registry.delete(parse_reference(f"{hub.address}/{image.reference.repository}@{each.digest}"))
+        registry.write(parse_reference(f"{hub.address}/{image.reference.repository}"), forged)
+    told = info(image.reference)
+    assert "not the one that it was built from" in told.problems[0].what
+    assert told.about.source == ""
+
+
+@pytest.mark.parametrize(
+    ("readme", "sentence"),
+    [
+        ("# T\n\nFirst *one*. Second.", "First one."),
+        ("[![b](x)](y)\n\n## A\n\n> See [docs](u) now", "See docs now"),
+        ("", ""),
+        ("# only a title", ""),
+        ("x" * 300, "x" * 199 + "…"),
+    ],
+)
+def test_a_description_that_is_missing_is_the_first_sentence(readme: str, sentence: str) -> None:
+    assert first_sentence(readme) == sentence
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"keywords": "one,two"}, {"config_schema": "text"}, {"tests": {1, 2}}, {"benchmark": float("nan")}],
+)
+def test_facts_that_cannot_travel_are_refused(module: Module, facts: dict[str, Any]) -> None:
+    with pytest.raises(RequestError):
+        push(module, "greeter", about=About(**facts))

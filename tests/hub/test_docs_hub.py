@@ -1,0 +1,44 @@
+"""The page of the hub shows what works: its examples and its shell lines are run."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "hub.md"
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE.read_text(), re.M | re.S)
+
+
+def test_every_example_and_every_shell_line_does_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    test = doctest.DocTestParser().get_doctest("\n".join(blocks("pycon")), {}, "hub", None, 0)
+    assert len(test.examples) > 25
+    failures: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL).run(
+        test, out=failures.append
+    )
+    assert not failures, "".join(failures)
+    (tmp_path / "greeter.py").write_text("def on_request_headers(ctx):\n    pass\n")
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) > 8
+    for line in lines:
+        name, *words = shlex.split(line)
+        assert name == "wasmhub"
+        done = subprocess.run(
+            [sys.executable, "-m", "wasmhub_magics.cli", *words], capture_output=True, text=True, check=False,
+            env=os.environ | {"COSIGN_PASSWORD": "k3y-pass"}, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, line + done.stdout + done.stderr
+        assert done.stdout

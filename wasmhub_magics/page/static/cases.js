@@ -1,0 +1,219 @@
+/** The table of cases: run at once, green and red, what changed after a rebuild. */
+
+const expectText = (expect) => expect.map(([what, value]) => `${what}: ${value === null ? "null" : value}`).join("\n");
+
+/** Expectations in text, one a line; the lines that are none are mistakes. */
+function readExpect(text) {
+  return text.split("\n").filter((line) => line.trim()).map((line) => {
+    const found = /^\s*(response\.\S+?|upstream\.:?[^\s:]+|[\w-]+)\s*:\s?(.*)$/.exec(line);
+    if (!found || !(PLAIN.includes(found[1]) || /^(response|upstream)\.\S+$/.test(found[1]) || found[1] === "fuel-below")) {
+      throw new Mistake(`${JSON.stringify(line.trim())} is nothing that can be expected`, `write ${PLAIN.join(", ")}, response.HEADER or upstream.HEADER, a colon and a value`);
+    }
+    const value = found[2].trim();
+    if (value.startsWith("~")) new RegExp(value.slice(1).trim());
+    return [found[1], value === "null" ? null : value];
+  });
+}
+
+/** What a case's answer would be expected to be, from an answer that is right. */
+function expectFrom(exchange) {
+  const found = [["status", String(exchange.response?.status ?? "null")]];
+  const fresh = exchange.upstream_request ? compared(exchange.received.headers, exchange.upstream_request.headers).filter(([mark]) => mark === "+") : [];
+  for (const [, name, value] of fresh) if (!PROXY_HEADERS.includes(name)) found.push([`upstream.${name}`, value]);
+  if (!exchange.upstream_request) found.push(["asked", "false"]);
+  return found;
+}
+
+function casesControl({ model, engines, current, load, tell }) {
+  let results = {};
+  const body = make("tbody", {});
+  const summary = make("div", { class: "wht-summary", role: "status", "aria-live": "polite" });
+  const text = area("Cases as text", { rows: 8, hidden: true });
+  const note = make("span", { class: "wht-told", role: "status" });
+
+  const entries = () => model.get("cases") ?? [];
+  const keep = (cases) => {
+    model.set("cases", cases);
+    model.save_changes();
+  };
+
+  function draw() {
+    body.replaceChildren(...entries().map((each, place) => {
+      const found = results[each.name];
+      const mark = !found ? "not run" : found.told ? "✗ fail" : "✓ pass";
+      const expect = area(`Expected of ${each.name}`, { rows: Math.min(5, Math.max(1, each.expect.length)), value: expectText(each.expect) });
+      expect.addEventListener("change", () => {
+        try {
+          keep(entries().map((other, at) => (at === place ? { ...other, expect: readExpect(expect.value) } : other)));
+          run();
+        } catch (error) {
+          tell(error.message);
+          summary.textContent = error.message;
+        }
+      });
+      const name = input(`Name of case ${place + 1}`, { value: each.name });
+      name.addEventListener("change", () => {
+        const wanted = name.value.trim();
+        if (!wanted || entries().some((other, at) => at !== place && other.name === wanted)) {
+          summary.textContent = wanted ? `two cases are named ${wanted}` : "a case has no name";
+          name.value = each.name;
+          return;
+        }
+        keep(entries().map((other, at) => (at === place ? { ...other, name: wanted } : other)));
+        draw();
+      });
+      return make("tr", { class: !found ? "" : found.told ? "wht-red" : "wht-green" },
+        make("td", {}, make("b", { class: "wht-mark", textContent: mark }), found?.change ? make("div", { class: "wht-changed", textContent: found.change }) : null),
+        make("td", {}, name, button(`${each.request.method} ${each.request.path}`, () => load(each), { class: "wht-link", title: "Load into the form", "aria-label": `Load ${each.name} into the form` })),
+        make("td", {}, expect, found?.told ? make("div", { class: "wht-miss", textContent: found.told }) : null),
+        make("td", {}, button("×", () => {
+          keep(entries().filter((_, at) => at !== place));
+          draw();
+        }, { "aria-label": `Remove case ${each.name}`, title: "Remove this case" })));
+    }));
+    part.say(entries().length ? String(entries().length) : "");
+  }
+
+  let running = null;
+  let again = false;
+  async function run() {
+    if (running) {
+      again = true;
+      return running;
+    }
+    running = runAll().finally(() => (running = null));
+    await running;
+    if (again) {
+      again = false;
+      await run();
+    }
+  }
+
+  async function runAll() {
+    const cases = entries();
+    if (!cases.length) return;
+    const before = results;
+    const engine = current().engine;
+    const found = {};
+    summary.textContent = `running ${cases.length} cases …`;
+    if (engine === "envoy" && engines.kernel.here) {
+      try {
+        const { told } = await engines.kernel.ask("cases", { cases, engine });
+        for (const each of told) found[each.name] = { told: each.told, print: each.exchange ? fingerprint(each.exchange) : each.told };
+      } catch (error) {
+        summary.textContent = error.message;
+        return;
+      }
+    } else {
+      for (const each of cases) {
+        try {
+          const exchange = await engines.sendCase(each);
+          found[each.name] = { told: misses(exchange, each.expect).join("; "), print: fingerprint(exchange) };
+        } catch (error) {
+          found[each.name] = { told: error.message, print: error.message };
+        }
+      }
+    }
+    const known = Object.keys(before).length > 0;
+    for (const [name, each] of Object.entries(found)) {
+      const old = before[name];
+      if (!old) each.change = known ? "new" : "";
+      else if (Boolean(old.told) !== Boolean(each.told)) each.change = each.told ? "now fails" : "now passes";
+      else each.change = old.print === each.print ? "" : "answers differently";
+    }
+    results = found;
+    const failed = Object.values(found).filter((each) => each.told).length;
+    const changed = Object.values(found).filter((each) => each.change).length;
+    const where = engine === "envoy" ? "real Envoy" : "the embedded proxy";
+    summary.textContent = `${cases.length} case${cases.length > 1 ? "s" : ""} in ${where}: ${failed ? `${failed} failed` : "all pass"}${changed ? `, ${changed} changed` : ""}`;
+    draw();
+  }
+
+  function add() {
+    try {
+      const { request, world, exchange } = current();
+      const known = entries().map((each) => each.name);
+      const base = `${request.method} ${request.path.split("?")[0]}`;
+      let name = base;
+      for (let number = 2; known.includes(name); number++) name = `${base} ${number}`;
+      const expect = exchange ? expectFrom(exchange) : [["status", "200"]];
+      keep([...entries(), { name, request, expect, upstream: world.upstream, clusters: world.clusters, config: lastConfig(world), weight: 1 }]);
+      draw();
+      run();
+    } catch (error) {
+      summary.textContent = error.message;
+    }
+  }
+
+  const lastConfig = (world) => {
+    const names = model.get("names");
+    const config = world.configs?.[names.at(-1)];
+    return config || null;
+  };
+
+  async function show(form) {
+    try {
+      text.hidden = false;
+      if (engines.kernel.here) text.value = (await engines.kernel.ask("cases-text", { cases: entries(), form })).text;
+      else text.value = JSON.stringify({ cases: entries() }, null, 1);
+      text.focus();
+      text.select();
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  }
+
+  async function take() {
+    try {
+      const { cases } = await engines.kernel.ask("cases-read", { text: text.value });
+      keep(cases);
+      results = {};
+      draw();
+      note.textContent = `${cases.length} cases read`;
+      await run();
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  }
+
+  const forms = choice("Cases form", [["cell", "notebook cell"], ["yaml", "YAML suite"], ["csv", "CSV"], ["pytest", "pytest file"]]);
+  const kernel = engines.kernel.here;
+  const part = section("Cases", false,
+    make("div", { class: "wht-line" }, button("Add the request above as a case", add), button("Run all cases", run, { class: "wht-second" })),
+    summary,
+    make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected", ""].map((head) => make("th", { textContent: head })))), body)),
+    make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", take) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Save beside the notebook", async () => {
+      try {
+        note.textContent = (await engines.kernel.ask("cases-save", { cases: entries() })).told;
+      } catch (error) {
+        note.textContent = error.message;
+      }
+    }) : null, note),
+    text);
+  draw();
+  return { ...part, draw, run, forget: () => (results = {}) };
+}
+
+/** A filter that fails on purpose, and what clients see under each policy. */
+function faultControl({ engines, current }) {
+  const kind = choice("Fault", [["trap", "trap"], ["time-out", "time-out"], ["memory", "memory limit"]]);
+  const callbacks = Object.keys(ABI.callbacks).filter((name) => /_(headers|body|trailers|configure|vm_start|log|done|call_response)$|tick$/.test(name));
+  const callback = choice("Fault callback", callbacks);
+  callback.value = "proxy_on_request_headers";
+  const call = input("Fault call", { type: "number", min: 1, value: 1 });
+  const told = make("div", { class: "wht-faults", role: "status", "aria-live": "polite" });
+  const go = button("Let it fail", async () => {
+    told.textContent = "failing …";
+    go.disabled = true;
+    try {
+      const { request, world, engine } = current();
+      const { rows, title } = await engines.kernel.ask("fault", { request, world, engine, fault: { kind: kind.value, callback: callback.value, call: Number(call.value) || 1 } });
+      const heads = ["policy", "this request", "the next one", "later", "log"];
+      told.replaceChildren(make("div", {}, make("b", { textContent: title }), ", what clients see:"), make("div", { class: "wht-scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { textContent: head })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", { textContent: cell }))))))));
+    } catch (error) {
+      told.textContent = error.message;
+    }
+    go.disabled = false;
+  }, { class: "wht-second" });
+  return section("Failure simulator", false, make("div", { class: "wht-line" }, labelled("what", kind), labelled("in", callback), labelled("call", call), go), make("div", { class: "wht-hint", textContent: "The fault is built into a copy of the filter; real Envoy runs the same copy." }), told);
+}
