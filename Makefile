@@ -17,7 +17,7 @@ test: .make/installed .make/cpp  ## every test, the notebooks and the browser in
 	@.ci/rust
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
 	@$(BIN)/python -m pytest
-	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
+	@$(BIN)/python tests/cluster/run.py $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
 
 test-cluster: .make/installed  ## filters through Envoy Gateway's own control plane, built from its module
 	@.ci/debian docker-registry etcd-server

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import functools
 import os
+import re
 import shutil
 import socket
 import struct
@@ -132,27 +134,30 @@ def proxy(control: Control, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         for c in deployment["spec"]["template"]["spec"]["containers"]
         if "--config-yaml" in " ".join(c["args"])
     )
-    arguments = list(container["args"])
-    folder.mkdir(parents=True, exist_ok=True)
+    root = folder / "root"
+    for part in ("certs", "sds", "tmp", "etc", "dev"):
+        (root / part).mkdir(parents=True)
+    for part in ("dev/null", "dev/stdout", "dev/stderr"):
+        (root / part).touch()
+    host = f"envoy-gateway.{SYSTEM}.svc.cluster.local"
+    (root / "etc/hosts").write_text(f"127.0.0.1 localhost envoy-gateway {host} {host}.\n")
     for key, value in _secret(control.server, "envoy").items():
-        (folder / key).write_bytes(value)
-    maps = control.server.ask("GET", f"/api/v1/namespaces/{SYSTEM}/configmaps")["items"]
-    for each in maps:
+        (root / "certs" / key).write_bytes(value)
+    for each in control.server.ask("GET", f"/api/v1/namespaces/{SYSTEM}/configmaps")["items"]:
         for name, text in (each.get("data") or {}).items():
             if name.endswith(".json"):
-                (folder / name).write_text(text.replace("/certs/", f"{folder}/"))
-    whole = []
-    for argument in arguments:
-        made = argument.replace("$(ENVOY_POD_NAME)", "proxy").replace("$(ENVOY_POD_NAMESPACE)", SYSTEM)
-        made = made.replace("$(ENVOY_SERVICE_ZONE)", "zone")
-        if "static_resources:" in made:
-            made = made.replace("/sds/", f"{folder}/").replace("/certs/", f"{folder}/")
-            made = made.replace(f"address: envoy-gateway.{SYSTEM}.svc.cluster.local.", "address: 127.0.0.1")
-        whole.append(made)
+                (root / "sds" / name).write_text(text)
+    _install(find_envoy().path, root)
+    names = {"$(ENVOY_POD_NAME)": "proxy", "$(ENVOY_POD_NAMESPACE)": SYSTEM, "$(ENVOY_SERVICE_ZONE)": "zone"}
+    names[f"{host}."] = "127.0.0.1"  # there is no name server
+    arguments = []
+    for argument in container["args"]:
+        arguments.append(functools.reduce(lambda text, pair: text.replace(*pair), names.items(), argument))
     log = folder / "envoy.log"
     with log.open("wb") as output:
         child = subprocess.Popen(
-            [str(find_envoy().path), *whole, "--concurrency", "1"],
+            [tool("chroot", "install coreutils"), str(root), "/envoy", *arguments, "--concurrency", "1",
+             "--disable-hot-restart"],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
@@ -160,6 +165,16 @@ def proxy(control: Control, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         child.kill()
         child.wait()
+
+
+def _install(binary: Path, root: Path) -> None:
+    """Copy a program and the libraries it needs."""
+    shutil.copy(binary, root / "envoy")
+    listed = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=True).stdout
+    for library in re.findall(r"(/\S+) \(", listed):
+        place = root / library.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(library, place)
 
 
 def _deployment(control: Control) -> Json:
