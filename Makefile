@@ -12,7 +12,7 @@ demo: .make/installed  ## the main job, headless, on real parts
 	@$(BIN)/python notebooks/demo.py
 
 test: .make/installed .make/cpp  ## every test, the notebooks and the browser included
-	@.ci/debian docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
+	@.ci/debian docker.io docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
 	@.ci/peers cosign crane oras
 	@.ci/rust
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver

@@ -27,7 +27,10 @@ MIDDLE = {
     "hub": set[str](),
     "deploy": {"envoy", "hub", "proxy"},
 }
-TOP = ["publish", "inspection", "filter_trials", "filter", "doctor", "notebook", "cli_hub", "cli"]
+TOP = [
+    *("publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
+    *("cli_hub", "cli_builder", "cli"),
+]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
 
 

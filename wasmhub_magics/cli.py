@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .cli_builder import add_builder_command
 from .cli_hub import add_hub_commands
 from .curl import add_request_arguments, request_from
 from .errors import RequestError, WasmhubError
@@ -116,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--upstream", metavar="URL", help="who answers the requests")
     deploy.add_argument("--port", type=int, help="port on loopback (default: a free one)")
     deploy.set_defaults(run=_deploy)
+
+    add_builder_command(commands)
 
     doctor = commands.add_parser("doctor", help="tell which parts are here and how to get the others")
     doctor.add_argument(

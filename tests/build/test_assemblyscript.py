@@ -189,6 +189,65 @@ def test_a_call_out_is_made_and_its_answer_read(guest) -> None:
     assert host.calls[1:] == [("proxy_set_effective_context", (9,)), ("proxy_continue_stream", (0,))]
 
 
+OLD = """
+export * from "@solo-io/proxy-runtime/proxy";
+import {
+  RootContext, Context, BaseContext, registerRootContext, FilterHeadersStatusValues, stream_context,
+  send_local_response, continue_request, GrpcStatusValues, log, LogLevelValues
+} from "@solo-io/proxy-runtime";
+
+class Root extends RootContext {
+  createContext(id: u32): Context { return new Auth(id, this); }
+}
+
+class Auth extends Context {
+  constructor(id: u32, root: Root) { super(id, root); }
+
+  onRequestHeaders(count: u32, end: bool): FilterHeadersStatusValues {
+    const headers = stream_context.headers.request;
+    if (this.root_context.getConfiguration() == "") {
+      headers.add("x-open", headers.get(":path"));
+      return FilterHeadersStatusValues.Continue;
+    }
+    const cluster = this.root_context.getConfiguration();
+    this.root_context.httpCall(cluster, headers.get_headers(), new ArrayBuffer(0), [], 1000,
+      this, (origin: BaseContext, headers: u32, body: usize, trailers: u32) => {
+        if (stream_context.headers.http_callback.get(":status") == "200") {
+          stream_context.headers.request.add("x-checked", "yes");
+          continue_request();
+        } else {
+          const body = String.UTF8.encode("refused");
+          send_local_response(403, "no", body, [], GrpcStatusValues.PermissionDenied);
+        }
+      });
+    log(LogLevelValues.info, "asked");
+    return FilterHeadersStatusValues.StopAllIterationAndWatermark;
+  }
+}
+registerRootContext((id: u32) => { return new Root(id); }, "auth");
+"""
+
+
+@pytest.mark.parametrize("kind", [Proxy, EnvoyProxy])
+def test_filters_written_for_the_sdk_of_old_run_as_they_are(kind: Any) -> None:
+    module = build_module(OLD, "assemblyscript", options=CELL).module
+
+    def auth(request: Request) -> Response:
+        return Response(200 if request.path == "/good" else 500)
+
+    asking = Plugin(module, "asking", root_id="auth", configuration=b"auth")
+    with kind([asking], clusters={"auth": auth}) as proxy:
+        good, bad = proxy.send(Request("GET", "/good")), proxy.send(Request("GET", "/bad"))
+    assert good.upstream_request is not None
+    assert good.upstream_request.headers["x-checked"] == "yes"
+    assert (bad.response.status, bad.response.body) == (403, b"refused")
+    assert "asked" in [line.message for line in bad.log]
+    with kind([Plugin(module, "open", root_id="auth")]) as proxy:  # which that SDK alone does not survive
+        request = proxy.send(Request("GET", "/a")).upstream_request
+    assert request is not None
+    assert request.headers["x-open"] == "/a"
+
+
 # --- messages -------------------------------------------------------------------------------------
 
 

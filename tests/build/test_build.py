@@ -358,6 +358,15 @@ def test_options_that_mean_nothing_are_refused() -> None:
 # --- languages ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["dotnet", "C#", ".net"])
+def test_dotnet_is_told_what_there_is_of_it(name: str) -> None:
+    with pytest.raises(BuildError, match=r"\.NET makes no filter today") as caught:
+        build_module("", name)
+    assert "https://github.com/dotnet/runtime/" in caught.value.do
+    with pytest.raises(BuildError, match=r"\.NET makes no filter today"):
+        language_of("Filter.cs")
+
+
 def test_languages_are_found_by_name_alias_and_suffix() -> None:
     assert next(iter(languages())) == "python"
     assert find_language("C") is find_language("clang") is languages()["c"]

@@ -194,6 +194,18 @@ func (*filter) OnHttpStreamDone() { proxywasm.LogInfo("done") }
     assert report.agrees, str(report)
 
 
+def test_what_is_empty_is_not_found_as_in_the_sdk() -> None:
+    source = sdk(
+        """_, err := proxywasm.GetHttpRequestBody(0, 10)
+    _, more := proxywasm.GetHttpRequestTrailers()
+    proxywasm.LogInfo(fmt.Sprint(err == types.ErrorStatusNotFound, more != nil))""",
+        '"fmt"',
+    )
+    with Proxy(Plugin(build_module(source, "go").module, "filter")) as proxy:
+        exchange = proxy.send(Request("POST", "/", body=b"x"))
+    assert [line.message for line in exchange.log] == ["true true"]
+
+
 def test_a_panic_is_told_with_its_line() -> None:
     built = build_module(sdk('panic("on purpose")'), "go", options=CELL)
     with Proxy([Plugin(built.module, "f")]) as proxy:

@@ -446,6 +446,19 @@ u32 EXPORT(proxy_on_response_body)(u32 id, u32 n, u32 e) {
 u32 EXPORT(proxy_on_response_trailers)(u32 id, u32 n) {
   enter("response_trailers", id, n, 0); return run("response_trailers", id, 0);
 }
+u32 EXPORT(proxy_on_new_connection)(u32 id) { enter("connection", id, 0, 0); return run("connection", id, 0); }
+u32 EXPORT(proxy_on_downstream_data)(u32 id, u32 n, u32 e) {
+  enter("downstream", id, n, e); u32 r = run("downstream", id, 0); return e ? run("downstream_end", id, r) : r;
+}
+u32 EXPORT(proxy_on_upstream_data)(u32 id, u32 n, u32 e) {
+  enter("upstream", id, n, e); u32 r = run("upstream", id, 0); return e ? run("upstream_end", id, r) : r;
+}
+void EXPORT(proxy_on_downstream_connection_close)(u32 id, u32 peer) {
+  enter("downstream_close", id, peer, 0); run("downstream_close", id, 0);
+}
+void EXPORT(proxy_on_upstream_connection_close)(u32 id, u32 peer) {
+  enter("upstream_close", id, peer, 0); run("upstream_close", id, 0);
+}
 void EXPORT(proxy_on_tick)(u32 id) { enter("tick", id, 0, 0); run("on_tick", id, 0); }
 void EXPORT(proxy_on_queue_ready)(u32 id, u32 queue) { enter("queue", id, queue, 0); run("on_queue", id, 0); }
 void EXPORT(proxy_on_http_call_response)(u32 id, u32 t, u32 headers, u32 size, u32 trailers) {

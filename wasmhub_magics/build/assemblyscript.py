@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
+from .assemblyscript_sdk import ABORT, place_sdk, uses_sdk
 from .cache import cache_root
 from .diagnostics import failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
@@ -57,7 +58,7 @@ CALLBACKS = {
 
 _LEVELS = {"speed": ["-O"], "size": ["-Oz"], "none": []}
 _USES = [f"--use={name}=~lib/proxy_wasm/{name}" for name in ("abort", "seed", "trace", "console")]
-_FLAGS = ["--exportStart=_initialize", "--lib=lib", *_USES]
+_FLAGS = ["--exportStart=_initialize", "--lib=lib"]
 
 
 @cache
@@ -104,7 +105,7 @@ class AssemblyScript:
 
     def fingerprint(self) -> str:
         """The digest of the glue and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join([*_FLAGS, repr(CALLBACKS)]).encode())
+        digest = hashlib.sha256("\0".join([*_FLAGS, *_USES, repr(CALLBACKS)]).encode())
         for part in sorted(GUEST.iterdir()):
             if part.is_file():
                 digest.update(part.read_bytes())
@@ -128,12 +129,19 @@ class AssemblyScript:
         (library / "origin.ts").write_text(f"export const ORIGIN = {json.dumps(options.origin)};\n")
         (library / "options.ts").write_text(_constants(options))
         (workdir / "entry.ts").write_text(_entry(source))
+        entry, uses = "entry.ts", _USES
+        if uses_sdk([source, *(text for _, text in options.files)]):
+            if not (_home() / "node_modules" / "@solo-io").is_dir():
+                _install(progress, options.timeout)
+            place_sdk(library, _home() / "node_modules", source)
+            entry, uses = SOURCE, [ABORT]
         debug = ["--debug"] if options.debug else []
         finished = run(
             [
                 *command,
-                "entry.ts",
+                entry,
                 *_FLAGS,
+                *uses,
                 *_LEVELS[options.optimize],
                 *debug,
                 *options.flags,
@@ -157,7 +165,8 @@ class AssemblyScript:
 
 def _home() -> Path:
     """Where npm installs the compiler of the locked version."""
-    return cache_root() / f"assemblyscript-{_locked()}"
+    lock = hashlib.sha256((GUEST / "package-lock.json").read_bytes()).hexdigest()
+    return cache_root() / f"assemblyscript-{_locked()}-{lock[:8]}"
 
 
 def _install(progress: Progress, timeout: float) -> None:

@@ -12,6 +12,7 @@ from .. import __version__
 from ..errors import BuildError, Diagnostic
 from ..module import Module
 from . import cache
+from .docker import builder
 from .language import BuildOptions, Compiled, Language, Progress, Toolchain
 from .languages import find_language
 
@@ -62,6 +63,9 @@ def build_module(
     options = options or BuildOptions()
     _encodable(source, options)
     tongue = find_language(language) if isinstance(language, str) else language
+    if options.builder:
+        tongue = builder(tongue, options.builder)
+        options = replace(options, builder="")
     toolchain = tongue.detect()
     key = _key(source, tongue, toolchain, options) if tongue.cacheable else ""
     compiled = cache.load(key) if key and not force else None

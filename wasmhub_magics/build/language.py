@@ -36,6 +36,8 @@ class BuildOptions:
     """The line number of the source's first line: 2 for the body of a cell magic."""
     origin: str = "cell"
     """What messages call the source."""
+    builder: str = ""
+    """Where the compiler is: ``docker`` or ``docker:IMAGE``; empty for this machine."""
     timeout: float = 300.0
     """Seconds after which a compiler is ended."""
 

@@ -26,6 +26,16 @@ _HOMES = {
 }
 _SUFFIXES = {".cpp": "cpp", ".cxx": "cpp"}
 """Further suffixes of sources, besides the one that a language has itself."""
+_ABSENT = ("dotnet", ".net", "csharp", "c#", "cs", "fsharp")
+
+
+def _absent() -> BuildError:
+    """Why a language that people ask for cannot be had."""
+    return BuildError(
+        ".NET makes no filter today: since .NET 9 its compiler makes components for WASI 0.2, and proxies "
+        "take core modules only",
+        do="write it in another language; its state is told at https://github.com/dotnet/runtime/issues/65895",
+    )
 
 
 @cache
@@ -48,6 +58,8 @@ def find_language(name: str) -> Language:
     aliases = {alias: each for each in languages().values() for alias in each.aliases}
     if wanted in aliases:
         return aliases[wanted]
+    if wanted in _ABSENT:
+        raise _absent()
     near = get_close_matches(wanted, [*_HOMES, *aliases], 1, 0.5)
     hint = f"did you mean {near[0]}? " if near else ""
     raise BuildError(f"there is no language {name!r}", do=f"{hint}there are {', '.join(_HOMES)}")
@@ -61,6 +73,8 @@ def language_of(path: str | Path) -> str:
     for each in languages().values():
         if suffix == each.suffix:
             return each.name
+    if suffix in (".cs", ".fs"):
+        raise _absent()
     known = ", ".join(f"{each.suffix} ({each.title})" for each in languages().values())
     raise BuildError(
         f"the suffix {suffix or '(none)'} tells no language",

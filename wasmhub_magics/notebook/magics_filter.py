@@ -71,6 +71,7 @@ class FilterMagics(Group):
         help="module that Go source uses: --module github.com/tidwall/gjson@v1.18.0",
     )
     @argument("--file", metavar="FILE", help="take the source, or the ready-made .wasm, from a file")
+    @argument("--builder", metavar="docker[:IMAGE]", default="", help="compile in a container")
     @argument("--force", action="store_true", help="build even where the cache has it")
     @argument("--timeout", metavar="S", type=float, help="seconds after which the compiler is stopped")
     @line_cell_magic
@@ -138,6 +139,7 @@ class FilterMagics(Group):
             defines=tuple(pairs_from(options.define, "--define").items()),
             flags=tuple(options.flag),
             packages=(*options.crate, *options.module),
+            builder=options.builder,
             first_line=first_line,
             timeout=options.timeout or self.settings.timeout,
         )

@@ -10,6 +10,7 @@ from .live import Live
 from .loop import Loop
 from .proxy import Proxy
 from .state import Activity, Histogram, Metrics, Pending, State, Timer
+from .tcp import Connection
 from .trace import Callback, Change, HostCall, Trace
 from .upstream import Upstream, echo
 
@@ -21,6 +22,7 @@ __all__ = [
     "Callback",
     "Change",
     "Cluster",
+    "Connection",
     "Delay",
     "Exchange",
     "Failure",

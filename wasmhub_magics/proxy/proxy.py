@@ -19,6 +19,7 @@ from .exchange import Exchange, LogLine
 from .grpc_session import Part
 from .loop import Loop
 from .state import Activity, Metrics, State
+from .tcp import Connection, TcpStep, TcpUpstream, cut
 from .upstream import Upstream, echo
 from .worker import GrpcNews, Step, Worker
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Proxy"]
 
 T = TypeVar("T")
+LOCAL, REMOTE = 1, 2
 
 
 class Proxy:
@@ -130,6 +132,58 @@ class Proxy:
             self._log += exchange.log
             return exchange
 
+    def connect(
+        self,
+        data: bytes | str | Iterable[bytes | str] = b"",
+        upstream: TcpUpstream = lambda data: data,
+        *,
+        abort: bool = False,
+    ) -> Connection:
+        """Let a TCP client connect, send its pieces one after another, and end; tell what the filters did.
+
+        The filters are network filters here: their callbacks are those of TCP. ``upstream`` gets what passes
+        them and gives what to send back; by default it sends everything back. It ends after the client. With
+        ``abort`` the client goes away instead of ending.
+        """
+        with self._held():
+            out: list[TcpStep] = []
+            received: list[bytes] = []
+
+            def step(function: str, *arguments: int, data: bytes | None = None) -> bool:
+                new = not out
+                done = self._drive(
+                    lambda: self._worker().tcp(function, *arguments, data=data, new=new), self.upstream
+                )
+                assert isinstance(done, TcpStep)
+                out.append(done)
+                if done.to_upstream:
+                    received.append(done.to_upstream)
+                    back = upstream(done.to_upstream)
+                    if back and not done.closed:
+                        step("tcp_data", 0, 0, data=back)
+                return not out[-1].closed
+
+            going = step("tcp_open", self.trace)
+            for piece in cut(data):
+                going = going and step("tcp_data", 1, 0, data=piece)
+            if not abort:
+                going = going and step("tcp_data", 1, 1, data=b"") and step("tcp_data", 0, 1, data=b"")
+            if going:
+                step("tcp_close", REMOTE if abort else LOCAL)
+            lines = tuple(line for each in out for line in each.log)
+            self._log += lines
+            events = b"".join(each.events for each in out)
+            dropped = sum(each.dropped for each in out)
+            return Connection(
+                b"".join(received),
+                b"".join(each.to_client for each in out),
+                not going,
+                lines,
+                tuple(dict.fromkeys(warning for each in out for warning in each.warnings)),
+                tuple(call for each in out for call in each.calls),
+                self._worker().trace_of(events, dropped),
+            )
+
     def tick(self, seconds: float = 1.0) -> Activity:
         """Let time go on for filters: timers that are due go off, in order, and late answers arrive.
 
@@ -217,7 +271,7 @@ class Proxy:
         assert isinstance(activity, Activity)
         return activity
 
-    def _drive(self, start: Callable[[], Step], upstream: Upstream) -> Exchange | Activity | Loop:
+    def _drive(self, start: Callable[[], Step], upstream: Upstream) -> Exchange | Activity | Loop | TcpStep:
         """Run the worker until it has a result, and give it the answers that it asks for."""
         step = self._run(start)
         while isinstance(step, Request | CallOut | GrpcNews):

@@ -32,6 +32,7 @@ from .protocol import (
     text,
 )
 from .state import Activity, State, read_state
+from .tcp import TcpStep
 from .trace import Trace
 from .vm import Vm, VmKey, instantiate, key_of
 
@@ -52,7 +53,7 @@ class GrpcNews:
     ended: bool
 
 
-Step: TypeAlias = "Request | CallOut | GrpcNews | Exchange | Activity | Loop"
+Step: TypeAlias = "Request | CallOut | GrpcNews | Exchange | Activity | Loop | TcpStep"
 """What came of running the host: a request for the upstream, one for a cluster, or a result."""
 
 
@@ -142,6 +143,31 @@ class Worker:
         if self.host.fuel:
             self.host.refuel(self._fuel_limit)
         return self._finish(self._guarded(lambda: self.host.call("beside", nanoseconds, trace)))
+
+    def tcp(self, function: str, *arguments: int, data: bytes | None = None, new: bool = False) -> Step:
+        """Let a TCP connection open, go on or end; ``data`` is what comes in, ``new`` resets what it has."""
+        if new:
+            self._reload()
+        self._calls, self._result, self._looping = [], self._tcp_step, False
+        if self.host.fuel:
+            self.host.refuel(self._fuel_limit)
+        if data is not None:
+            arguments = (arguments[0], self.host.say(data), *arguments[1:])
+        return self._finish(self._guarded(lambda: self.host.call(function, *arguments)))
+
+    def _tcp_step(self, reader: Reader) -> TcpStep:
+        flags, to_upstream, to_client = reader.u8(), reader.text(), reader.text()
+        record = read_record(reader)
+        return TcpStep(
+            to_upstream=to_upstream,
+            to_client=to_client,
+            closed=bool(flags & 1),
+            log=(*self._take_restarted(), *self._lines(record)),
+            warnings=(*record.warnings, *self._dropped(record)),
+            events=record.events,
+            dropped=record.dropped_events,
+            calls=self._called(),
+        )
 
     def state(self) -> State:
         """Metrics, shared data and queues."""
@@ -288,6 +314,10 @@ class Worker:
         if flags & (ENDED | CANCELLED):
             del self._grpc[number]
         return GrpcNews(session, tuple(reader.texts()), bool(flags & ENDED))
+
+    def trace_of(self, events: bytes, dropped: int) -> Trace:
+        """The trace that raw events are."""
+        return Trace(events, self._names(), Host.names, dropped)
 
     def _called(self) -> tuple[CallOut, ...]:
         return tuple(call.record() if isinstance(call, GrpcSession) else call for call in self._calls)

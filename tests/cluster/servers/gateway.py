@@ -150,9 +150,10 @@ def proxy(control: Control, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     _install(find_envoy().path, root)
     names = {"$(ENVOY_POD_NAME)": "proxy", "$(ENVOY_POD_NAMESPACE)": SYSTEM, "$(ENVOY_SERVICE_ZONE)": "zone"}
     names[f"{host}."] = "127.0.0.1"  # there is no name server
-    arguments = []
-    for argument in container["args"]:
-        arguments.append(functools.reduce(lambda text, pair: text.replace(*pair), names.items(), argument))
+    arguments = [
+        functools.reduce(lambda text, pair: text.replace(*pair), names.items(), argument)
+        for argument in container["args"]
+    ]
     log = folder / "envoy.log"
     with log.open("wb") as output:
         child = subprocess.Popen(

@@ -78,6 +78,10 @@ function readTrace({ events, plugins, callbacks: names, functions }) {
       const text = bytes.subarray(at, at + kept);
       at += kept;
       if (calls.length) calls.at(-1)[tag === 4 ? "taken" : "given"].push(text);
+    } else if (tag === 7) {
+      at += 6; // what was changed: shown by the notebook
+      const kept = u32();
+      at += kept;
     } else {
       const result = u32();
       last = u64();

@@ -12,6 +12,7 @@ const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
+const tcp = @import("tcp.zig");
 const trace = @import("trace.zig");
 const worker = @import("worker.zig");
 const Context = @import("vm.zig").Context;
@@ -246,7 +247,11 @@ fn bytesOf(context: *Context, raw: u32) Error![]const u8 {
         .request_body => return body(context, .request),
         .response_body => return body(context, .response),
         // Envoy gives for call data whatever buffer was looked at before.
-        .downstream_data, .upstream_data => return "",
+        .downstream_data, .upstream_data => |data| {
+            const connection = context.connection orelse return "";
+            const found = tcp.visible(connection, data == .downstream_data) orelse return "";
+            return found.bytes.items;
+        },
         .call_data => return dns.told,
         .grpc_message => return grpc.received(context),
         .call_body => {
@@ -282,6 +287,11 @@ pub fn proxy_set_buffer_bytes(kind: u32, start: u32, length: u32, value: u32, va
     const side: Side = switch (try BufferType.from(kind)) {
         .request_body => .request,
         .response_body => .response,
+        .downstream_data, .upstream_data => |data| {
+            const connection = context.connection orelse return error.BadArgument;
+            const found = tcp.visible(connection, data == .downstream_data) orelse return error.BadArgument;
+            return found.write(start, length, text);
+        },
         else => return error.BadArgument,
     };
     const filter = context.filter orelse return error.BadArgument;
@@ -341,7 +351,7 @@ pub fn proxy_continue_stream(stream: u32) Error!void {
     switch (stream) {
         0 => try continueSide(context, .request),
         1 => try continueSide(context, .response),
-        2 => {},
+        2 => if (context.connection) |connection| try tcp.later(.{ .go_on = connection }),
         3 => return error.Unimplemented,
         else => return error.BadArgument,
     }
@@ -376,6 +386,7 @@ pub fn proxy_clear_route_cache() Error!void {
 pub fn proxy_close_stream(stream: u32) Error!void {
     const context = try current();
     if (stream > 3) return error.BadArgument;
+    if (stream >= 2 and context.connection != null) return tcp.later(.close);
     if (context.filter == null) return;
     try worker.stream.later(.close);
 }

@@ -18,9 +18,11 @@ const log = @import("log.zig");
 const metrics = @import("metrics.zig");
 const queues = @import("queues.zig");
 const shared_data = @import("shared_data.zig");
+const tcp = @import("tcp.zig");
 const trace = @import("trace.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
+const Need = @import("stream.zig").Need;
 const Plugin = @import("plugin.zig").Plugin;
 
 const gpa = arena_zig.gpa;
@@ -54,7 +56,7 @@ var prepared: exchange.Prepared = .{};
 var answered: exchange.Answer = .{};
 var answer_arena: arena_zig.Arena = .{};
 /// What runs: an exchange, a loop of them, or what happens beside.
-var running: enum { exchange, loop, beside } = .exchange;
+var running: enum { exchange, loop, beside, tcp } = .exchange;
 var began: u64 = 0;
 var paused: u64 = 0;
 
@@ -250,7 +252,11 @@ export fn proceed() Status {
 
 fn proceedNow() !Status {
     if (running == .loop and try bench.run(&prepared)) return .done;
-    const need = if (running == .loop) .call else try worker.stream.run();
+    const need = switch (running) {
+        .loop => .call,
+        .tcp => try runTcp(),
+        else => try worker.stream.run(),
+    };
     exchange.openOutput();
     switch (need) {
         .upstream => {
@@ -264,6 +270,8 @@ fn proceedNow() !Status {
         .done => if (running == .exchange) {
             const skipped = events.now - worker.stream.began;
             try exchange.putResult(&worker.stream, clock.monotonic() -| began -| paused -| skipped);
+        } else if (running == .tcp) {
+            try tcp.putResult();
         } else {
             events.jump(events.horizon);
             try exchange.putLog();
@@ -275,6 +283,49 @@ fn proceedNow() !Status {
         .upstream => .upstream,
         .call => if (grpc.asking()) .grpc else .call,
     };
+}
+
+/// A TCP connection goes on, and what is beside it.
+fn runTcp() !Need {
+    while (true) {
+        if (try tcp.run()) continue;
+        switch (try events.prompt()) {
+            .ran => {},
+            .ask => return .call,
+            .idle => return .done,
+        }
+    }
+}
+
+/// A client connects. The output is then as `tcp.zig` puts it, here and after the next two.
+export fn tcp_open(traced: u32) Status {
+    log.clear();
+    log.on = true;
+    trace.on = traced != 0;
+    trace.clear();
+    callout.delivered = 0;
+    callout.looping = false;
+    tcp.open() catch outOfMemory();
+    running = .tcp;
+    return proceed();
+}
+
+/// Bytes come from the client (1) or the upstream (0), perhaps the last ones.
+export fn tcp_data(from_client: u32, length: usize, end: u32) Status {
+    log.clear();
+    trace.clear();
+    tcp.take(from_client != 0, input[0..length], end != 0) catch outOfMemory();
+    running = .tcp;
+    return proceed();
+}
+
+/// The connection ends: 1 here, 2 at the client.
+export fn tcp_close(peer: u32) Status {
+    log.clear();
+    trace.clear();
+    tcp.close(peer) catch outOfMemory();
+    running = .tcp;
+    return proceed();
 }
 
 var asked: u64 = 0;

@@ -70,7 +70,7 @@ pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
         .xds => return xds(context, path.parts.next() orelse return error.SerializationFailure),
         else => {},
     }
-    const filter = context.filter orelse return error.NotFound;
+    const filter = context.filter orelse return if (context.connection != null) ofConnection(context, root, &path) else error.NotFound;
     const stream = &worker.stream;
     return switch (root) {
         .request => request(stream, filter, &path),
@@ -90,6 +90,19 @@ pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
             state(context, "", path.parts.rest()),
         .metadata => metadata(&path),
         else => unreachable,
+    };
+}
+
+/// What a TCP connection has.
+fn ofConnection(context: *Context, root: Root, path: *Path) Error![]const u8 {
+    return switch (root) {
+        .source => address(client, client_port, path),
+        .destination => address(listener, listener_port, path),
+        .connection => connection(path.parts.next() orelse return error.SerializationFailure),
+        .connection_id => path.last(try number(1)),
+        .filter_state => if (path.parts.peek() == null) error.SerializationFailure else state(context, "", path.parts.rest()),
+        .metadata => metadata(path),
+        else => error.NotFound,
     };
 }
 
@@ -304,7 +317,7 @@ fn address(text: []const u8, port: u32, path: *Path) Error![]const u8 {
 
 /// Keep a value under a name; it can be read back under the same single segment.
 pub fn set(context: *Context, path: []const u8, value: []const u8) Error!void {
-    if (context.filter == null) return error.NotFound;
+    if (context.filter == null and context.connection == null) return error.NotFound;
     const size = 5 + path.len;
     const name = try worker.arena.take(size);
     @memcpy(name[0..5], "wasm.");
@@ -430,7 +443,7 @@ pub fn keep(name: []const u8, value: []const u8) Error!void {
 }
 
 fn state(context: *Context, comptime prefix: []const u8, name: []const u8) Error![]const u8 {
-    if (context.filter == null) return error.NotFound;
+    if (context.filter == null and context.connection == null) return error.NotFound;
     for (worker.stream.properties.items) |entry| {
         if (!std.mem.startsWith(u8, entry.name, prefix)) continue;
         if (std.mem.eql(u8, entry.name[prefix.len..], name)) return entry.value;

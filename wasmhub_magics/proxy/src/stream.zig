@@ -17,6 +17,7 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
 const reply_zig = @import("reply.zig");
+const tcp = @import("tcp.zig");
 const trace = @import("trace.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
@@ -354,6 +355,7 @@ pub const Stream = struct {
         arena_zig.clear(&stream.actions);
         callout.close();
         grpc.closeReading();
+        tcp.trapped();
         if (trace.on) trace.trapped();
     }
 

@@ -7,6 +7,7 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
 const trace = @import("trace.zig");
+const tcp = @import("tcp.zig");
 const worker = @import("worker.zig");
 const Filter = @import("stream.zig").Filter;
 const Plugin = @import("plugin.zig").Plugin;
@@ -35,6 +36,8 @@ pub const Context = struct {
     vm: *Vm,
     plugin: ?*Plugin = null,
     filter: ?*Filter = null,
+    /// Of a TCP connection.
+    connection: ?*tcp.Filter = null,
 
     pub fn pluginIndex(context: *const Context) u32 {
         return if (context.plugin) |plugin| plugin.index else log.no_plugin;
@@ -76,6 +79,7 @@ pub const Vm = struct {
     /// The context of that number which is alive now.
     pub fn find(vm: *Vm, id: u32) ?*Context {
         if (worker.stream.context(vm, id)) |found| return found;
+        if (tcp.find(vm, id)) |found| return found;
         for (worker.plugins.items) |plugin| {
             if (plugin.root.vm == vm and plugin.root.id == id) return &plugin.root;
         }

@@ -134,6 +134,15 @@ func taken(status, at, size uint32) ([]byte, error) {
 	return value[:size:size], nil
 }
 
+// filled is taken for what the SDK has no empty value of: where there is nothing, it is not found.
+func filled(status, at, size uint32) ([]byte, error) {
+	value, err := taken(status, at, size)
+	if err == nil && size == 0 {
+		err = types.ErrorStatusNotFound
+	}
+	return value, err
+}
+
 func encoded(pairs [][2]string) string {
 	size := 4
 	for _, pair := range pairs {
@@ -174,7 +183,7 @@ func decoded(pairs []byte) [][2]string {
 func getPairs(list uint32) ([][2]string, error) {
 	var at, size uint32
 	status := hostGetPairs(list, &at, &size)
-	value, err := taken(status, at, size)
+	value, err := filled(status, at, size)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +210,7 @@ func replaceValue(list uint32, key, value string) error {
 func getBuffer(buffer uint32, start, most int) ([]byte, error) {
 	var at, size uint32
 	status := hostGetBuffer(buffer, uint32(start), uint32(most), &at, &size)
-	return taken(status, at, size)
+	return filled(status, at, size)
 }
 
 const everything = 1<<31 - 1
