@@ -135,6 +135,7 @@ def _source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("filter", metavar="FILTER", help="source file, .wasm file, or reference of an image")
     parser.add_argument("--lang", help="language of the source (default: by the file's ending)")
     parser.add_argument("--name", default="", help="name of the filter (default: the file's name)")
+    parser.add_argument("--builder", metavar="docker[:IMAGE]", default="", help="compile in a container")
 
 
 def _settings(parser: argparse.ArgumentParser) -> None:
@@ -171,7 +172,7 @@ def _clusters_of(options: argparse.Namespace) -> dict[str, Cluster]:
 
 
 def _filter(options: argparse.Namespace) -> Filter:
-    from .build import language_of
+    from .build import BuildOptions, language_of
     from .filter import build, load, pull
 
     path = Path(options.filter)
@@ -183,7 +184,8 @@ def _filter(options: argparse.Namespace) -> Filter:
     if path.suffix == ".wasm":
         return load(path, name)
     language = options.lang or language_of(path)
-    return build(path.read_text(), language, name, force=getattr(options, "force", False))
+    how = BuildOptions(builder=getattr(options, "builder", ""))
+    return build(path.read_text(), language, name, options=how, force=getattr(options, "force", False))
 
 
 def _configured(options: argparse.Namespace) -> Filter:

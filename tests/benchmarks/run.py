@@ -257,6 +257,25 @@ def serving_after(url: str, made: Filter, version: str) -> tuple[float, float]:
     return seen[0] * 1000, deployment.swap_seconds * 1000
 
 
+def tester_page() -> Entry:
+    """From a key press in the tester to its answer on the screen, the filter run in the page."""
+    return waited("in_the_page", 16.0)
+
+
+def tester_kernel() -> Entry:
+    """From a click in the tester to its answer on the screen, a Python function of the kernel answering."""
+    return waited("through_the_kernel", 50.0)
+
+
+def waited(name: str, aim: float) -> Entry:
+    sys.path.insert(0, str(ROOT))
+    from tests.benchmarks import interaction
+
+    sides = interaction.sides(getattr(interaction, name)())
+    note = f"90 % within {sides['p90_ms']:.1f} ms; the aim is {aim:g} ms"
+    return Entry(sides["median_ms"], "ms", sides, note)
+
+
 ENTRIES: dict[str, Callable[[], Entry]] = {
     "embedded.simple": embedded_simple,
     "embedded.python": embedded_python,
@@ -265,6 +284,8 @@ ENTRIES: dict[str, Callable[[], Entry]] = {
     "loop.c": loop_c,
     "loop.python": loop_python,
     "swap.envoy": swap_envoy,
+    "tester.page": tester_page,
+    "tester.kernel": tester_kernel,
 }
 
 

@@ -9,6 +9,9 @@ from playwright.sync_api import BrowserContext, Locator, expect, sync_playwright
 
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell, chromium
 
+NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+"""The browser reaches this machine only: nothing may be fetched from elsewhere."""
+
 GREETER = """\
 %%wasm_filter greeter
 def on_request_headers(ctx):
@@ -37,7 +40,7 @@ def context() -> Iterator[BrowserContext]:
     except RuntimeError as error:
         pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", NO_NETWORK])
         yield browser.new_context(viewport={"width": 1200, "height": 1000})
         browser.close()
 
@@ -47,7 +50,7 @@ def notebook(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) 
     """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
     with Lab(tmp_path_factory.mktemp("lab")) as lab:
         setup = "%load_ext wasmhub_magics" + ANSWERER
-        cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)"]
+        cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)", "%wasm_bench greeter --seconds 6"]
         opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
         opened.run(0)
         opened.run(1)

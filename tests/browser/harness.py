@@ -19,8 +19,9 @@ async function openProxy(told) {
     bridge: unbase64(told.bridge), modules: told.modules.map(unbase64) };
   window.proxy = new PageProxy(parts);
 }
-async function sendTo({ request, upstream, clusters, clock, seed, fresh }) {
-  const setup = { plugins: window.proxy.parts.plugins, clusters: clusters ?? {}, clock, seed, fresh };
+async function sendTo({ request, upstream, clusters, properties, clock, seed, fresh }) {
+  const { plugins } = window.proxy.parts;
+  const setup = { plugins, clusters: clusters ?? {}, properties, clock, seed, fresh };
   try {
     return await window.proxy.send(setup, request, upstream ?? { echo: true });
   } catch (error) {

@@ -18,7 +18,7 @@ from wasmhub_magics.examples import examples
 from wasmhub_magics.filter import Filter
 from wasmhub_magics.formats import read_request, read_requests, write
 from wasmhub_magics.http import Request
-from wasmhub_magics.page import cases_data, exchange_data, request_data
+from wasmhub_magics.page import cases_data, exchange_data, request_data, world_from_data
 from wasmhub_magics.plugin import Limits
 from wasmhub_magics.proxy import Proxy
 from wasmhub_magics.testing import Case, Fault, Suite, faulty, run_cases
@@ -184,6 +184,25 @@ def test_policies_and_the_state_of_a_machine_are_kept_between_requests(page: Pag
         ]
         statuses[policy] = [each["response"]["status"] for each in found]
     assert statuses == {"closed": [200, 503, 503], "open": [200, 503, 200]}
+
+
+def test_properties_are_given_as_in_the_kernel(page: Page) -> None:
+    paths = ["source.address", "connection.mtls", "source.port", 'metadata.filter_metadata["envoy.lb"].stage']
+    given = {paths[0]: "10.1.2.3:4711", paths[1]: "true", paths[2]: "4711", paths[3]: "canary"}
+    source = (
+        "def on_request_headers(ctx):\n"
+        "    parts = (('source', 'address'), ('connection', 'mtls'), ('source', 'port'),\n"
+        "             ('metadata', 'filter_metadata', 'envoy.lb', 'stage'))\n"
+        "    print([repr(ctx.property(*each)) for each in parts])\n"
+    )
+    made = build(source, name="asking")
+    open_proxy(page, [made])
+    world = world_from_data({"properties": given}, {})
+    with Proxy([made], clock=FIXED, seed=0, properties=world.properties) as proxy:
+        kernel = exchange_data(proxy.send(Request("GET", "/")))
+    own = send(page, request_data(Request("GET", "/")), properties=given)
+    assert told(own) == told(kernel)
+    assert "10.1.2.3:4711" in kernel["log"][0]["message"]
 
 
 def test_a_filter_that_does_not_start_is_told_as_in_the_kernel(page: Page) -> None:

@@ -283,3 +283,19 @@ CONTRAST = """root => {
   }
   return found;
 }"""
+
+
+def test_a_measurement_is_followed_live_and_stopped(notebook: Notebook, tester: Locator) -> None:
+    prompt = notebook.prompt(4)
+    notebook.start(4)
+    chart = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(4).locator(".whl")
+    expect(chart.locator("path")).to_have_count(2, timeout=ANSWER_MS)
+    expect(chart.get_by_label("Figures")).to_contain_text("p99.99")
+    chart.get_by_role("button", name="Stop").click()
+    expect(chart.get_by_role("status")).to_have_text("done", timeout=ANSWER_MS)
+    expect(chart.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(4).locator(".jp-InputPrompt")).to_have_text(
+        re.compile(r"\[\d+\]:"), timeout=ANSWER_MS
+    )
+    assert notebook.prompt(4) != prompt
+    assert ours(notebook) == []

@@ -15,6 +15,7 @@ from wasmhub_magics.build import BuildOptions, build_module, cpp_library, langua
 from wasmhub_magics.build.cache import cache_root
 from wasmhub_magics.build.clang import find_ziglang
 from wasmhub_magics.build.cpp import CALLBACKS, GUEST, INCLUDE, Cpp
+from wasmhub_magics.build.cpp_toolchain import find_clang_cpp
 from wasmhub_magics.build.language import Toolchain
 from wasmhub_magics.envoy import EnvoyProxy, verify
 from wasmhub_magics.errors import BuildError, CompileError, StartError, ToolchainMissing
@@ -563,6 +564,21 @@ def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:
     with pytest.raises(ToolchainMissing, match=r"C\+\+ needs a compiler") as caught:
         build_module("", Cpp([lambda: None]))
     assert "pip install" in caught.value.do
+
+
+def test_a_clang_that_cannot_make_webassembly_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clang = tmp_path / "clang++"
+    clang.write_text('#!/bin/sh\n[ "$1" = --version ] && echo clang version 19.1.7 && exit\nexit 1\n')
+    clang.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr("shutil.which", lambda name: str(clang) if name == "clang++" else None)
+    find_clang_cpp.cache_clear()
+    try:
+        assert find_clang_cpp() is None
+    finally:
+        find_clang_cpp.cache_clear()
 
 
 def test_what_is_made_once_is_not_made_again_and_a_build_is_quick_afterwards() -> None:

@@ -11,6 +11,7 @@ import wasmtime
 from wasmhub_magics.envoy import EnvoyProxy, verify
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import Plugin
+from wasmhub_magics.proxy.upstream import echo
 
 HEAD = """
 (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
@@ -109,8 +110,8 @@ def puppet(tmp_path_factory):
 def beside(puppet):
     """Holds that both proxies do the same with a script; gives the exchanges."""
 
-    def run(script, requests, clusters=None, timeout=1.5, **fields):
-        report = verify([puppet(script, **fields)], requests, clusters=clusters, timeout=timeout)
+    def run(script, requests, clusters=None, *, timeout=1.5, upstream=echo, **fields):
+        report = verify([puppet(script, **fields)], requests, upstream, clusters=clusters, timeout=timeout)
         assert report.agrees, repr(report)
         return report.exchanges
 

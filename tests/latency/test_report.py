@@ -11,6 +11,7 @@ import pytest
 
 from wasmhub_magics.latency import Comparison, Histogram, LatencyReport, Memory, Side
 from wasmhub_magics.latency.units import duration, short, size
+from wasmhub_magics.plugin import Plugin
 
 DIGEST = "sha256:" + "ab" * 32
 VEGA = "application/vnd.vegalite.v5+json"
@@ -230,3 +231,20 @@ def test_a_report_is_drawn_by_matplotlib_into_the_axes_it_gets() -> None:
     assert report().plot(axes) is axes
     assert [line.get_label() for line in axes.get_lines()] == ["greeter", "without filter"]
     assert axes.get_title() == "greeter: cost in the embedded proxy"
+
+
+def test_the_panels_draw_histogram_callbacks_and_memory_and_hold_the_numbers_in_text(adder: Plugin) -> None:
+    from wasmhub_magics.latency import bench
+
+    panels = bench(adder, n=400).panels
+    for picture in (panels.histogram(), panels.callbacks(), panels.memory()):
+        ElementTree.fromstring(picture)
+    assert "proxy_on_request_headers" in panels.callbacks()
+    assert "stroke=" in panels.histogram()  # the baseline is an outline: told apart without colour
+    assert "<pre>" in panels._repr_html_()
+    assert str(panels).startswith("flat")
+
+
+def test_a_report_without_samples_has_empty_panels() -> None:
+    panels = LatencyReport("embedded", "none", "", "GET /", Side(())).panels
+    assert (panels.histogram(), panels.callbacks(), panels.memory()) == ("", "", "")

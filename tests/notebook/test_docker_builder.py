@@ -217,7 +217,7 @@ def test_what_the_page_says_works(usual: None, shell: Shell) -> None:
 
 
 def test_the_commands_of_the_page_are_understood_and_make_an_image(
-    image: str, capsys: pytest.CaptureFixture[str]
+    image: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     commands = re.findall(r"^wasmhub (builder.*)$", PAGE, re.M)
     assert len(commands) == 4
@@ -225,4 +225,7 @@ def test_the_commands_of_the_page_are_understood_and_make_an_image(
         assert _parser().parse_args(command.split()).tag
     assert main(["builder", "c", "--base", BASE, "--no-install", "--tag", "tests/made:1"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "tests/made:1"
-    assert build_module(SOURCE, "c", options=inside("tests/made:1")).module.size
+    (tmp_path / "counter.c").write_text(SOURCE)
+    command = ["build", str(tmp_path / "counter.c"), "--builder", "docker:tests/made:1"]
+    assert main([*command, "-o", str(tmp_path / "counter.wasm")]) == 0
+    assert (tmp_path / "counter.wasm").read_bytes() == build_module(SOURCE, "c").module.data

@@ -220,6 +220,12 @@ static void step(Str c, const char *phase, u32 id) {
     else if (n == 8) number(*(u64 *)p);
     else { word("bytes "); number(n); }
     say();
+  } else if (is(c, "propsize")) { // a property whose value differs from run to run
+    Str v = rest();
+    char path[256];
+    for (u32 i = 0; i < v.n; i++) path[i] = v.s[i] == '.' ? 0 : v.s[i];
+    s = proxy_get_property(path, v.n, &p, &n);
+    word("propsize "); text(v.s, v.n); status(s); word(" "); number(n == 8 ? 8 : n > 0); say();
   } else if (is(c, "setprop")) {
     Str k = next(), v = rest();
     s = proxy_set_property(k.s, k.n, v.s, v.n);

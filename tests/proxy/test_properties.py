@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wasmhub_magics.errors import RequestError
 from wasmhub_magics.http import Request
 
 
@@ -94,3 +95,28 @@ def test_filters_of_abi_0_1_0_have_its_functions(run, old_puppet_module):
     assert "get nope -> 0 " in messages
     assert "continue -> 0" in messages
     assert exchange.response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "value"),
+    [
+        ("source.address", "10.1.2.3:4711", "0 10.1.2.3:4711"),
+        ("connection.requested_server_name", "shop.example", "0 shop.example"),
+        ("connection.mtls", True, "0 bytes 1"),
+        ("source.port", 4711, "0 4711"),
+        ("xds.route_name", "to-the-shop", "0 to-the-shop"),
+        ("xds.cluster_name", b"shop", "0 shop"),
+        ("metadata.filter_metadata.lb.stage", "canary", "0 canary"),
+    ],
+)
+def test_the_driver_says_what_properties_are(run, path, given, value):
+    assert told(run, "request_headers", path, properties={path: given}) == value
+    assert told(run, "request_headers", "request.method", properties={path: given}) == "0 GET"
+
+
+@pytest.mark.parametrize(
+    "properties", [{"": "x"}, {"a..b": "x"}, {"[a": "x"}, {"a": 1.5}, {".a": "x"}, {"a.": "x"}]
+)
+def test_a_property_that_cannot_be_is_refused(run, properties):
+    with pytest.raises(RequestError):
+        run("request_headers prop a", properties=properties)

@@ -37,6 +37,9 @@ _COMPILE = (
 # The stack comes first, so that an overflow traps and does not run into the data.
 _LINK = ("--gc-sections", "--stack-first", "-z", "stack-size=262144", "--error-limit=0")
 
+_STRIP = ("--strip-debug",)
+"""Leaves out what libraries bring along for debuggers; names stay."""
+
 CALLBACKS = (
     *("onCreate", "onDone", "onDoneBase", "onLog", "onDelete", "onForeignFunction", "onConfigure", "onStart"),
     *("onTick", "onQueueReady", "onHttpCallResponse", "onGrpcReceiveInitialMetadata", "onGrpcReceive"),
@@ -78,7 +81,7 @@ class Cpp:
 
     def fingerprint(self) -> str:
         """The digest of the headers, of the runtime and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join([*_COMPILE, *_LINK]).encode())
+        digest = hashlib.sha256("\0".join([*_COMPILE, *_LINK, *_STRIP]).encode())
         for path in sorted([*GUEST.glob("*.cc"), *INCLUDE.rglob("*.h")]):
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -98,7 +101,8 @@ class Cpp:
         texts = {SOURCE: source, **dict(options.files)}
         sdk = any(_includes_sdk(text) for text in texts.values())
         flags = [flag for flag in options.flags if not flag.startswith("-Wl,")]
-        link = [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
+        link = [] if options.debug else [*_STRIP]
+        link += [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
         defines = [f"-D{name}={value}" for name, value in options.defines]
         found: list[Diagnostic] = []
         objects: list[str] = []

@@ -39,7 +39,7 @@ class Comparison:
     def __str__(self) -> str:
         percents = (*PERCENTILES, 100.0)
         rows = [
-            (label, [report.percentile(p) for p in percents])
+            (label, [report.filtered.told(p) for p in percents])
             for label, report in zip(self._labels, self.reports, strict=True)
         ]
         lines = table(rows)

@@ -34,5 +34,5 @@ class Progress:
     def text(self) -> str:
         """The figures so far."""
         percents = (*PERCENTILES, 100.0)
-        rows = [(line.label, [line.side.percentile(p) for p in percents]) for line in self.lines]
+        rows = [(line.label, [line.side.told(p) for p in percents]) for line in self.lines]
         return "\n".join(table(rows))

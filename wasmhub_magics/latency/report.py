@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .axis import Line
     from .comparison import Comparison
+    from .panels import Panels
 
 __all__ = ["LatencyReport", "Side"]
 
@@ -58,6 +59,11 @@ class Side:
         if percent >= 100:
             return float(self.histogram.max)
         return float(median(part.percentile(percent) for part in rounds))
+
+    def told(self, percent: float) -> float | None:
+        """The percentile where there are samples enough for it; None where one decides it."""
+        enough = percent >= 100 or self.histogram.count * (100 - percent) >= 100
+        return self.percentile(percent) if enough else None
 
     def differences(self, other: Side, percent: float) -> list[float]:
         """How much more each round took at a percentile than the other side's round that ran beside it."""
@@ -192,6 +198,13 @@ class LatencyReport:
         low, _, high = quantiles(found, n=4, method="inclusive")
         return low, high
 
+    @property
+    def panels(self) -> Panels:
+        """Histogram, callbacks and memory, drawn."""
+        from .panels import Panels
+
+        return Panels(self)
+
     def compare(self, *others: LatencyReport) -> Comparison:
         """This report beside others: build beside build, or filter beside filter."""
         from .comparison import Comparison
@@ -273,9 +286,12 @@ class LatencyReport:
         sides = [("filter", self.filtered)]
         if self.unfiltered is not None:
             sides.append(("baseline", self.unfiltered))
-        rows = [(label, [side.percentile(p) for p in (*PERCENTILES, 100.0)]) for label, side in sides]
+        percents = (*PERCENTILES, 100.0)
+        rows = [(label, [side.told(p) for p in percents]) for label, side in sides]
         if self.added(50) is not None:
-            rows.append(("added", [self.added(p) or 0.0 for p in (*PERCENTILES, 100.0)]))
+            known = [all(side.told(p) is not None for _, side in sides) for p in percents]
+            told = zip(percents, known, strict=True)
+            rows.append(("added", [self.added(p) if there else None for p, there in told]))
         lines = [f"{self._title} ({self.digest[:19]})", "; ".join(self._notes)]
         lines += table(rows) if self.histogram.count else ["no exchange was measured"]
         return "\n".join([*lines, *self._facts()])

@@ -27,12 +27,18 @@ def bundle(text: str, title: str, notes: list[str], lines: list[Line]) -> dict[s
     return bundle
 
 
-def table(rows: list[tuple[str, list[float]]]) -> list[str]:
-    """Lines of text: a row for each label, its durations at ``PERCENTILES`` and the maximum."""
+def table(rows: list[tuple[str, list[float | None]]]) -> list[str]:
+    """Lines of text: a row for each label, its durations at ``PERCENTILES`` and the maximum.
+
+    What there are too few samples for is None, and shows as a dash.
+    """
     heads = [*(f"p{p:g}" for p in PERCENTILES), "max"]
     wide = max(8, *(len(label) for label, _ in rows))
     lines = [" " * wide + "".join(f"{head:>10}" for head in heads)]
-    lines += [f"{label:<{wide}}" + "".join(f"{duration(v):>10}" for v in values) for label, values in rows]
+    lines += [
+        f"{label:<{wide}}" + "".join(f"{'–' if v is None else duration(v):>10}" for v in values)
+        for label, values in rows
+    ]
     return lines
 
 

@@ -115,7 +115,7 @@ class Desk:
 
             made = EnvoyProxy(plugins, clusters=world.clusters)
         else:
-            made = Proxy(plugins, clusters=world.clusters)
+            made = Proxy(plugins, clusters=world.clusters, properties=world.properties)
         with self._lock:
             self._proxies[engine] = (world.key, filters, made)
         return made

@@ -66,6 +66,9 @@ class LiveChart(AnyWidget):
         """The measurement is over."""
         self.running = False
 
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.text}"
+
     def _receive(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
         if content.get("type") == "stop":
             self._stop.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from ..errors import RequestError
 from ..http import Response
 from ..plugin import HasPlugin, Plugin, as_plugin
 from ..proxy import Cluster, Upstream
+from ..proxy.properties import PropertyValue
 from ..testing.answers import cluster_from, upstream_from
 from .cases import answer_spec
 
@@ -24,7 +26,7 @@ class World:
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
     configs: Mapping[str, str] = field(default_factory=dict)
     policy: str = ""
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, PropertyValue] = field(default_factory=dict)
     key: str = ""
 
     def plugins(self, filters: list[HasPlugin]) -> list[Plugin]:
@@ -52,13 +54,20 @@ def world_from_data(data: Mapping[str, Any], variables: Mapping[str, object]) ->
         )
         clusters = {str(k): cluster_from(answer_spec(v)) for k, v in (data.get("clusters") or {}).items()}
         configs = {str(k): str(v) for k, v in (data.get("configs") or {}).items()}
-        properties = {str(k): str(v) for k, v in (data.get("properties") or {}).items()}
+        properties = {str(k): _property(str(v)) for k, v in (data.get("properties") or {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RequestError(f"this is no setting of the tester: {error!r}") from None
     key = repr(
         (sorted((data.get("clusters") or {}).items(), key=str), configs, data.get("policy"), properties)
     )
     return World(upstream, clusters, configs, str(data.get("policy") or ""), properties, key)
+
+
+def _property(told: str) -> PropertyValue:
+    """What is typed as a property: a truth, a whole number, or text."""
+    if told in ("true", "false"):
+        return told == "true"
+    return int(told) if re.fullmatch(r"-?\d{1,18}", told) else told
 
 
 def _variable(name: str, variables: Mapping[str, object]) -> Upstream:

@@ -18,6 +18,7 @@ from .engine import owner
 from .exchange import Exchange, LogLine
 from .grpc_session import Part
 from .loop import Loop
+from .properties import PropertyValue, encode_properties
 from .state import Activity, Metrics, State
 from .tcp import Connection, TcpStep, TcpUpstream, cut
 from .upstream import Upstream, echo
@@ -42,6 +43,10 @@ class Proxy:
     by name a Response, a Delay, a Failure, or a function of the Request that gives one of these, and for gRPC
     a GrpcReply or ``Grpc``; ``upstream`` is a cluster of that name, too.
 
+    ``properties`` are what filters find by these paths, such as ``source.address``, in place of what the
+    proxy would say: text, bytes, a whole number (8 bytes) or a truth (1 byte). A part of a path with dots in
+    it stands in brackets: ``metadata.filter_metadata["envoy.lb"].stage``.
+
     Nobody waits for a delay or a timer: the proxy's own time jumps to what happens next. While a stream waits
     for a call-out, the timers of plugins go off in between; a paused stream has five seconds for a timer to
     wake it.
@@ -60,6 +65,7 @@ class Proxy:
         seed: int | None = None,
         trace: bool = True,
         fuel: bool = False,
+        properties: Mapping[str, PropertyValue] | None = None,
     ) -> None:
         chain = filters if isinstance(filters, Iterable) else (filters,)
         self.plugins: tuple[Plugin, ...] = tuple(as_plugin(f) for f in chain)
@@ -75,6 +81,7 @@ class Proxy:
             "fuel": fuel or any(plugin.limits.fuel is not None for plugin in self.plugins),
             "clock": None if clock is None else _nanoseconds(clock),
             "seed": seed,
+            "properties": encode_properties(properties or {}),
         }
         self._closed = False
         self._broken = False

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from ..errors import HostError, ModuleError, StartError
 from ..http import Request, Response
-from ..module import Module
 from ..plugin import Plugin
+from .backtrace import told
 from .cluster import CallOut, Cluster, Delay, Failure
 from .exchange import Exchange, LogLine, Timing
 from .grpc_session import GrpcSession, Part
@@ -68,8 +68,10 @@ class Worker:
         fuel: bool,
         clock: int | None,
         seed: int | None,
+        properties: bytes = b"",
     ) -> None:
         self.plugins = plugins
+        self._properties = properties
         self._clusters = clusters
         self._calls: list[CallOut | GrpcSession] = []
         self._grpc: dict[int, GrpcSession] = {}
@@ -92,6 +94,8 @@ class Worker:
         numbers: dict[tuple[VmKey, str, str, bytes], int] = {}
         try:
             self._tell_clusters()
+            if self._properties:
+                self.host.call("properties", self.host.say(self._properties))
             for plugin in self.plugins:
                 key = key_of(plugin)
                 root = (key, plugin.name, plugin.root_id, plugin.configuration)
@@ -355,22 +359,7 @@ class Worker:
         number = self.host.field("vm")
         vm = next((vm for vm in self._vms.values() if vm.index == number), None)
         plugin = vm.plugin if vm is not None else self.plugins[0]
-        limits = plugin.limits
-        what = trap.text
-        if isinstance(trap, Stopped):
-            what = (
-                f"stopped after {limits.callback_seconds} s in {callback} (limit callback_seconds)"
-                if trap.why == "time"
-                else f"stopped after {self._fuel_limit} instructions in {callback} (limit fuel)"
-            )
-        elif vm is not None and 2 * vm.memory_bytes(self.host) > vm.limit_bytes:
-            used = vm.memory_bytes(self.host)
-            what += f" (its memory has {used:,} bytes of {vm.limit_bytes:,}, limit memory_bytes)"
-        frames = [
-            f"  {depth}: 0x{offset:x} - {_place(plugin.module, index, offset)}"
-            for depth, (index, offset, _) in enumerate(trap.frames)
-        ]
-        return "\n".join([what, "Proxy-Wasm plugin in-VM backtrace:", *frames]) if frames else what
+        return told(trap, callback, plugin, vm, self.host, fuel=self._fuel_limit)
 
     def _exchange(self, reader: Reader) -> Exchange:
         assert self._request is not None
@@ -459,9 +448,3 @@ class Worker:
                     self.host.call("plugin_move", number, vm.index)
             self._drain_start()
             self._restarted += self.start_log[before:]
-
-
-def _place(module: Module, function: int, offset: int) -> str:
-    """The function of a frame, with the source line where the module knows it."""
-    name, found = module.function_name(function), module.source_line(function, offset)
-    return f"{name} ({found[0]} line {found[1]})" if found else name

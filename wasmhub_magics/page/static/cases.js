@@ -179,7 +179,7 @@ function casesControl({ model, engines, current, load, tell }) {
   const forms = choice("Cases form", [["cell", "notebook cell"], ["yaml", "YAML suite"], ["csv", "CSV"], ["pytest", "pytest file"]]);
   const kernel = engines.kernel.here;
   const part = section("Cases", false,
-    make("div", { class: "wht-line" }, button("Add the request above as a case", add), button("Run all cases", run, { class: "wht-second" })),
+    make("div", { class: "wht-line" }, button("Add the request above as a case", add, { class: "wht-second" }), button("Run all cases", run, { class: "wht-second" })),
     summary,
     make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected", ""].map((head) => make("th", { textContent: head })))), body)),
     make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", take) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Save beside the notebook", async () => {

@@ -59,7 +59,7 @@ function readTrace({ events, plugins, callbacks: names, functions }) {
       const values = Array.from({ length: bytes[at++] }, u32);
       last = u64();
       if (zero < 0) zero = last;
-      open.push({ name, plugin: plugins[plugin] ?? "VM", context, arguments: named((ABI.callbacks[name] ?? []).slice(1), values), calls: [], start: last });
+      open.push({ name, plugin: plugins[plugin] ?? "VM", context, arguments: named((ABI.callbacks[name] ?? []).slice(1), values), calls: [], snapshots: [], start: last });
     } else if (tag === 2) {
       const kind = bytes[at++];
       const value = u32();
@@ -79,8 +79,10 @@ function readTrace({ events, plugins, callbacks: names, functions }) {
       at += kept;
       if (calls.length) calls.at(-1)[tag === 4 ? "taken" : "given"].push(text);
     } else if (tag === 7) {
-      at += 6; // what was changed: shown by the notebook
+      const [part, moment] = [bytes[at++], bytes[at++]];
+      u32();
       const kept = u32();
+      open.at(-1)?.snapshots.push([part, moment, bytes.slice(at, at + kept)]);
       at += kept;
     } else {
       const result = u32();
@@ -121,18 +123,33 @@ function callbackOutcome(callback) {
   return ABI.actions[kind]?.[callback.result] ?? String(callback.result);
 }
 
-/** What a host call changed in a message, as lines of a diff; empty where it only looked. */
-function callChanges(call) {
-  const [first, second] = call.taken.map((bytes) => asText(bytes) ?? quoted(bytes));
-  const failed = call.result !== 0;
-  if (failed) return [];
-  if (/^proxy_add_header_map_value$/.test(call.name)) return [["+", `${first}: ${second ?? ""}`]];
-  if (/^proxy_replace_header_map_value$/.test(call.name)) return [["~", `${first}: ${second ?? ""}`]];
-  if (/^proxy_remove_header_map_value$/.test(call.name)) return [["-", first]];
-  if (/^proxy_set_header_map_pairs$/.test(call.name)) return [["~", "all headers"]];
-  if (/^proxy_set_buffer_bytes$/.test(call.name)) return [["~", `body: ${call.taken[0] ? quoted(call.taken[0]) : "cut"}`]];
-  if (/^proxy_send_(local_response|http_response)$/.test(call.name)) return [["!", "answers the client itself"]];
-  return [];
+const PARTS = ["request headers", "request trailers", "response headers", "response trailers", "request body", "response body"];
+
+/** The headers in a snapshot, as the protocol has them. */
+function snapshotPairs(bytes) {
+  const view = new DataView(bytes.buffer);
+  let at = 4;
+  const text = () => {
+    const size = view.getUint32(at, true);
+    at += 4 + size;
+    return asText(bytes.subarray(at - size, at)) ?? quoted(bytes.subarray(at - size, at));
+  };
+  return Array.from({ length: bytes.length >= 4 ? view.getUint32(0, true) : 0 }, () => [text(), text()]);
+}
+
+/** What a callback changed: lines of a diff between the snapshots before it and after it. */
+function callbackChanges({ snapshots, calls }) {
+  const found = [];
+  PARTS.forEach((name, part) => {
+    const moment = (which) => snapshots.find((each) => each[0] === part && each[1] === which)?.[2];
+    const [before, after] = [moment(0), moment(1)];
+    if (!before || !after) return;
+    if (part < 4) {
+      for (const [mark, header, value] of compared(snapshotPairs(before), snapshotPairs(after))) if (mark !== " ") found.push([mark, `${header}: ${value}`, name]);
+    } else if (quoted(before) !== quoted(after)) found.push(["-", quoted(before), name], ["+", quoted(after), name]);
+  });
+  if (calls.some((call) => /^proxy_send_(local_response|http_response)$/.test(call.name) && call.result === 0)) found.push(["!", "answers the client itself", ""]);
+  return found;
 }
 
 // ---- expectations: testing/case.py is the reference -------------------------------------------------------

@@ -85,12 +85,12 @@ class PageProxy {
   }
 
   /** A proxy with these plugins and clusters; the one there is goes on where they are the same. */
-  async prepare({ plugins, clusters, clock = null, seed = null, fresh = false }) {
-    const key = JSON.stringify([plugins, clusters, clock, seed]);
+  async prepare({ plugins, clusters, properties = {}, clock = null, seed = null, fresh = false }) {
+    const key = JSON.stringify([plugins, clusters, properties, clock, seed]);
     if (this.worker && key === this.key && !fresh) return;
     if (!this.worker) await this.open();
     this.key = "";
-    await this.post("start", { setup: { plugins, clusters, clock, seed } }, this.limit + GRACE_MS);
+    await this.post("start", { setup: { plugins, clusters, properties, clock, seed, kernel: this.kernel } }, this.limit + GRACE_MS);
     this.key = key;
   }
 
@@ -143,6 +143,7 @@ class Engines {
     try {
       const parts = this.kernel.here ? await this.fetch() : this.model.get("parts");
       const page = new PageProxy(parts);
+      page.kernel = this.kernel.here;
       await page.open();
       this.page = page;
     } catch (error) {
@@ -164,14 +165,13 @@ class Engines {
       const config = world.configs?.[plugin.name] ?? (number === last ? world.config : null);
       return { ...plugin, ...(config === undefined || config === null ? {} : { configuration: textBase64(config) }), ...(world.policy ? { policy: world.policy } : {}) };
     });
-    return { plugins, clusters: world.clusters ?? {} };
+    return { plugins, clusters: world.clusters ?? {}, properties: world.properties ?? {} };
   }
 
-  /** Whether a world needs the kernel: a function in Python answers, or properties are given. */
+  /** Whether a world needs the kernel: a function in Python answers, or a real server. */
   needsKernel(world) {
     if (world.upstream?.python) return "a Python function answers";
     if (Object.values(world.clusters ?? {}).some((each) => each.live)) return "a cluster is a real server";
-    if (world.properties && Object.keys(world.properties).length) return "connection properties are given";
     return "";
   }
 
@@ -186,7 +186,7 @@ class Engines {
           return { embedded: exchange, where: "in this page" };
         } catch (error) {
           if (!this.kernel.here || error.start) throw error;
-          if (!error.slow && !error.broken && !/gRPC/.test(error.message)) throw error;
+          if (!error.slow && !error.broken && !/gRPC|only the kernel/.test(error.message)) throw error;
         }
       }
       if (!this.kernel.here) throw new Mistake(why ? `this page has no kernel, but ${why}` : this.why, "open the notebook for that");

@@ -163,12 +163,25 @@ function proxyWorker(scope) {
     return { status: 200, headers: [["content-type", kind ?? "application/octet-stream"]], body: request.body, trailers: request.trailers };
   }
 
+  function propertyPath(path) {
+    const parts = [...path.matchAll(/([^.[\]"]+)|\["([^"]+)"\]/g)].map((found) => found[1] ?? found[2]);
+    if (!parts.length) throw new Error(`'${path}' is no path of a property`);
+    return parts.join("\0");
+  }
+
+  /** What is typed as a property: a truth is one byte, a whole number eight; all else is text. */
+  function propertyValue(value) {
+    if (value === "true" || value === "false") return Uint8Array.of(Number(value === "true"));
+    if (/^-?\d{1,18}$/.test(value)) return new Uint8Array(new BigInt64Array([BigInt(value)]).buffer);
+    return encoder.encode(value);
+  }
+
   class Start extends Error {}
 
   /** One host with the VMs and plugins of a chain. */
   class Worker {
     constructor(setup) {
-      const { code, plugins, clusters, clock, seed } = setup;
+      const { code, plugins, clusters, clock, seed, properties } = setup;
       this.setup = setup;
       this.vms = [];
       this.startLog = [];
@@ -187,8 +200,12 @@ function proxyWorker(scope) {
           return 0;
         },
       };
-      // Foreign functions that need a library: 255 says that there is none here.
-      const wasmhub = { foreign: () => 255n << 32n, fetch: () => {} };
+      // Foreign functions that need a library: 255 says that there is none here, unless a kernel can be asked.
+      const foreign = () => {
+        if (setup.kernel) throw new Error("the filter calls a function that only the kernel has");
+        return 255n << 32n;
+      };
+      const wasmhub = { foreign, fetch: () => {} };
       exports = new WebAssembly.Instance(code.host, { wasi_snapshot_preview1: system, wasmhub }).exports;
       this.host = exports;
       this.stackTop = exports.__stack_pointer.value;
@@ -206,6 +223,12 @@ function proxyWorker(scope) {
         else told.u8(1).text(clusterAnswer(spec));
       }
       exports.clusters(this.say(told.whole()));
+      const given = Object.entries(properties ?? {});
+      if (given.length) {
+        const listed = new Writer().u32(given.length);
+        for (const [path, value] of given) listed.text(propertyPath(path)).text(propertyValue(value));
+        exports.properties(this.say(listed.whole()));
+      }
       this.plugins = plugins;
       const logLimit = Math.max(...plugins.map((plugin) => plugin.log_bytes), 0);
       this.roots = plugins.map((plugin, number) => {

@@ -122,7 +122,7 @@ function exchangeView(exchange, where) {
     const rows = credited(exchange, callbacks, given ? compared(pseudo(given), pseudo(response)) : pseudo(response).map((pair) => [" ", ...pair]));
     answer = boxed("What the client got", given ? changedCount(rows) : "", ...headerRows(rows), ...trailerRows(given?.trailers ?? response.trailers, response.trailers), bodyPart("Response", given ? given.body : null, response.body, true));
   } else answer = boxed("What the client got", "", make("div", { class: "wh-dim", textContent: "Nothing." }));
-  return make("div", { class: "wh-exchange" }, head, ...exchange.warnings.map((warning) => make("div", { class: "wh-warn", textContent: `⚠ ${warning}` })), make("div", { class: "wh-cols" }, request, answer), callsView(exchange), logView(exchange), timelineView(exchange, callbacks));
+  return make("div", { class: "wh-exchange" }, head, ...exchange.warnings.map((warning) => make("div", { class: "wh-warn", textContent: `⚠ ${warning}` })), make("div", { class: "wh-cols" }, request, answer), callsView(exchange), logView(exchange), timelineView(exchange, callbacks, where.includes("page")));
 }
 
 function logView({ log }) {
@@ -138,24 +138,26 @@ function callsView({ calls }) {
 }
 
 /** Callbacks in order of time, each with a bar, what it changed, why it failed, and its host calls. */
-function timelineView(exchange, callbacks) {
+function timelineView(exchange, callbacks, inPage) {
+  // Browsers round their clocks: what took less than a step of it shows as nothing.
+  const took = (ns) => (ns === 0 && inPage ? "< 0.1 ms" : duration(ns));
   if (!callbacks.length) return exchange.engine === "envoy" ? make("div", { class: "wh-dim", textContent: "Real Envoy tells no host calls: the embedded proxy shows them." }) : null;
   const whole = Math.max(1, ...callbacks.map((each) => each.start + each.ns));
   const bar = (start, ns) => make("span", { class: "wh-bar", "aria-hidden": "true" }, make("i", { style: `margin-left:${((100 * start) / whole).toFixed(1)}%;width:${((100 * ns) / whole).toFixed(1)}%` }));
-  const line = (text, start, ns, kind) => make("div", { class: `wh-call ${kind}` }, make("span", { class: "wh-code", textContent: text }), bar(start, ns), make("span", { class: "wh-dim", textContent: duration(ns) }));
+  const line = (text, start, ns, kind) => make("div", { class: `wh-call ${kind}` }, make("span", { class: "wh-code", textContent: text }), bar(start, ns), make("span", { class: "wh-dim", textContent: took(ns) }));
   const count = callbacks.reduce((sum, each) => sum + each.calls.length, 0);
   let left = CALLS_SHOWN;
   const rows = callbacks.map((callback) => {
     const outcome = callbackOutcome(callback);
     const title = `${callback.plugin} #${callback.context} ${callback.name}(${callback.arguments.map(([name, value]) => `${name}=${value}`).join(", ")})${outcome ? ` → ${outcome}` : ""}`;
-    const changes = callback.calls.flatMap(callChanges);
+    const changes = callbackChanges(callback);
     const failed = callback.trapped ? exchange.log.filter((each) => each.message.startsWith(`Function: ${callback.name} failed`)).map((each) => each.message.split("\n")[0]) : [];
     const said = callback.trapped ? exchange.log.filter((each) => each.level === "error" && !each.message.startsWith("Function: ")).map((each) => each.message) : [];
     const shown = callback.calls.slice(0, Math.max(0, left));
     left -= callback.calls.length;
     return make("div", { class: "wht-callback" }, line(title, callback.start, callback.ns, `wh-outer${callback.trapped ? " wh-error" : ""}`),
       ...[...failed, ...said].map((text) => make("pre", { class: "wht-why", textContent: text })),
-      ...changes.map(([mark, text]) => make("div", { class: `wht-change wh-code ${mark === "-" ? "wht-minus" : "wht-plus"}`, "data-mark": mark, textContent: text })),
+      ...changes.map(([mark, text, where]) => make("div", { title: where, class: `wht-change wh-code ${mark === "-" ? "wht-minus" : "wht-plus"}`, "data-mark": mark, textContent: text })),
       ...shown.map((call) => line(callText(call), call.start, call.ns, ["Ok", "NotFound", "Empty", "success"].includes(statusOf(call)) ? "" : "wh-error")));
   });
   const hidden = Math.max(0, -left) + exchange.trace.dropped;

@@ -3,6 +3,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const calls = @import("calls.zig");
+const declared = @import("declared.zig");
 const log = @import("log.zig");
 const property = @import("property.zig");
 const proto = @import("proto.zig");
@@ -65,7 +66,7 @@ pub fn proxy_call_foreign_function(name: u32, name_len: u32, data: u32, data_len
         },
         .verify_signature, .sign, .expr_create, .expr_delete => try ask(known, argument, "", ret, ret_len),
         .expr_evaluate => {
-            const attributes = try property.everything(worker.caller orelse context);
+            const attributes = try declared.everything(worker.caller orelse context);
             defer gpa.free(attributes);
             try ask(known, argument, attributes, ret, ret_len);
         },
@@ -110,7 +111,7 @@ fn declare(context: *Context, bytes: []const u8) Error!void {
         3 => text = field.value == 1,
         else => {},
     };
-    try property.declare(context, name, readonly, text);
+    try declared.declare(context, name, readonly, text);
 }
 
 fn give(context: *Context, bytes: []u8, ret: u32, ret_len: u32) Error!void {

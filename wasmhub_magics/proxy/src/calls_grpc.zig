@@ -6,6 +6,7 @@ const callout = @import("callout.zig");
 const calls = @import("calls.zig");
 const gpa = @import("arena.zig").gpa;
 const grpc = @import("grpc.zig");
+const wire = @import("grpc_wire.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const proto = @import("proto.zig");
@@ -43,6 +44,8 @@ fn fromProto(bytes: []const u8) Error!Service {
                 else => {},
             };
         },
+        // A server that Google's client would call: nobody here.
+        2 => known = true,
         5 => {
             var inner: proto.Fields = .{ .bytes = field.bytes orelse return error.BadArgument };
             var pair: [2][]const u8 = .{ "", "" };
@@ -105,7 +108,7 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
     try callout.complete(&map, "", timeout);
     const stream = try grpc.make(vm, plugin.root.id, token, unary, cluster);
     stream.timeout = @as(u64, timeout) * std.time.ns_per_ms;
-    const raw = try grpc.encoded(&map);
+    const raw = try wire.encoded(&map);
     defer gpa.free(raw);
     try stream.head.appendSlice(gpa, raw);
     return stream;

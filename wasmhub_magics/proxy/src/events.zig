@@ -8,6 +8,7 @@ const clock = @import("clock.zig");
 const dns = @import("calls_dns.zig");
 const exchange = @import("exchange.zig");
 const grpc = @import("grpc.zig");
+const grpc_wire = @import("grpc_wire.zig");
 const gpa = @import("arena.zig").gpa;
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
@@ -71,7 +72,7 @@ noinline fn promptNow() error{OutOfMemory}!Turn {
         }
         return .ran;
     }
-    if (callout.ask() or grpc.ask()) return .ask;
+    if (callout.ask() or grpc_wire.ask()) return .ask;
     const arrival = Arrival.first() orelse return .idle;
     if (arrival.due() > now) return .idle;
     arrival.deliver();

@@ -10,6 +10,7 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply = @import("reply.zig");
 const vm_zig = @import("vm.zig");
+const wire = @import("grpc_wire.zig");
 const worker = @import("worker.zig");
 const Plugin = @import("plugin.zig").Plugin;
 const Vm = vm_zig.Vm;
@@ -83,7 +84,7 @@ pub const Stream = struct {
         busy = true;
     }
 
-    fn fail(stream: *Stream, due: u64, status: u32, message: []const u8) OutOfMemory!void {
+    pub fn fail(stream: *Stream, due: u64, status: u32, message: []const u8) OutOfMemory!void {
         if (!stream.unary) try stream.push(.{ .due = due, .kind = .trailing, .bytes = try gpa.dupe(u8, "\x00\x00\x00\x00") });
         try stream.close(due, status, message);
     }
@@ -105,14 +106,14 @@ pub const Stream = struct {
     }
 
     /// Headers of a response; the last word where `last`.
-    fn headersCame(stream: *Stream, due: u64, raw: []const u8, last: bool) OutOfMemory!void {
+    pub fn headersCame(stream: *Stream, due: u64, raw: []const u8, last: bool) OutOfMemory!void {
         stream.headers_came = true;
-        const status = std.fmt.parseInt(u32, find(raw, ":status") orelse "", 10) catch 0;
+        const status = std.fmt.parseInt(u32, wire.find(raw, ":status") orelse "", 10) catch 0;
         if (!stream.unary) {
             const shown: []const u8 = if (last or status != 200) "\x00\x00\x00\x00" else raw;
             try stream.push(.{ .due = due, .kind = .initial, .bytes = try gpa.dupe(u8, shown) });
         }
-        if (status != 200 and (!last or find(raw, "grpc-status") == null)) {
+        if (status != 200 and (!last or wire.find(raw, "grpc-status") == null)) {
             return stream.fail(due, reply.grpcStatus(status), "");
         }
         if (last) return stream.trailersCame(due, raw);
@@ -120,8 +121,8 @@ pub const Stream = struct {
 
     fn trailersCame(stream: *Stream, due: u64, raw: []const u8) OutOfMemory!void {
         if (!stream.unary) try stream.push(.{ .due = due, .kind = .trailing, .bytes = try gpa.dupe(u8, raw) });
-        const status = if (find(raw, "grpc-status")) |text| std.fmt.parseInt(u32, text, 10) catch invalid else 2;
-        try stream.close(due, if (status > 16) invalid else status, find(raw, "grpc-message") orelse "");
+        const status = if (wire.find(raw, "grpc-status")) |text| std.fmt.parseInt(u32, text, 10) catch invalid else 2;
+        try stream.close(due, if (status > 16) invalid else status, wire.find(raw, "grpc-message") orelse "");
     }
 
     fn dataCame(stream: *Stream, due: u64, bytes: []const u8) OutOfMemory!void {
@@ -146,7 +147,7 @@ pub const Stream = struct {
     }
 
     /// What Envoy answers in the place of the cluster.
-    fn local(stream: *Stream, due: u64, text: []const u8, details: []const u8) OutOfMemory!void {
+    pub fn local(stream: *Stream, due: u64, text: []const u8, details: []const u8) OutOfMemory!void {
         stream.details = details;
         if (stream.headers_came) return stream.fail(due, 13, "");
         var reply_map: headers.Map = .{ .kind = .response };
@@ -155,12 +156,12 @@ pub const Stream = struct {
         try reply_map.append("content-type", "application/grpc");
         try reply_map.append("grpc-status", "14");
         try reply_map.append("grpc-message", try reply.percentEncoded(text));
-        const raw = try encoded(&reply_map);
+        const raw = try wire.encoded(&reply_map);
         defer gpa.free(raw);
         try stream.headersCame(due, raw, true);
     }
 
-    fn answer(stream: *Stream, reader: *exchange.Reader, due: u64) OutOfMemory!void {
+    pub fn answer(stream: *Stream, reader: *exchange.Reader, due: u64) OutOfMemory!void {
         const flags = reader.number(u8);
         const ends = flags & 2 != 0;
         var given: exchange.Answer = .{};
@@ -169,13 +170,13 @@ pub const Stream = struct {
         try given.init(&worker.arena, reader);
         const bare = given.chunks.len == 0 and !given.trailers.exists;
         if (flags & 1 != 0) {
-            if (given.refused) return stream.local(due, callout.refused_answer, before ++ "{protocol_error}");
+            if (given.refused) return stream.local(due, callout.refused_answer, wire.before ++ "{protocol_error}");
             if (!stream.cluster.http2) {
                 if (given.framing) |entry| try given.headers.append(entry.name, entry.value);
             }
             // The router measures from the end of the request.
             if (stream.ended) try given.headers.set("x-envoy-upstream-service-time", "0");
-            const raw = try encoded(&given.headers);
+            const raw = try wire.encoded(&given.headers);
             defer gpa.free(raw);
             try stream.headersCame(due, raw, ends and bare);
         }
@@ -184,7 +185,7 @@ pub const Stream = struct {
         }
         if (!ends or stream.remote_closed) return;
         if (!given.trailers.exists) return stream.fail(due, 2, "");
-        const raw = try encoded(&given.trailers);
+        const raw = try wire.encoded(&given.trailers);
         defer gpa.free(raw);
         try stream.trailersCame(due, raw);
     }
@@ -207,7 +208,6 @@ pub var streams: std.ArrayList(*Stream) = .empty;
 /// Something may wait to be asked or to be told.
 pub var busy: bool = false;
 var next_id: u32 = 0;
-var asked: ?*Stream = null;
 
 /// What is being told, readable by its plugin.
 var telling: ?*Stream = null;
@@ -262,80 +262,6 @@ pub fn cancel(stream: *Stream) void {
     stream.news = false;
     if (telling == null) tidy();
 }
-
-/// Whether a cluster must be told something; what is then in the output.
-pub fn ask() bool {
-    if (!busy) return false;
-    for (streams.items) |stream| {
-        if (!stream.news) continue;
-        if (stream.cancelled and stream.head.items.len > 0) continue;
-        asked = stream;
-        return true;
-    }
-    return false;
-}
-
-pub fn asking() bool {
-    return asked != null;
-}
-
-/// Number u32, flags u8 (1 it opens, 2 it has ended, 4 it is cancelled), and where it opens: cluster, timeout
-/// u64, whether it is one call u8, headers; then a list of messages.
-pub fn putNeed() OutOfMemory!void {
-    const stream = asked.?;
-    const opens = stream.head.items.len > 0;
-    const flags = @as(u8, @intFromBool(opens)) | @as(u8, @intFromBool(stream.ended)) << 1 |
-        @as(u8, @intFromBool(stream.cancelled)) << 2;
-    try exchange.put(u32, stream.id);
-    try exchange.put(u8, flags);
-    if (opens) {
-        try exchange.putText(stream.cluster.name);
-        try exchange.put(u64, stream.timeout);
-        try exchange.put(u8, @intFromBool(stream.unary));
-        try exchange.output.appendSlice(gpa, stream.head.items);
-    }
-    try exchange.put(u32, stream.out_count);
-    try exchange.output.appendSlice(gpa, stream.out.items);
-    stream.head.clearRetainingCapacity();
-    stream.out.clearRetainingCapacity();
-    stream.out_count = 0;
-    stream.news = false;
-}
-
-/// What the cluster answers: a list of parts, each outcome u8 as for calls, delay u64, and for a response flags
-/// u8 (1 headers come first, 2 it ends) and an answer.
-pub fn answered(bytes: []u8) OutOfMemory!void {
-    const stream = asked.?;
-    asked = null;
-    var reader: exchange.Reader = .{ .bytes = bytes };
-    for (0..reader.number(u32)) |_| {
-        if (stream.cancelled or stream.remote_closed) return;
-        const outcome = reader.number(u8);
-        const due = events.now +| reader.number(u64);
-        if (stream.timeout != 0 and due >= stream.began +| stream.timeout) break;
-        switch (outcome) {
-            0 => try stream.answer(&reader, due),
-            1 => try stream.local(due, callout.refused, before ++ "{remote_connection_failure|delayed_connect_error:_Connection_refused}"),
-            2 => try stream.local(due, callout.closed, before ++ "{connection_termination}"),
-            3 => {
-                stream.details = "upstream_reset_after_response_started{remote_reset}";
-                if (!stream.headers_came) try stream.headersCame(due, broken_head, false);
-                try stream.fail(due, 13, "");
-            },
-            else => if (stream.unary and stream.timeout == 0) {
-                log.warn("the cluster {s} never answers a gRPC call, and the call has no timeout", .{stream.cluster.name});
-            },
-        }
-    }
-    // One call is asked once: what is not there now never comes.
-    if (stream.unary and stream.timeout != 0 and !stream.remote_closed) {
-        try stream.local(stream.began +| stream.timeout, callout.timed_out, "response_timeout");
-    }
-}
-
-const before = "upstream_reset_before_response_started";
-const broken_head = "\x02\x00\x00\x00" ++ "\x07\x00\x00\x00:status" ++ "\x03\x00\x00\x00200" ++
-    "\x1d\x00\x00\x00x-envoy-upstream-service-time" ++ "\x01\x00\x00\x000";
 
 /// The stream whose step comes next.
 pub fn first() ?*Stream {
@@ -453,7 +379,7 @@ pub fn closeReading() void {
 
 /// Give up what waits. What a cluster has not heard of, it never will.
 pub fn dropAll() void {
-    asked = null;
+    wire.forget();
     for (streams.items) |stream| {
         if (stream.over) continue;
         stream.cancelled = true;
@@ -462,31 +388,4 @@ pub fn dropAll() void {
         for (stream.steps.items) |step| gpa.free(step.bytes);
         stream.steps.clearRetainingCapacity();
     }
-}
-
-/// Headers as the protocol has them.
-pub fn encoded(given: *const headers.Map) OutOfMemory![]u8 {
-    var size: usize = 4;
-    for (given.entries.items) |entry| size += 8 + entry.name.len + entry.value.len;
-    const bytes = try gpa.alloc(u8, size);
-    std.mem.writeInt(u32, bytes[0..4], @intCast(given.entries.items.len), .little);
-    var at: usize = 4;
-    for (given.entries.items) |entry| {
-        for ([_][]const u8{ entry.name, entry.value }) |text| {
-            std.mem.writeInt(u32, bytes[at..][0..4], @intCast(text.len), .little);
-            @memcpy(bytes[at + 4 ..][0..text.len], text);
-            at += 4 + text.len;
-        }
-    }
-    return bytes;
-}
-
-fn find(raw: []const u8, name: []const u8) ?[]const u8 {
-    var reader: exchange.Reader = .{ .bytes = @constCast(raw) };
-    for (0..reader.number(u32)) |_| {
-        const known = reader.text();
-        const value = reader.text();
-        if (std.mem.eql(u8, known, name)) return value;
-    }
-    return null;
 }

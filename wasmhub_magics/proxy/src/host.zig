@@ -12,10 +12,11 @@ const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
-const grpc = @import("grpc.zig");
+const grpc_wire = @import("grpc_wire.zig");
 const link = @import("link.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
+const property = @import("property.zig");
 const queues = @import("queues.zig");
 const shared_data = @import("shared_data.zig");
 const tcp = @import("tcp.zig");
@@ -265,7 +266,7 @@ fn proceedNow() !Status {
         },
         .call => {
             asked = clock.monotonic();
-            if (grpc.asking()) try grpc.putNeed() else try callout.putNeed();
+            if (grpc_wire.asking()) try grpc_wire.putNeed() else try callout.putNeed();
         },
         .done => if (running == .exchange) {
             const skipped = events.now - worker.stream.began;
@@ -281,7 +282,7 @@ fn proceedNow() !Status {
     return switch (need) {
         .done => .done,
         .upstream => .upstream,
-        .call => if (grpc.asking()) .grpc else .call,
+        .call => if (grpc_wire.asking()) .grpc else .call,
     };
 }
 
@@ -340,7 +341,7 @@ export fn answer_call(length: usize) Status {
 
 /// What the cluster answers to the gRPC call that there was news of; see grpc.zig.
 export fn answer_grpc(length: usize) Status {
-    grpc.answered(input[0..length]) catch outOfMemory();
+    grpc_wire.answered(input[0..length]) catch outOfMemory();
     paused += clock.monotonic() -% asked;
     return proceed();
 }
@@ -373,6 +374,11 @@ fn clustersNow(length: usize) !void {
         const flags = reader.number(u8);
         try callout.define(name, if (flags & 1 != 0) reader.text() else null, flags & 2 != 0);
     }
+}
+
+/// What properties are from now on, before all that the proxy knows: a list of path, its parts joined by 0, and value.
+export fn properties(length: usize) void {
+    property.give(input[0..length]) catch outOfMemory();
 }
 
 /// Milliseconds of time that have been jumped over.
