@@ -29,7 +29,7 @@ lab: .make/installed  ## JupyterLab on the tutorials
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb
 
 bench: .make/installed  ## a table of what things cost here, and build/bench.json
-	@.ci/debian nghttp2-client chromium fonts-dejavu-core
+	@.ci/debian nghttp2-client docker-registry chromium fonts-dejavu-core
 	@$(BIN)/python tests/benchmarks/run.py
 
 parity: .make/installed  ## thousands of random exchanges through the embedded proxy and the real Envoy

@@ -260,7 +260,10 @@ def pull(reference: str, name: str = "", **options: Any) -> Filter:
 def search(text: str = "", **options: Any) -> SearchResult:
     """Find images in the local store, in registries and among the examples; see ``hub.search``."""
     from .hub import search
+    from .publish import example_entries
 
+    if text:  # without a word one wants a list of what there is of others
+        options.setdefault("examples", example_entries(options.get("language", "")))
     return search(text, **options)
 
 

@@ -1,4 +1,4 @@
-"""What a filter tells about itself when it is published."""
+"""What a filter tells about itself when it is published, and what the built-in examples tell."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .build import Build, BuildOptions, find_language
-from .hub import About, Image, provenance, push, sbom
+from .examples import examples
+from .hub import About, Entry, Image, provenance, push, sbom
 from .plugin import Plugin
 
 if TYPE_CHECKING:
     from .module import Module
 
-__all__ = ["about_build", "publish"]
+__all__ = ["about_build", "example_entries", "publish"]
 
 _FIELDS = {each.name for each in fields(About)}
 
@@ -56,6 +57,24 @@ def about_build(plugin: Plugin, built: Build | None, about: About) -> About:
             "source_name": f"{plugin.name}{find_language(built.language).suffix}",
         }
     return replace(about, **{name: text for name, text in found.items() if not getattr(about, name)})
+
+
+def example_entries(language: str = "") -> tuple[Entry, ...]:
+    """The built-in examples as a search lists them, each in that language where it is written in it."""
+    found = []
+    for each in examples():
+        chosen = language if language in each.languages else each.languages[0]
+        found.append(
+            Entry(
+                name=each.name,
+                origin="examples",
+                ref=each.name,
+                description=f"{each.title}. {each.description}",
+                keywords=("example", *each.languages),
+                language=chosen,
+            )
+        )
+    return tuple(found)
 
 
 def verdict(module: Module) -> str:

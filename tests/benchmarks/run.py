@@ -24,6 +24,8 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
+from images import Moved, moved, searched
+
 from wasmhub_magics.deploy import undeploy
 from wasmhub_magics.errors import WasmhubError
 from wasmhub_magics.filter import Filter, build
@@ -198,6 +200,28 @@ def swap_envoy() -> Entry:
     return Entry(median(whole), "ms", sides, note)
 
 
+def hub_push() -> Entry:
+    """A push of a 20 MB module, beside a bare PUT of as many bytes into the same registry."""
+    return beside(moved()[0], "PUT")
+
+
+def hub_pull() -> Entry:
+    """A pull of a 20 MB module, beside a bare GET of as many bytes from the same registry."""
+    return beside(moved()[1], "GET")
+
+
+def beside(figure: Moved, verb: str) -> Entry:
+    sides = {"ours_ms": figure.ours * 1000, "bare_ms": figure.bare * 1000}
+    note = f"{sides['ours_ms']:.0f} ms, the bare {verb} {sides['bare_ms']:.0f} ms"
+    return Entry(figure.ratio, "ratio", sides, note)
+
+
+def hub_search() -> Entry:
+    """A search among 10,000 images in the local index."""
+    middle, slowest = searched()
+    return Entry(middle, "ms", {"slowest_ms": slowest}, f"slowest {slowest:.1f} ms, 10,000 images")
+
+
 def memory_after(loop: Loop) -> int:
     return loop.host_after + sum(loop.memory_after)
 
@@ -284,6 +308,9 @@ ENTRIES: dict[str, Callable[[], Entry]] = {
     "loop.c": loop_c,
     "loop.python": loop_python,
     "swap.envoy": swap_envoy,
+    "hub.push": hub_push,
+    "hub.pull": hub_pull,
+    "hub.search": hub_search,
     "tester.page": tester_page,
     "tester.kernel": tester_kernel,
 }

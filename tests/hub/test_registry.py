@@ -177,8 +177,8 @@ def test_a_registry_that_works_with_tokens_gives_one_for_each_scope(
     server.scopes.clear()
     first, second = served.fresh(), served.fresh()
     for reference in (first, second):
-        push(module, reference, **LOGIN)
-        push(make("changed"), reference, **LOGIN)
+        push(module, reference, index=False, **LOGIN)
+        push(make("changed"), reference, index=False, **LOGIN)
         assert pull(reference, **LOGIN)[0] == make("changed")
     assert any(scope.endswith(("pull,push", "push,pull")) for scope in server.scopes)
     assert {scope.split(":")[1] for scope in server.scopes if scope.startswith("repository:")} == {

@@ -311,3 +311,15 @@ def test_ten_thousand_images_are_searched_in_less_time_than_a_thousandth_of_read
             assert found
             assert total > 100
     assert statistics.median(times) < filled / 20
+
+
+def test_the_built_in_examples_are_found_and_their_cell_works() -> None:
+    from wasmhub_magics.filter import search as search_all
+
+    found = search_all("preflight")
+    assert [entry.origin for entry in found] == ["examples"]
+    names: dict[str, Any] = {}
+    exec(found[0].cell, names)
+    assert names["cors"].send().response is not None
+    assert search_all("preflight", language="rust")[0].language == "rust"
+    assert len(search_all()) == 0

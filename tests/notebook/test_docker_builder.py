@@ -121,6 +121,7 @@ def test_the_same_bytes_come_out_of_a_container_as_from_this_machine(image: str)
     built = build_module(SOURCE, "c", options=inside(image), progress=said.append)
     assert built.module.data == build_module(SOURCE, "c", options=BuildOptions(first_line=2)).module.data
     assert any(line.startswith("compiling C with zig clang") for line in said)
+    assert not [line for line in said if "Warning" in line]
     assert built.toolchain.startswith(f"docker {image}")
     assert containers() == []
     assert build_module(SOURCE, "c", options=inside(image)).cached

@@ -87,7 +87,7 @@ class InDocker:
         """Compile in a new container, which is removed whatever happens. Raises as the language does."""
         del workdir
         with connected() as client:
-            command = ["python3", "-m", "wasmhub_magics.build.job", "/job"]
+            command = ["python3", "-m", "wasmhub_magics.build", "/job"]
             container = client.containers.create(
                 _image(client, self.image).id,
                 command,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ _PYPI = {
 _DEBIAN = {"rust": "rustc-web cargo-web rust-web-src lld-19"}
 """Where the compilers come from."""
 
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _LEFT_OUT = ("__pycache__", "labextension", "static", "runtime.wasm", "host.wasm")
 
 
@@ -69,7 +71,7 @@ def make_image(
         for step in steps:
             if "error" in step:  # the last thing that comes: the connection is read to its end
                 failed = step["error"].strip()
-            for line in step.get("stream", step.get("status", "")).splitlines():
+            for line in _COLOUR.sub("", step.get("stream", step.get("status", ""))).splitlines():
                 if line.strip():
                     said.append(line.rstrip())
                     if progress is not None:

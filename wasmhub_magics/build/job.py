@@ -1,4 +1,4 @@
-"""A build as a file, done where the compiler is: ``python -m wasmhub_magics.build.job FOLDER``.
+"""A build as a file, done where the compiler is: ``python -m wasmhub_magics.build FOLDER``.
 
 The folder holds ``job.json``; ``result.json`` comes beside it. The steps are printed as they begin.
 """
@@ -18,7 +18,7 @@ from ..errors import BuildError, CompileError, Diagnostic, ToolchainMissing, Was
 from .language import BuildOptions, Compiled
 from .languages import find_language
 
-__all__ = ["JOB", "RESULT", "packed", "unpacked"]
+__all__ = ["JOB", "RESULT", "main", "packed", "unpacked"]
 
 JOB = "job.json"
 RESULT = "result.json"
@@ -81,7 +81,3 @@ def _build(job: Mapping[str, Any]) -> Compiled:
 def _say(step: str) -> None:
     sys.stdout.write(step + "\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

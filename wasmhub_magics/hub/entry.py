@@ -70,7 +70,12 @@ class Entry:
     def cell(self) -> str:
         """The line of a notebook that makes the filter one's own."""
         if self.origin == "examples":
-            return f"%wasm_filter {self.name} --example {self.ref}"
+            made = self.name.replace("-", "_")
+            source = f"example({self.ref!r}).source({self.language!r})"
+            return (
+                "from wasmhub_magics import build; from wasmhub_magics.examples import example; "
+                f"{made} = build({source}, {self.language!r}, {self.name!r})"
+            )
         return f"%wasm_pull {self.pinned} --as {self.name if self.name.isidentifier() else 'pulled'}"
 
     def to_json(self) -> str:

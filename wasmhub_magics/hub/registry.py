@@ -101,6 +101,7 @@ class Registry(Transport):
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
+        self._probe()  # what is wrong with the registry as a whole is told at once
         for blob in packed.blobs:
             if not self._is_there(reference, blob.descriptor):
                 self._upload(reference, blob, moved)

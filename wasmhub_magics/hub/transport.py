@@ -77,6 +77,9 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         self._tls_verify = tls_verify
         self._answered: requests.Response | None = None
         self.auth: ChallengeAuth = ChallengeAuth(self.host, credential, insecure, self._send)
+        self.session.trust_env = not is_loopback(
+            self.host
+        )  # what it says of proxies is for the world outside
         self.session.auth = lambda request: request  # else requests would look into ~/.netrc
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, _Adapter())
@@ -221,18 +224,20 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         self, response: requests.Response, limit: int, moved: Moved | None = None, title: str = ""
     ) -> bytes:
         """The body, or its first bytes where it is longer than the limit."""
-        data = bytearray()
+        pieces: list[bytes] = []
+        size = 0
         try:
             with response:
                 for piece in response.iter_content(PIECE):
-                    data += piece
+                    pieces.append(piece)
+                    size += len(piece)
                     if moved:
-                        moved(title, len(data), limit)
-                    if len(data) > limit:
+                        moved(title, size, limit)
+                    if size > limit:
                         break
         except (requests.RequestException, HTTPError, OSError) as error:
             raise network_error(error, urlsplit(response.url).netloc, self.timeout) from None
-        return bytes(data)
+        return b"".join(pieces)
 
     def _body(self, response: requests.Response) -> bytes:
         """The body, bounded, and kept so that methods of the base class find it too."""

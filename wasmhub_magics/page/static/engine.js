@@ -133,19 +133,27 @@ class Engines {
   }
 
   /** The proxy of this page with the newest build; null, and `why`, where it cannot be. */
-  async inPage() {
+  inPage() {
     const build = this.model.get("build");
-    if (this.build === build) return this.page;
+    if (this.build !== build) {
+      this.build = build;
+      this.loading = this.load();
+    }
+    return this.loading;
+  }
+
+  async load() {
     this.page?.free();
     this.page = null;
-    this.build = build;
     this.why = "";
     try {
+      const build = this.build;
       const parts = this.kernel.here ? await this.fetch() : this.model.get("parts");
       const page = new PageProxy(parts);
       page.kernel = this.kernel.here;
       await page.open();
-      this.page = page;
+      if (build === this.build) this.page = page;
+      else page.free();
     } catch (error) {
       this.why = error.message;
     }
