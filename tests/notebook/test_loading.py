@@ -11,6 +11,7 @@ MAGICS = (
     "wasm_search", "wasm_images", "wasm_info", "wasm_login", "wasm_deploy", "wasm_diff", "wasm_status",
     "wasm_history", "wasm_rollback", "wasm_undeploy",
     "wasm_doctor", "wasm_cases", "wasm_fail", "wasm_share", "wasm_sweep",
+    "wasm_state", "wasm_inspect",
 )  # fmt: skip
 
 

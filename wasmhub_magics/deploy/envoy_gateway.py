@@ -71,6 +71,9 @@ class EnvoyGateway:
         """Who fetches."""
         if intent.source and intent.source.is_image:
             yield "the controller fetches the image, not the proxy: it must reach the registry"
+        # measured with Envoy Gateway 1.9.1 and Envoy 1.40: the VM's id is the place in the policy, and a VM
+        # that runs under it is kept although the policy names another image
+        yield "a proxy that runs this filter already may keep its old code until it is started again"
 
     def spec(self, intent: Intent, kind: Kind) -> Json:  # noqa: ARG002 there is one kind
         """The policy with this filter alone."""
