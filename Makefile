@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-cluster lab bench parity lint setup clean
+.PHONY: demo test test-cluster lab bench parity soak lint setup clean
 
 demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
@@ -35,6 +35,10 @@ bench: .make/installed  ## a table of what things cost here, and build/bench.jso
 parity: .make/installed  ## thousands of random exchanges through the embedded proxy and the real Envoy
 	@$(BIN)/python tests/parity/run.py --exchanges 10000 --seed 1
 
+soak: .make/installed  ## a million hostile cases and ten million exchanges
+	@$(BIN)/python -m pip install --quiet 'atheris>=3'
+	@$(BIN)/python tests/fuzz/run.py
+
 lint: .make/installed  ## style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -45,7 +49,7 @@ lint: .make/installed  ## style and types
 setup: .make/installed  ## the virtual environment with everything in it
 
 SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
-  $(shell find labextension/src labextension/style -type f)
+  $(shell find labextension/src labextension/style labextension/schema -type f)
 
 .make/cpp: .make/installed wasmhub_magics/build/cpp_library.py  # the standard library of C++: what a wheel has in it
 	@$(BIN)/python -c 'import hatch_build; hatch_build.make_cpp_library()'

@@ -7,7 +7,7 @@ import { go } from '@codemirror/legacy-modes/mode/go';
 import { EditorState, type Extension } from '@codemirror/state';
 import { type Input, Parser, type TreeFragment } from '@lezer/common';
 import { classHighlighter, highlightTree } from '@lezer/highlight';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { cellLanguage } from '../src/languages/cellParser.js';
 import { findLanguage } from '../src/languages/magicLine.js';
@@ -31,6 +31,9 @@ function coloured(state: EditorState): Record<string, string> {
   });
   return found;
 }
+
+// The editor stops reading after some milliseconds: here, time stands still.
+beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'] }));
 
 describe('a cell is highlighted', () => {
   it('as a magic line above Rust', () => {

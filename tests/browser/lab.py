@@ -190,6 +190,28 @@ class Notebook:
             [index, source],
         )
 
+    def fill(self, *sources: str) -> None:
+        """Put these code cells in the place of all cells."""
+        self.page.evaluate(
+            """sources => {
+              const model = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+              const cells = sources.map(source => ({cell_type: 'code', source, metadata: {}}));
+              model.insertCells(0, cells);
+              model.deleteCellRange(cells.length, model.cells.length);
+            }""",
+            list(sources),
+        )
+
+    def restart(self) -> None:
+        """Restart the kernel, and wait until it is idle."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'",
+            timeout=ANSWER_MS,
+        )
+
     def theme(self, name: str) -> None:
         """Change the theme: JupyterLab Light, JupyterLab Dark."""
         self.page.evaluate(

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import builtins
+import dataclasses
 import json
+import keyword
 import re
 import sys
+import typing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import wasmhub_magics
+from wasmhub_magics.abi import HOST_FUNCTIONS
 from wasmhub_magics.build import languages
 from wasmhub_magics.errors import Diagnostic
-from wasmhub_magics.notebook import errors
+from wasmhub_magics.notebook import answers, completion, errors, history, messages
+from wasmhub_magics.notebook.magics import GROUPS
 from wasmhub_magics.notebook.magics_filter import FilterMagics
 
 ROOT = Path(__file__).parents[2]
 LAB = ROOT / "labextension"
 BUILT = ROOT / "wasmhub_magics" / "labextension"
+
+
+class Everything(*GROUPS):  # type: ignore[misc]
+    """All magics."""
 
 
 def table() -> dict[str, Any]:
@@ -41,7 +51,9 @@ def test_the_extension_that_is_built_is_the_one_the_package_names() -> None:
 
 
 def test_the_extension_that_is_built_and_installed_is_made_of_these_sources() -> None:
-    sources = [each for part in ("src", "style") for each in (LAB / part).rglob("*") if each.is_file()]
+    sources = [
+        each for part in ("src", "style", "schema") for each in (LAB / part).rglob("*") if each.is_file()
+    ]
     newer = [str(each) for each in sources if each.stat().st_mtime > (BUILT / "package.json").stat().st_mtime]
     assert newer == [], "build them: python hatch_build.py"
     installed = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "wasmhub-magics-lab"
@@ -76,6 +88,74 @@ def test_diagnostics_have_the_shape_that_the_extension_reads(monkeypatch: pytest
     (finding,) = bundle[errors.DIAGNOSTICS]["diagnostics"]
     assert set(finding) == set(members(protocol, "Finding"))
     assert set(bundle[errors.DIAGNOSTICS]) == set(members(protocol, "Findings"))
+
+
+def test_the_extension_knows_its_version() -> None:
+    assert f"VERSION = '{wasmhub_magics.__version__}'" in (LAB / "src" / "version.ts").read_text()
+
+
+def test_both_sides_speak_the_same_protocol() -> None:
+    told = (LAB / "src" / "kernel" / "messages.ts").read_text()
+    assert f"PROTOCOL = {messages.PROTOCOL};" in told
+    assert f"TARGET = '{messages.TARGET}';" in told
+    values = [history.Figure, *(v for v in vars(messages).values() if dataclasses.is_dataclass(v))]
+    for value in {each.__name__: each for each in values if each is not Diagnostic}.values():
+        names = {field.name for field in dataclasses.fields(value)}
+        assert set(members(told, value.__name__)) == names, value.__name__
+    asked = re.findall(r"^  readonly (\w+): \{", told.split("interface Questions {")[1], re.MULTILINE)
+    assert set(asked) == {"hello", *answers.ANSWERS}
+    kinds = re.search(r"type FigureKind = (.*);", told)
+    assert kinds
+    assert set(re.findall(r"'(\w+)'", kinds.group(1))) == set(typing.get_args(history.Kind))
+
+
+def test_each_command_with_a_shortcut_is_there() -> None:
+    sources = "".join(each.read_text() for each in (LAB / "src").rglob("*.ts"))
+    actions = re.search(r"ACTIONS = \[(.*)\] as const", sources)
+    assert actions
+    known = {f"wasmhub:{name}" for name in re.findall(r"'(\w+)'", actions.group(1))}
+    known |= set(re.findall(r"'(wasmhub:[\w-]+)'", sources))
+    for schema in (LAB / "schema").glob("*.json"):
+        for each in json.loads(schema.read_text()).get("jupyter.lab.shortcuts", []):
+            assert each["command"] in known
+    for name in re.findall(r"'(\w+)'", actions.group(1)):
+        assert name == "build" or hasattr(Everything, f"wasm_{name}")
+
+
+def test_help_is_about_what_there_is() -> None:
+    entries = json.loads((LAB / "src" / "help" / "api.json").read_text())
+    guest = ROOT / "wasmhub_magics" / "guest"
+    header = (guest / "c" / "proxy_wasm.h").read_text()
+    python = (ROOT / "docs" / "python.md").read_text()
+    hosts = {each.name: each for each in HOST_FUNCTIONS.values()}
+    for each in entries:
+        if each["name"].startswith("proxy_"):
+            named = re.findall(r"(\w+): i\d\d", each["signature"])
+            assert tuple(named) == hosts[each["name"]].params
+        elif "c" in each["languages"]:
+            assert re.search(rf"\b{each['name']}\(", header), each["name"]
+        else:
+            assert re.search(rf"\b{each['name']}\b", python), each["name"]
+    explained = {each["name"] for each in entries if "python" in each["languages"]}
+    words = set(completion.PYTHON_WORDS) - set(keyword.kwlist) - set(dir(builtins))
+    assert words <= explained
+
+
+def test_the_extension_adds_less_than_100_kilobytes_to_the_page() -> None:
+    parts = [each.read_text() for each in (BUILT / "static").rglob("*.js")]
+    later = [each for each in parts if "proxy_get_header_map_value" in each]  # fetched on the first look
+    assert len(later) == 1
+    assert sum(len(each.encode()) for each in parts) - len(later[0].encode()) < 100_000
+
+
+@pytest.mark.parametrize("language", json.loads((LAB / "src" / "help" / "templates.json").read_text()))
+def test_a_first_filter_in_each_language_greets(language: str) -> None:
+    cell = json.loads((LAB / "src" / "help" / "templates.json").read_text())[language]
+    line, body = cell.split("\n", maxsplit=1)
+    assert line.split()[1:] == ["greeter", *(["--lang", language] if language != "python" else [])]
+    exchange = wasmhub_magics.build(body, language, "greeter").send()
+    assert exchange.upstream_request is not None
+    assert exchange.upstream_request.headers["x-greeting"].startswith("hello")
 
 
 def members(source: str, interface: str) -> list[str]:

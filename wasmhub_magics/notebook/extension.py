@@ -9,21 +9,24 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from ..filter_trials import Trials
 from .completion import complete
+from .link import Link
 from .magics import GROUPS
-from .settings import WasmMagics
+from .settings import WasmMagics, settings_of
 
 __all__ = ["load", "unload"]
 
 
 def load(shell: InteractiveShell) -> None:
     """Register magics, settings and completer with a shell; a second call changes nothing."""
-    if _settings(shell) is not None:
+    if settings_of(shell) is not None:
         return
     settings = WasmMagics(parent=shell)
     shell.configurables.append(settings)  # type: ignore[arg-type]
     for group in GROUPS:
         shell.register_magics(group(shell, settings))
     shell.Completer.custom_matchers.append(complete)
+    if getattr(shell, "kernel", None) is not None:
+        settings.link = Link.open()
     Trials.opener = partial(_open, shell)
 
 
@@ -36,6 +39,9 @@ def _open(shell: InteractiveShell, filters: list[Any]) -> Any:
 def unload(shell: InteractiveShell) -> None:
     """Take away what ``load`` registered; the filters that were built stay."""
     ours = tuple(GROUPS)
+    link = getattr(settings_of(shell), "link", None)
+    if link is not None:
+        link.close()
     Trials.opener = None
     manager = shell.magics_manager
     for group in ours:
@@ -48,10 +54,6 @@ def unload(shell: InteractiveShell) -> None:
     ]
     matchers = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if each.__module__ != complete.__module__]
-
-
-def _settings(shell: InteractiveShell) -> object | None:
-    return next((each for each in shell.configurables if type(each).__name__ == "WasmMagics"), None)
 
 
 def _names(classes: tuple[type, ...]) -> set[str]:

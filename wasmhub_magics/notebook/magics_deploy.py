@@ -11,8 +11,10 @@ from IPython.core.magic import magics_class
 from ..errors import ImageNotFound, RequestError
 from .arguments import argument, line_magic, magic_arguments, pairs_from, parse
 from .errors import clean_errors
+from .figures import deployed
 from .group import Group
 from .progress import Progress
+from .session import SESSION
 
 if TYPE_CHECKING:
     from ..deploy import Deployment, History, Plan
@@ -122,12 +124,16 @@ class DeployMagics(Group):
             made = self.filter(options.what)
         except RequestError as unknown:
             try:
-                return deploy(options.what, options.to, **given)
+                return self._tell(deploy(options.what, options.to, **given))
             except ImageNotFound:
                 if any(mark in options.what for mark in "/:@"):
                     raise
                 raise unknown from None
-        return made.deploy(options.to, **given)
+        return self._tell(made.deploy(options.to, **given))
+
+    def _tell(self, deployment: Deployment) -> Deployment:
+        SESSION.history.measured(deployment.name, deployed(deployment))
+        return deployment
 
     @magic_arguments()
     @argument("what", metavar="NAME", help="name of a filter, or reference of an image")
@@ -219,7 +225,9 @@ class DeployMagics(Group):
         from ..deploy import undeploy
 
         options = parse(self.wasm_undeploy, line)
-        return undeploy(options.name, options.to, **_place(options))
+        gone = undeploy(options.name, options.to, **_place(options))
+        SESSION.history.forget(options.name, "deploy")
+        return gone
 
     @magic_arguments()
     @argument(

@@ -106,11 +106,14 @@ class FilterMagics(Group):
             )
         name = _name(options)
         settings = self._settings(options)
-        made = self._file(options, name) if options.file else self._body(options, name, cell or "")
-        made = made.configure(**settings)
-        if options.schema is not None:
-            made = made.with_schema(self._schema(options.schema))
-        self.keep(made)
+        language = options.lang or self.settings.language
+        with SESSION.history.attempt(name, language, line, cell or "") as done:
+            made = self._file(options, name) if options.file else self._body(options, name, cell or "")
+            made = made.configure(**settings)
+            if options.schema is not None:
+                made = made.with_schema(self._schema(options.schema))
+            self.keep(made)
+            done(made)
         return made
 
     def _settings(self, options: argparse.Namespace) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from ..errors import RequestError
 from .arguments import argument, line_magic, magic_arguments, parse, variable
 from .connection import ask, connection_arguments, connection_from
 from .errors import clean_errors
+from .figures import pushed
 from .group import Group
 from .progress import Progress
 from .readme import markdown_above
+from .session import SESSION
 
 if TYPE_CHECKING:
     from ..filter import Filter
@@ -81,7 +83,7 @@ class HubMagics(Group):
         if options.index:
             given["index"] = False if options.index == "no" else options.index
         with Progress(f"push {made.name}", self.settings.progress_after) as progress:
-            return made.push(
+            image = made.push(
                 options.reference,
                 layout=options.layout,
                 compress=options.compress,
@@ -89,6 +91,8 @@ class HubMagics(Group):
                 moved=_moving(progress),
                 **given,
             )
+        SESSION.history.measured(made.name, pushed(made, image))
+        return image
 
     @magic_arguments()
     @argument("reference", metavar="REF", help="[REGISTRY/]REPOSITORY[:TAG][@DIGEST], or a URL of a module")
@@ -116,6 +120,7 @@ class HubMagics(Group):
                 options.reference, options.name, sha256=options.sha256, moved=_moving(progress), **given
             )
         self.keep(made)
+        SESSION.history.loaded(made)
         return made
 
     @magic_arguments()

@@ -23,6 +23,7 @@ from .arguments import (
     variable,
 )
 from .errors import clean_errors
+from .figures import findings, measured, sent, verified
 from .group import Group
 from .session import SESSION
 
@@ -77,6 +78,8 @@ class RunMagics(Group):
         else:
             exchange = made.send(request, **upstream, **clusters)
         SESSION.exchanges[made.name] = (made, exchange)
+        SESSION.history.measured(made.name, sent(made, exchange))
+        SESSION.history.failed(made.name, findings(made, exchange))
         return exchange
 
     @no_var_expand
@@ -175,7 +178,7 @@ class RunMagics(Group):
     ) -> LatencyReport:
         """Measure, with a live chart on a screen."""
         if not live or not hasattr(self.shell, "kernel"):
-            return made.bench(request, **given)
+            return self._told(made, made.bench(request, **given))
         from IPython.display import display
 
         from .live import LiveChart
@@ -183,9 +186,13 @@ class RunMagics(Group):
         chart = LiveChart(f"measuring {made.name}")
         display(chart)  # type: ignore[no-untyped-call]
         try:
-            return made.bench(request, progress=chart.show, stop=chart.stopped, **given)
+            return self._told(made, made.bench(request, progress=chart.show, stop=chart.stopped, **given))
         finally:
             chart.end()
+
+    def _told(self, made: Filter, report: LatencyReport) -> LatencyReport:
+        SESSION.history.measured(made.name, measured(made, report))
+        return report
 
     @no_var_expand
     @magic_arguments()
@@ -274,7 +281,9 @@ class RunMagics(Group):
         given = upstream_from(options.upstream, self.variables) | clusters_from(
             options.cluster, self.variables
         )
-        return made.verify(self._requests(options), **given)
+        report = made.verify(self._requests(options), **given)
+        SESSION.history.measured(made.name, verified(made, report))
+        return report
 
     def _requests(self, options: argparse.Namespace) -> list[Request] | None:
         if len(options.words) == 1 and options.words[0].startswith("@"):

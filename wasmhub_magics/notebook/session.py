@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 from ..errors import RequestError
+from .history import History
 
 if TYPE_CHECKING:
     from ..filter import Filter
@@ -28,7 +29,7 @@ class Follower(Protocol):
 
 
 class Session:
-    """What is kept between cells, by name: filters, last exchanges with their filters, cases, results."""
+    """What is kept between cells, by name: filters, exchanges, cases, results, and their history."""
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
@@ -36,6 +37,7 @@ class Session:
         self.suites: dict[str, Suite] = {}
         self.results: dict[str, Results] = {}
         self.followers: WeakSet[Any] = WeakSet()
+        self.history = History()
 
     def add(self, made: Filter) -> None:
         """Keep a filter under its name and tell those who follow that name.
@@ -78,6 +80,7 @@ class Session:
         self.suites.clear()
         self.results.clear()
         self.followers.clear()
+        self.history.clear()
 
     def _advice(self, name: str) -> str:
         if not self.filters:

@@ -4,8 +4,11 @@ import { type Diagnostic, linter, lintGutter, setDiagnostics } from '@codemirror
 import { Compartment, type Extension } from '@codemirror/state';
 import { type EditorView, type PluginValue, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 
-import type { Outputs } from '../cellModel.js';
+import type { CodeCellModel, Outputs } from '../cellModel.js';
+import { readFilterCell } from '../notebook/filterCell.js';
+import type { INotebooks } from '../tokens.js';
 import { findingsIn, marksFor } from './findings.js';
+import type { Findings } from './protocol.js';
 import { stepping } from './stepping.js';
 
 /** After the last key, the source is compared with what the findings are about: it may be the old one again. */
@@ -13,23 +16,31 @@ const SETTLED_MS = 250;
 
 const SHOWING: Extension = [linter(null), lintGutter(), stepping];
 
-/** An editor extension that marks what the outputs of its cell say about its source. */
-export function marks(outputs: Outputs): Extension {
+/**
+ * An editor extension that marks what is known about the source of its cell: by the cell's outputs, where it did not
+ * build, and by the kernel, where it failed at work.
+ */
+export function marks(cell: CodeCellModel, notebooks: INotebooks | null): Extension {
   const showing = new Compartment();
-  return [showing.of([]), ViewPlugin.define(view => new Marks(view, outputs, showing))];
+  return [showing.of([]), ViewPlugin.define(view => new Marks(view, cell, notebooks, showing))];
 }
 
 class Marks implements PluginValue {
   private shown = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** The cell forgets its outputs before its editor goes. */
+  private readonly outputs: Outputs;
 
   constructor(
     private readonly view: EditorView,
-    private readonly outputs: Outputs,
+    private readonly cell: CodeCellModel,
+    private readonly notebooks: INotebooks | null,
     private readonly showing: Compartment
   ) {
-    outputs.changed.connect(this.onOutputs, this);
-    this.onOutputs();
+    this.outputs = cell.outputs;
+    this.outputs.changed.connect(this.onNews, this);
+    notebooks?.changed.connect(this.onNews, this);
+    this.onNews();
   }
 
   update(update: ViewUpdate): void {
@@ -38,18 +49,19 @@ class Marks implements PluginValue {
     }
     if (this.shown) {
       this.after(0, () => this.show([]));
-    } else if (this.outputs.length > 0) {
+    } else if (this.outputs.length > 0 || this.notebooks !== null) {
       this.after(SETTLED_MS, () => this.compare());
     }
   }
 
   destroy(): void {
     clearTimeout(this.timer);
-    this.outputs.changed.disconnect(this.onOutputs, this);
+    this.outputs.changed.disconnect(this.onNews, this);
+    this.notebooks?.changed.disconnect(this.onNews, this);
   }
 
   /** A view cannot be changed while it is being made or updated, and outputs come in bursts. */
-  private onOutputs(): void {
+  private onNews(): void {
     this.after(0, () => this.compare());
   }
 
@@ -59,8 +71,20 @@ class Marks implements PluginValue {
   }
 
   private compare(): void {
-    const found = findingsIn(this.outputs);
+    const found = [...findingsIn(this.outputs), ...this.failures()];
     this.show(found.length === 0 ? [] : marksFor(this.view.state.doc, found));
+  }
+
+  /** Where the kernel has seen this cell's filter fail. */
+  private failures(): Findings[] {
+    const { notebooks } = this;
+    const name = notebooks === null ? undefined : readFilterCell(this.view.state.doc)?.name;
+    if (notebooks === null || name === undefined) {
+      return [];
+    }
+    const place = notebooks.locate(this.cell);
+    const filter = place === null ? null : notebooks.link(place.panel).filter(name);
+    return filter === null ? [] : [{ diagnostics: filter.findings, source: filter.source }];
   }
 
   private show(found: readonly Diagnostic[]): void {

@@ -33,7 +33,8 @@ export function readFindings(data: { readonly [mime: string]: unknown }): Findin
   return { diagnostics: bundle.diagnostics.map(readFinding).filter(each => each !== null), source: bundle.source };
 }
 
-function readFinding(value: unknown): Finding | null {
+/** One finding; null where it has no message. */
+export function readFinding(value: unknown): Finding | null {
   if (!isRecord(value) || typeof value.message !== 'string') {
     return null;
   }

@@ -1,0 +1,166 @@
+/** The panel: what is the matter with the kernel, then one of three parts. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { VDomRenderer } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import React from 'react';
+
+import { type Hub, type Tab, TABS } from '../hub.js';
+import { Deployments } from './deployments.js';
+import { Filters, type FilterUses } from './filters.js';
+import { Images, type ImageUses } from './images.js';
+import { Button, Empty, Problem } from './parts.js';
+
+/** What the panel does besides showing, and its words. */
+export interface PanelUses extends FilterUses, ImageUses {
+  readonly trans: TranslationBundle;
+  readonly version: string;
+  readonly newNotebook: () => void;
+}
+
+/** The widget in the side bar. */
+export class HubPanel extends VDomRenderer<Hub> {
+  constructor(
+    private readonly hub: Hub,
+    private readonly uses: PanelUses
+  ) {
+    super(hub);
+    this.addClass('wh-panel');
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.hub.show(true);
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.hub.show(false);
+  }
+
+  protected override onActivateRequest(_: Message): void {
+    this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button')?.focus();
+  }
+
+  /** What cannot be seen is not drawn. */
+  protected override onUpdateRequest(message: Message): void {
+    if (this.isVisible) {
+      super.onUpdateRequest(message);
+    }
+  }
+
+  protected render(): JSX.Element {
+    const { hub, uses } = this;
+    const { trans } = uses;
+    if (hub.panel === null) {
+      return (
+        <Empty
+          title={trans.__('WebAssembly Hub')}
+          text={trans.__('Open a notebook to write filters for Envoy, to find published ones and to deploy them.')}
+        >
+          <Button strong label={trans.__('New notebook')} onClick={uses.newNotebook} />
+        </Empty>
+      );
+    }
+    return (
+      <>
+        <Tabs hub={hub} trans={trans} />
+        <div role="tabpanel" id="wh-tabpanel" aria-labelledby={`wh-tab-${hub.tab}`} className="wh-body">
+          <Notice hub={hub} trans={trans} version={uses.version} />
+          {hub.failure !== null && <Problem failure={hub.failure} />}
+          <Part hub={hub} uses={uses} />
+        </div>
+      </>
+    );
+  }
+}
+
+function Tabs({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
+  const labels: Record<Tab, string> = {
+    filters: trans.__('Filters'),
+    images: trans.__('Images'),
+    deployments: trans.__('Deployments')
+  };
+  const onKey = (event: React.KeyboardEvent<HTMLElement>): void => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step !== undefined) {
+      const next = TABS[(TABS.indexOf(hub.tab) + step + TABS.length) % TABS.length] as Tab;
+      hub.choose(next);
+      event.currentTarget.querySelector<HTMLElement>(`#wh-tab-${next}`)?.focus();
+    }
+  };
+  return (
+    <div role="tablist" className="wh-tabs" aria-label={trans.__('WebAssembly Hub')} onKeyDown={onKey}>
+      {TABS.map(tab => (
+        <button
+          key={tab}
+          type="button"
+          role="tab"
+          id={`wh-tab-${tab}`}
+          aria-selected={hub.tab === tab}
+          aria-controls={hub.tab === tab ? 'wh-tabpanel' : undefined}
+          tabIndex={hub.tab === tab ? 0 : -1}
+          onClick={() => hub.choose(tab)}
+        >
+          {labels[tab]}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** What the user has to know of the kernel; nothing where all is well. */
+function Notice(props: { hub: Hub; trans: TranslationBundle; version: string }): JSX.Element | null {
+  const { hub, trans, version } = props;
+  if (hub.state === 'foreign' || (hub.state === 'ready' && hub.kernelVersion !== version)) {
+    return (
+      <div className="wh-notice" role="note">
+        {trans.__(
+          'The kernel has wasmhub-magics %1, JupyterLab has %2. Install the same version for both, restart the kernel and reload the page.',
+          hub.kernelVersion,
+          version
+        )}
+      </div>
+    );
+  }
+  if (hub.state === 'ready' && hub.busy && hub.tab !== 'filters') {
+    return (
+      <div className="wh-notice" role="note">
+        {trans.__('The kernel is busy. This is what it told last.')}
+      </div>
+    );
+  }
+  return null;
+}
+
+function Part({ hub, uses }: { hub: Hub; uses: PanelUses }): JSX.Element {
+  const { trans } = uses;
+  if (hub.tab === 'filters') {
+    return <Filters hub={hub} trans={trans} uses={uses} />;
+  }
+  if (hub.state === 'none') {
+    return (
+      <Empty
+        title={trans.__('This notebook has no kernel')}
+        text={trans.__('Images and deployments are known to the kernel. Start one, and they appear here.')}
+      >
+        <Button strong label={trans.__('Start')} onClick={() => void hub.load()} />
+      </Empty>
+    );
+  }
+  if (hub.state === 'unloaded') {
+    return (
+      <Empty
+        title={trans.__('The magics are not loaded')}
+        text={trans.__('This kernel does not know filters yet: %load_ext wasmhub_magics teaches it.')}
+      >
+        <Button strong label={trans.__('Load them')} onClick={() => void hub.load()} />
+      </Empty>
+    );
+  }
+  return hub.tab === 'images' ? (
+    <Images hub={hub} trans={trans} uses={uses} />
+  ) : (
+    <Deployments hub={hub} trans={trans} />
+  );
+}

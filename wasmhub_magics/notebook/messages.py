@@ -1,0 +1,149 @@
+"""What the kernel and the JupyterLab extension say to each other: values that become JSON.
+
+The front end asks ``{"id": ..., "ask": NAME, "with": {...}}`` and is answered by a ``Reply`` of that id;
+without being asked, the kernel sends a ``News`` whenever a filter's state has changed. All travel over one
+comm, which the kernel opens with a ``Hello`` when the magics are loaded. ``PROTOCOL`` grows when an older
+front end could no longer read what is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import Diagnostic
+from .history import Figure
+
+__all__ = [
+    "PROTOCOL", "TARGET", "DeploymentState", "ExampleRow", "Failure", "FilterState", "Hello", "ImageDetails",
+    "ImagePage", "ImageRow", "LogEntry", "News", "Reply",
+]  # fmt: skip
+
+PROTOCOL = 1
+TARGET = "wasmhub"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterState:
+    """A filter of the session: its last build, as in ``Attempt``, and its figures."""
+
+    name: str
+    language: str
+    line: str
+    source: str
+    digest: str
+    size: int
+    error: str
+    findings: tuple[Diagnostic, ...]
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message: who speaks, and how; then the filters there are."""
+
+    protocol: int
+    version: str
+    filters: tuple[FilterState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """All filters, after one of them has changed."""
+
+    filters: tuple[FilterState, ...]
+    news: Literal["filters"] = "filters"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error, in its parts."""
+
+    what: str
+    where: str = ""
+    do: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question: a result, or the error in its place."""
+
+    id: str
+    result: Any = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentState:
+    """A deployment as its proxy tells it now; ``versions`` are those that can be rolled back to."""
+
+    name: str
+    target: str
+    state: str
+    url: str
+    digest: str
+    version: int
+    since: str
+    requests: int
+    errors: int
+    versions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A line that a deployed filter logged."""
+
+    level: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """An image in a list."""
+
+    reference: str
+    name: str
+    description: str
+    language: str
+    size: int
+    created: str
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePage:
+    """A part of what was found: ``total`` images, of which these begin at ``offset``."""
+
+    text: str
+    total: int
+    offset: int
+    images: tuple[ImageRow, ...]
+    problems: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """A filter that comes with the package, in several languages."""
+
+    name: str
+    title: str
+    description: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetails:
+    """All that is known of an image.
+
+    ``facts`` and ``verdicts`` are pairs of a word and a value, ``readme`` is Markdown. ``cell`` is what to
+    write in a notebook to use it; ``source`` is empty where it was not published.
+    """
+
+    reference: str
+    name: str
+    description: str
+    facts: tuple[tuple[str, str], ...] = ()
+    readme: str = ""
+    verdicts: tuple[tuple[str, str], ...] = ()
+    cell: str = ""
+    source: str = ""
