@@ -15,7 +15,6 @@ from .session import SESSION
 
 __all__ = ["complete"]
 
-TARGETS = ("envoy",)
 HEADERS = (
     "accept: ",
     "authorization: ",
@@ -35,6 +34,9 @@ NAMED = (
     "wasm_state",
     "wasm_push",
     "wasm_deploy",
+    "wasm_diff",
+    "wasm_history",
+    "wasm_rollback",
     "wasm_undeploy",
     "wasm_export",
 )
@@ -116,6 +118,8 @@ def _values(option: str, action: Any, fragment: str) -> Iterator[str]:
 
         yield from (each.name for each in examples())
     elif option == "--to":
+        from ..deploy import TARGETS
+
         yield from TARGETS
     elif option == "--vs":
         yield from ("none", *SESSION.filters)
