@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab bench parity lint setup clean
+.PHONY: demo test lab bench parity soak lint setup clean
 
 demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
@@ -27,6 +27,10 @@ bench: .make/installed  ## a table of what things cost here, and build/bench.jso
 
 parity: .make/installed  ## thousands of random exchanges through the embedded proxy and the real Envoy
 	@$(BIN)/python tests/parity/run.py --exchanges 10000 --seed 1
+
+soak: .make/installed  ## a million hostile cases and ten million exchanges
+	@$(BIN)/python -m pip install --quiet 'atheris>=3'
+	@$(BIN)/python tests/fuzz/run.py
 
 lint: .make/installed  ## style and types
 	@$(BIN)/ruff check .

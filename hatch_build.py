@@ -17,6 +17,11 @@ ROOT = Path(__file__).parent
 PROXY = ROOT / "wasmhub_magics" / "proxy"
 PYTHON = ROOT / "wasmhub_magics" / "guest" / "python"
 LAB = ROOT / "labextension"
+# What the host module is compiled for, and how it is linked.
+HOST_TARGET = ["-target", "wasm32-freestanding"]
+HOST_TARGET += ["-mcpu=generic+bulk_memory+multivalue+sign_ext+nontrapping_fptoint+simd128"]
+HOST_LINK = ["-fno-entry", "-rdynamic", "--export-table", "--growable-table", "--export=__stack_pointer"]
+HOST_LINK += ["--stack", "262144"]
 JAVASCRIPT = ROOT / "wasmhub_magics" / "guest" / "javascript"
 CPP_LIBRARY = ROOT / "wasmhub_magics" / "guest" / "cpp" / "lib"
 
@@ -68,10 +73,7 @@ def make_host(target: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     partial = cache / "wasmhub_host.wasm"  # backtraces tell the host from filters by this name
     run(
-        [sys.executable, "-m", "ziglang", "build-exe", "-target", "wasm32-freestanding", "-O", "ReleaseSafe"]
-        + ["-mcpu=generic+bulk_memory+multivalue+sign_ext+nontrapping_fptoint+simd128"]
-        + ["-fno-entry", "-rdynamic", "--export-table", "--growable-table", "--export=__stack_pointer"]
-        + ["--stack", "262144"]
+        [sys.executable, "-m", "ziglang", "build-exe", "-O", "ReleaseSafe", *HOST_TARGET, *HOST_LINK]
         + ["--cache-dir", str(cache / "cache"), f"-femit-bin={partial}", str(PROXY / "src" / "host.zig")]
     )
     partial.write_bytes(without_debug_sections(partial.read_bytes()))

@@ -53,6 +53,11 @@ def test_a_body_comes_from_a_file(tmp_path: Path) -> None:
     assert parse_curl(["/", "--data-binary", f"@{file}"]).body == b"one\ntwo\n"
 
 
+def test_http2_is_asked_for_as_curl_does() -> None:
+    assert parse_curl("/ --http2-prior-knowledge").version == "2"
+    assert parse_curl("/").version == "1.1"
+
+
 def test_chunks_and_trailers_can_be_planned() -> None:
     request = parse_curl("/ -d abcdef --chunks 2,3 --trailer 'x-sum: 6'")
     assert request.frames == (b"ab", b"cde", b"f")

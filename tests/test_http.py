@@ -61,6 +61,17 @@ def test_a_body_travels_in_the_chunks_that_were_planned() -> None:
     assert Request().frames == ()
 
 
+def test_the_frames_of_http2_have_16_kib_at_most() -> None:
+    body = bytes(40_000)
+    assert [len(f) for f in Request(body=body, version="2").frames] == [16384, 16384, 7232]
+    assert [len(f) for f in Request(body=body).frames] == [40_000]
+
+
+def test_a_version_of_http_that_nobody_speaks_is_refused() -> None:
+    with pytest.raises(RequestError, match="HTTP/3"):
+        Request(version="3")
+
+
 @pytest.mark.parametrize("chunks", [[0], [-1], ["a"]])
 def test_a_chunk_holds_at_least_one_byte(chunks: list[int]) -> None:
     with pytest.raises(RequestError):

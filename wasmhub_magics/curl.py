@@ -65,6 +65,9 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", metavar="URL", help="path or URL")
     parser.add_argument("--chunks", metavar="SIZES", help="sizes of the body's data frames, such as 3,5")
     parser.add_argument("--trailer", action="append", default=[], metavar="NAME: VALUE", help="trailer")
+    parser.add_argument(
+        "--http2-prior-knowledge", "--http2", action="store_true", dest="http2", help="speak HTTP/2"
+    )
     for short, long in (("-s", "--silent"), ("-S", "--show-error"), ("-v", "--verbose"), ("-i", "--include"),
                         ("-k", "--insecure"), ("-L", "--location"), ("-f", "--fail")):  # fmt: skip
         parser.add_argument(
@@ -126,6 +129,7 @@ def request_from(options: argparse.Namespace) -> Request:
         chunks=_sizes(options.chunks),
         authority=parts.netloc.rpartition("@")[2],
         scheme=parts.scheme or "http",
+        version="2" if options.http2 else "1.1",
     )
 
 

@@ -11,6 +11,7 @@ from .errors import RequestError
 
 __all__ = ["HeaderSource", "Headers", "Request", "Response"]
 
+FRAME = 16384
 HeaderSource: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
 
 
@@ -125,14 +126,7 @@ class _Message:
     @property
     def frames(self) -> tuple[bytes, ...]:
         """The body cut into its data frames; empty for an empty body."""
-        frames, start = [], 0
-        for size in self.chunks:
-            if start < len(self.body):
-                frames.append(self.body[start : start + size])
-                start += size
-        if start < len(self.body):
-            frames.append(self.body[start:])
-        return tuple(frames)
+        return _frames(self)
 
     @property
     def text(self) -> str:
@@ -149,7 +143,8 @@ class Request(_Message):
     """A request as a client sends it.
 
     ``headers`` holds ordinary headers only: method, path, authority and scheme are fields of their own and
-    become ``:method`` and so on inside a proxy. ``str`` bodies are encoded as UTF-8.
+    become ``:method`` and so on inside a proxy. ``str`` bodies are encoded as UTF-8. ``version`` is that of
+    HTTP between client and proxy, "1.1" or "2"; proxies speak HTTP/1.1 with the upstream.
     """
 
     method: str = "GET"
@@ -157,6 +152,7 @@ class Request(_Message):
     headers: Headers = field(default_factory=Headers)
     authority: str = "localhost"
     scheme: str = "http"
+    version: str = "1.1"
 
     def __init__(
         self,
@@ -169,6 +165,7 @@ class Request(_Message):
         chunks: Iterable[int] = (),
         authority: str = "",
         scheme: str = "http",
+        version: str = "1.1",
     ) -> None:
         headers = Headers(headers)
         if not authority:
@@ -181,7 +178,17 @@ class Request(_Message):
             )
         _set(self, method=method, path=path, headers=headers.without("host"))
         _set(self, body=_body(body), trailers=Headers(trailers), chunks=_chunks(chunks))
-        _set(self, authority=authority, scheme=scheme)
+        if version not in ("1.1", "2"):
+            raise RequestError(f"no proxy here speaks HTTP/{version}", do='pass version="1.1" or "2"')
+        _set(self, authority=authority, scheme=scheme, version=version)
+
+    @property
+    def frames(self) -> tuple[bytes, ...]:
+        """The body cut into its data frames; HTTP/2 has frames of at most 16 KiB."""
+        frames = _frames(self)
+        if self.version == "1.1":
+            return frames
+        return tuple(f[at : at + FRAME] for f in frames for at in range(0, len(f), FRAME))
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}{_size(self)}>"
@@ -210,6 +217,17 @@ class Response(_Message):
 
     def __repr__(self) -> str:
         return f"<Response {self.status}{_size(self)}>"
+
+
+def _frames(message: _Message) -> tuple[bytes, ...]:
+    frames, start = [], 0
+    for size in message.chunks:
+        if start < len(message.body):
+            frames.append(message.body[start : start + size])
+            start += size
+    if start < len(message.body):
+        frames.append(message.body[start:])
+    return tuple(frames)
 
 
 def _set(target: object, **values: object) -> None:

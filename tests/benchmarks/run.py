@@ -19,12 +19,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
+from entries import MILLION, PYTHON, ROOT, VERSIONED, C, Entry, simple_request
 from images import Moved, moved, searched
+from limits import LIMITS
 
 from wasmhub_magics.deploy import undeploy
 from wasmhub_magics.errors import WasmhubError
@@ -34,32 +36,6 @@ from wasmhub_magics.latency import bench_envoy
 from wasmhub_magics.latency.load import Load
 from wasmhub_magics.latency.units import duration, short
 from wasmhub_magics.proxy import Loop, Proxy
-
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-C, PYTHON = (HERE / "filters" / "probe.c").read_text(), (HERE / "filters" / "probe.py").read_text()
-VERSIONED = """
-def on_response_headers(ctx):
-    ctx.response.headers["x-version"] = "{version}"
-"""
-MILLION = 1_000_000
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the table."""
-
-    value: float
-    unit: str
-    sides: dict[str, float] = field(default_factory=dict)
-    note: str = ""
-
-
-def simple_request() -> Request:
-    """A request that reaches a filter with 20 headers; the proxy itself adds six of them."""
-    return Request(
-        "GET", "/api/v1/items", [(f"x-h{n}", f"value-{n}") for n in range(14)], authority="example.com"
-    )
 
 
 def embedded_simple() -> Entry:
@@ -305,6 +281,7 @@ ENTRIES: dict[str, Callable[[], Entry]] = {
     "embedded.python": embedded_python,
     "embedded.flat": embedded_flat,
     "embedded.vs_envoy": embedded_vs_envoy,
+    **LIMITS,
     "loop.c": loop_c,
     "loop.python": loop_python,
     "swap.envoy": swap_envoy,

@@ -1,9 +1,11 @@
 // A filter that does what a script says and logs what comes of each step: the result and the value of every
-// host call. The configuration is "INDEX;SCRIPT", the script of the root context and of stream creation; each
-// stream brings its own script in the request header x-probe-INDEX.
+// host call. The configuration is "INDEX RUN;SCRIPT", the script of the root context and of stream creation; RUN
+// is a word that no other run has. Each stream brings its own script in the request header x-probe-INDEX.
 //
 // A script is steps parted by ";". A step is a letter for the callback, the call it is for (a number from 1, "*"
 // for each, "$" for the one with the end of the stream), ":", and an operation with its arguments parted by ",".
+// What happens on the root context runs the steps of the stream that asked for it: "a" when the answer to a call
+// arrives (its tag is in the place of the number), "k" at a tick, "q" when a queue is ready.
 // In arguments "%41" is a byte, and "!40" stands for 40 letters.
 #define proxy_on_memory_allocate probe_unused_allocate
 #include "proxy_wasm.h"
@@ -78,7 +80,8 @@ typedef struct { // a stream or a root
   uint32_t id;
   uint32_t root;
   char index;
-  bool read; // the script of the stream has been looked for
+  bool read;    // the script of the stream has been looked for
+  bool ticking; // waits for a tick
   char *script;
   size_t size;
   uint8_t calls[128];
@@ -90,6 +93,11 @@ static Slot *slot(uint32_t id) {
     if (slots[i].id == id) return &slots[i];
   return NULL;
 }
+
+static char run_name[32]; // tells the metrics of this run from those of others
+
+static struct { uint32_t token, id; char tag; } calls_made[64]; // who waits for which answer
+static uint32_t queues[8], metrics[8], last_cas, enqueuer;
 
 static char scratch[400000];
 static size_t used;
@@ -239,6 +247,25 @@ static void bad(uint32_t which, uint32_t kind, uint32_t how) {
   case 28: result = proxy_call_foreign_function(wrong, many, NULL, 0, &out, &size); break;
   case 29: result = proxy_call_foreign_function("clear_route_cache", 17, wrong, many, &out, &size); break;
   case 30: result = proxy_call_foreign_function("clear_route_cache", 17, NULL, 0, (char **)wrong, &size); break;
+  case 32: result = proxy_http_call(wrong, many, NULL, 0, NULL, 0, NULL, 0, 9, &flags); break;
+  case 33: result = proxy_http_call("auth", 4, wrong, many, NULL, 0, NULL, 0, 9, &flags); break;
+  case 34: result = proxy_http_call("auth", 4, NULL, 0, wrong, many, NULL, 0, 9, &flags); break;
+  case 35: result = proxy_http_call("auth", 4, NULL, 0, NULL, 0, wrong, many, 9, &flags); break;
+  case 36: result = proxy_http_call("auth", 4, NULL, 0, NULL, 0, NULL, 0, 9, (uint32_t *)wrong); break;
+  case 37: result = proxy_get_shared_data(wrong, many, &out, &size, &flags); break;
+  case 38: result = proxy_get_shared_data("a", 1, (char **)wrong, &size, &flags); break;
+  case 39: result = proxy_get_shared_data("a", 1, &out, &size, (uint32_t *)wrong); break;
+  case 40: result = proxy_set_shared_data(wrong, many, "v", 1, 0); break;
+  case 41: result = proxy_set_shared_data("a", 1, wrong, many, 0); break;
+  case 42: result = proxy_register_shared_queue(wrong, many, &flags); break;
+  case 43: result = proxy_register_shared_queue("bad", 3, (uint32_t *)wrong); break;
+  case 44: result = proxy_resolve_shared_queue(wrong, many, "bad", 3, &flags); break;
+  case 45: result = proxy_resolve_shared_queue("", 0, wrong, many, &flags); break;
+  case 46: result = proxy_enqueue_shared_queue(queues[kind & 7], wrong, many); break;
+  case 47: result = proxy_dequeue_shared_queue(queues[kind & 7], (char **)wrong, &size); break;
+  case 48: result = proxy_define_metric(kind & 3, wrong, many, &flags); break;
+  case 49: result = proxy_define_metric(kind & 3, "bad", 3, (uint32_t *)wrong); break;
+  case 50: result = proxy_get_metric(metrics[kind & 7], (uint64_t *)wrong); break;
 #if defined(PW_ABI_0_2_1)
   case 31: result = proxy_get_log_level((pw_log_level *)wrong); break;
 #endif
@@ -284,6 +311,7 @@ static void wasi(uint32_t which, uint32_t arg) {
     break;
   case 16: result = wasi_fd_prestat_get(arg, big); break;
   case 17: result = wasi_poll_oneoff(big, big, arg, &one); break;
+  default: result = wasi_other(which - 18, arg);
   }
   word(" errno ");
   number(result);
@@ -468,6 +496,99 @@ static void step(uint32_t id, Slot *s) {
     status(proxy_call_foreign_function(name.data, name.size, argument.data, argument.size, &out.data, &out.size));
     byte(' '), number(out.size);
   }
+  IS("call") {
+    pw_text tag = next(), cluster = next();
+    uint32_t timeout = count(), token = 0, trailing = count();
+    pw_text body = next(), all = pairs();
+    static const char trailers[] = "\1\0\0\0\5\0\0\0\1\0\0\0x-end\0" "1";
+    byte(' '), text(cluster.data, cluster.size);
+    status(proxy_http_call(cluster.data, cluster.size, all.data, all.size, body.data, body.size,
+                           trailing ? trailers : NULL, trailing ? sizeof trailers : 0, timeout, &token));
+    byte(' '), number(token);
+    free(all.data);
+    for (int i = 0; token && i < 64; i++)
+      if (!calls_made[i].token) {
+        calls_made[i].token = token;
+        calls_made[i].id = id;
+        calls_made[i].tag = tag.size ? tag.data[0] : '0';
+        break;
+      }
+  }
+  IS("sget") {
+    pw_text key = next();
+    uint32_t cas = 0;
+    byte(' '), text(key.data, key.size);
+    status(proxy_get_shared_data(key.data, key.size, &out.data, &out.size, &cas));
+    last_cas = cas;
+    byte(' '), text(out.data, out.size), word(cas ? " cas" : " no cas");
+  }
+  IS("sset") {
+    pw_text key = next(), value = next();
+    uint32_t how = count();
+    byte(' '), text(key.data, key.size), byte(' '), number(how);
+    uint32_t cas = how == 0 ? 0 : how == 1 ? last_cas : last_cas + 1000000;
+    status(proxy_set_shared_data(key.data, key.size, value.data, value.size, cas));
+  }
+  IS("qreg") {
+    uint32_t place = count() & 7;
+    pw_text name = next();
+    byte(' '), text(name.data, name.size);
+    status(proxy_register_shared_queue(name.data, name.size, &queues[place]));
+  }
+  IS("qres") {
+    uint32_t place = count() & 7;
+    pw_text vm = next(), name = next();
+    byte(' '), text(vm.data, vm.size), byte(' '), text(name.data, name.size);
+    status(proxy_resolve_shared_queue(vm.data, vm.size, name.data, name.size, &queues[place]));
+  }
+  IS("qput") {
+    uint32_t place = count();
+    pw_text value = next();
+    byte(' '), number(place);
+    enqueuer = id;
+    status(proxy_enqueue_shared_queue(place < 8 ? queues[place] : 999999, value.data, value.size));
+  }
+  IS("qget") {
+    uint32_t place = count();
+    byte(' '), number(place);
+    status(proxy_dequeue_shared_queue(place < 8 ? queues[place] : 999999, &out.data, &out.size));
+    byte(' '), text(out.data, out.size);
+  }
+  IS("mdef") {
+    uint32_t place = count() & 7, kind = count();
+    pw_text name = next();
+    char full[64] = "m";
+    size_t size = 1;
+    for (const char *c = run_name; *c && size < 40; c++) full[size++] = *c;
+    full[size++] = '.';
+    for (size_t i = 0; i < name.size && size < 60; i++) full[size++] = name.data[i];
+    byte(' '), number(kind), byte(' '), text(name.data, name.size);
+    status(proxy_define_metric(kind, full, size, &metrics[place]));
+    byte(' '), number(metrics[place]);
+  }
+  IS("minc") {
+    uint32_t place = count(), by = count();
+    byte(' '), number(place), byte(' '), number(by);
+    status(proxy_increment_metric(place < 8 ? metrics[place] : 999999, (int32_t)by));
+  }
+  IS("mrec") {
+    uint32_t place = count(), value = count();
+    byte(' '), number(place), byte(' '), number(value);
+    status(proxy_record_metric(place < 8 ? metrics[place] : 999999, value));
+  }
+  IS("mget") {
+    uint32_t place = count();
+    uint64_t value = 77;
+    byte(' '), number(place);
+    status(proxy_get_metric(place < 8 ? metrics[place] : 999999, &value));
+    byte(' '), number(value);
+  }
+  IS("tick") {
+    uint32_t period = count();
+    byte(' '), number(period);
+    if (s && period) s->ticking = true;
+    status(proxy_set_tick_period_milliseconds(period));
+  }
   IS("bad") {
     uint32_t which = count(), kind = count(), how = count();
     byte(' '), number(which), byte(' '), number(kind), byte(' '), number(how);
@@ -502,11 +623,10 @@ static void step(uint32_t id, Slot *s) {
   say();
 }
 
-static uint32_t run(uint32_t id, char letter, bool end, uint32_t result) {
+static uint32_t run_call(uint32_t id, char letter, uint8_t call, bool end, uint32_t result) {
   Slot *s = slot(id);
   answer = result;
   if (!s) return answer;
-  uint8_t call = ++s->calls[(int)letter];
   for (size_t from = 0; from < s->size;) {
     size_t to = from;
     while (to < s->size && s->script[to] != ';') to++;
@@ -520,6 +640,11 @@ static uint32_t run(uint32_t id, char letter, bool end, uint32_t result) {
     step(id, s);
   }
   return answer;
+}
+
+static uint32_t run(uint32_t id, char letter, bool end, uint32_t result) {
+  Slot *s = slot(id);
+  return s ? run_call(id, letter, ++s->calls[(int)letter], end, result) : result;
 }
 
 static void enter(const char *name, uint32_t id, uint32_t a, uint32_t b) {
@@ -548,8 +673,11 @@ static void read_configuration(uint32_t id) {
   pw_text all = pw_get_configuration();
   if (!all.size) return;
   s->index = all.data[0];
-  s->script = all.data + 2;
-  s->size = all.size - 2;
+  size_t at = 1, to = 0;
+  for (; at < all.size && all.data[at] != ';'; at++)
+    if (to < sizeof run_name - 1) run_name[to++] = all.data[at];
+  s->script = all.data + at + 1;
+  s->size = all.size - at - 1;
 }
 
 // --- the callbacks ------------------------------------------------------------------------------------------------------
@@ -620,6 +748,32 @@ pw_action proxy_on_response_body(uint32_t context, uint32_t size, bool end) {
 pw_action proxy_on_response_trailers(uint32_t context, uint32_t size) {
   enter("response_trailers", context, size, 0);
   return run(context, 'T', true, 0);
+}
+void proxy_on_http_call_response(uint32_t root, uint32_t token, uint32_t headers, uint32_t body, uint32_t trailers) {
+  enter("call_response", root, token, headers);
+  word("-- "), number(body), byte(' '), number(trailers);
+  say();
+  for (int i = 0; i < 64; i++)
+    if (calls_made[i].token == token) {
+      calls_made[i].token = 0;
+      run_call(calls_made[i].id, 'a', (uint8_t)(calls_made[i].tag - '0'), false, 0);
+      return;
+    }
+}
+void proxy_on_tick(uint32_t root) {
+  proxy_set_tick_period_milliseconds(0);
+  enter("tick", root, 0, 0);
+  for (int i = 0; i < 64; i++)
+    if (slots[i].id && slots[i].ticking && slots[i].root == root) {
+      slots[i].ticking = false;
+      run(slots[i].id, 'k', false, 0);
+    }
+}
+void proxy_on_queue_ready(uint32_t root, uint32_t queue) {
+  uint32_t place = 0;
+  while (place < 8 && queues[place] != queue) place++;
+  enter("queue_ready", root, place, 0);
+  run(enqueuer, 'q', false, 0);
 }
 // A root that ends does so some time after its proxy went on to another: it says nothing.
 static bool is_root(uint32_t context) {

@@ -7,7 +7,8 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ from .wire import MAX_HEAD, Incoming, framing, lines, segments, unsendable
 if TYPE_CHECKING:
     import h11
 
-__all__ = ["Answer", "ask"]
+__all__ = ["Answer", "Talk", "ask"]
+
+LOOK_SECONDS = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +37,39 @@ class Answer:
     warning: str = ""
 
 
-def ask(port: int, request: Request, *, timeout: float, pace: Callable[[], object]) -> Answer:
+def ask(
+    port: int,
+    request: Request,
+    *,
+    timeout: float,
+    pace: Callable[[], object],
+    idle: Callable[[], bool] | None = None,
+) -> Answer:
     """Send a request and read the answer; ``pace`` is called between two data frames.
 
     No whole answer in ``timeout`` seconds is outcome ``paused``, a connection that ends early is ``reset``.
-    Raises RequestError where HTTP/1.1 cannot carry the request.
+    ``idle`` tells, when nothing comes, whether nothing can come any more: then nobody waits. Raises
+    RequestError where the version of HTTP cannot carry the request.
     """
     import h11
 
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-    pieces = list(segments(connection, _head(request), request))
+    talk: Talk
+    if request.version == "2":
+        from .client2 import Talk2
+
+        talk = Talk2(request)
+    else:
+        talk = Talk1(request)
     start = time.perf_counter_ns()
     with socket.create_connection((HOST, port), timeout=timeout) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         own = sock.getsockname()[1]
-        talk = _Talk(sock, connection, time.monotonic() + timeout)
+        talk.open(sock, time.monotonic() + timeout, idle)
         response: Response | None = None
         outcome: Outcome = "complete"
         warning = ""
         try:
-            for number, piece in enumerate(pieces):
+            for number, piece in enumerate(talk.pieces()):
                 if number:
                     pace()
                 talk.send(piece)
@@ -65,21 +81,36 @@ def ask(port: int, request: Request, *, timeout: float, pace: Callable[[], objec
         except ConnectionError:
             outcome = "reset"
         except (h11.RemoteProtocolError, RequestError) as error:
-            outcome, warning = "reset", f"the answer is no HTTP/1.1 response: {error}"
+            outcome, warning = "reset", f"the answer is no HTTP response: {error}"
         return Answer(response, outcome, own, time.perf_counter_ns() - start, warning)
 
 
-class _Talk:
+class Talk:
     """One connection: it goes on reading while it sends, because an answer may come early."""
 
-    def __init__(self, sock: socket.socket, connection: h11.Connection, deadline: float) -> None:
-        self.sock, self.connection, self.deadline = sock, connection, deadline
-        self.incoming: Incoming | None = None
+    def __init__(self) -> None:
         self.done = self.deaf = False
-        sock.setblocking(False)
         self.poll = select.poll()
 
+    def open(self, sock: socket.socket, deadline: float, idle: Callable[[], bool] | None) -> None:
+        """Use a fresh connection."""
+        self.sock, self.deadline, self.idle = sock, deadline, idle
+        sock.setblocking(False)
+
+    @abstractmethod
+    def pieces(self) -> Iterator[bytes]:
+        """What to send, cut where data frames end."""
+
+    @abstractmethod
+    def received(self, data: bytes) -> None:
+        """Take what came, nothing at its end. Raises ConnectionResetError where that is too early."""
+
+    @abstractmethod
+    def result(self) -> Response:
+        """The response, once it is whole."""
+
     def send(self, data: bytes) -> None:
+        """Send a piece."""
         view = memoryview(data)
         while view and not self.done and not self.deaf:
             if self._wait(select.POLLIN | select.POLLOUT) & (select.POLLIN | select.POLLHUP | select.POLLERR):
@@ -92,27 +123,50 @@ class _Talk:
                     self.deaf = True  # it has stopped listening, but its answer may be on the way
 
     def response(self) -> Response:
+        """Read until the response is whole."""
         while not self.done:
             self._wait(select.POLLIN)
             self._receive()
-        assert self.incoming is not None
-        return self.incoming.response()
+        return self.result()
 
     def _wait(self, events: int) -> int:
-        left = self.deadline - time.monotonic()
         self.poll.register(self.sock, events)
-        ready = self.poll.poll(max(0.0, left) * 1000)
-        if not ready:
-            raise TimeoutError
-        return ready[0][1]
+        while True:
+            left = self.deadline - time.monotonic()
+            quiet = self.idle is not None and events == select.POLLIN
+            ready = self.poll.poll(max(0.0, min(left, LOOK_SECONDS) if quiet else left) * 1000)
+            if ready:
+                return ready[0][1]
+            if left <= 0 or (self.idle is not None and self.idle() and not self.poll.poll(0)):
+                raise TimeoutError
 
     def _receive(self) -> None:
-        import h11
-
         try:
             data = self.sock.recv(1 << 18)
         except BlockingIOError:
             return
+        self.received(data)
+
+
+class Talk1(Talk):
+    """A connection that speaks HTTP/1.1. Raises RequestError where that cannot carry the request."""
+
+    def __init__(self, request: Request) -> None:
+        import h11
+
+        super().__init__()
+        self.connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self.incoming: Incoming | None = None
+        self._pieces = list(segments(self.connection, _head(request), request))
+
+    def pieces(self) -> Iterator[bytes]:
+        """What to send."""
+        return iter(self._pieces)
+
+    def received(self, data: bytes) -> None:
+        """Take what came."""
+        import h11
+
         if not data and self.incoming is None:
             raise ConnectionResetError
         try:
@@ -122,6 +176,11 @@ class _Talk:
             if not data:
                 raise ConnectionResetError from None
             raise
+
+    def result(self) -> Response:
+        """The response."""
+        assert self.incoming is not None
+        return self.incoming.response()
 
     def _events(self) -> None:
         import h11

@@ -130,7 +130,7 @@ class _Server(UpstreamServer):
         if isinstance(answer, Failure):
             if answer.kind == "silent":
                 self._ended.wait()
-            elif answer.kind == "broken":
+            elif answer.kind == "broken" and request.method != "HEAD":
                 sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
             return False
         if isinstance(answer, Delay):

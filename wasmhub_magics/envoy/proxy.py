@@ -99,7 +99,7 @@ class EnvoyProxy:
     def send(self, request: Request | None = None, *, upstream: Upstream | None = None) -> Exchange:
         """Send one request through the filters; ``upstream`` answers this one instead of the proxy's own.
 
-        What the upstream function raises comes out here. Raises RequestError where HTTP/1.1 cannot carry the
+        What the upstream function raises comes out here. Raises RequestError where HTTP cannot carry the
         request or the upstream's response.
         """
         request = Request() if request is None else request
@@ -112,7 +112,7 @@ class EnvoyProxy:
             server = self._started()
             self._collect()
             with self._upstream.visit(upstream) as visit:
-                answer = ask(server.port, request, timeout=self.timeout, pace=self._pace)
+                answer = self._ask(server, request)
                 alive = server.barrier.wait(self.timeout)
                 request_seen, response_given = visit.request, visit.response
             lines = self._collect()
@@ -139,6 +139,9 @@ class EnvoyProxy:
                 calls=calls,
                 engine="envoy",
             )
+
+    def _ask(self, server: EnvoyServer, request: Request) -> Answer:
+        return ask(server.port, request, timeout=self.timeout, pace=self._pace)
 
     def swap(self, filters: Iterable[HasPlugin | Module] | HasPlugin | Module) -> Swap:
         """Replace the filters while requests go on, and wait until the new ones serve.

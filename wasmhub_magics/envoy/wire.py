@@ -11,7 +11,7 @@ from ..http import Headers, Request, Response
 if TYPE_CHECKING:
     import h11
 
-__all__ = ["Incoming", "segments"]
+__all__ = ["HOP_BY_HOP", "Incoming", "segments"]
 
 HOP_BY_HOP = {"transfer-encoding", "connection", "keep-alive", "proxy-connection"}
 MAX_HEAD = 1 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -45,7 +46,7 @@ class GrpcSession:
     def record(self) -> CallOut:
         """The call so far, with all that was answered in one."""
         body = b"".join(map(frame, self.call.messages))
-        return CallOut(self.name, self.request.replace(body=body), _merged(self.given), self.timeout)
+        return CallOut(self.name, _with_body(self.request, body), _merged(self.given), self.timeout)
 
     def _answer(self, message: bool) -> Answer | None:
         cluster = self.cluster
@@ -53,7 +54,7 @@ class GrpcSession:
             if not self.call.ended:
                 return None
             body = b"".join(map(frame, self.call.messages))
-            return cluster_answer(self.name, cluster, self.request.replace(body=body))
+            return cluster_answer(self.name, cluster, _with_body(self.request, body))
         answer = cluster.answer
         if callable(answer):
             answer = answer(self.call)
@@ -120,3 +121,10 @@ def _merged(answers: list[Answer]) -> Answer | None:
         metadata=replies[0].metadata,
         trailers=Headers(last.trailers),
     )
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    """A copy with that body, and all else as the filter made it: nobody need be able to send it."""
+    copied = copy(request)
+    object.__setattr__(copied, "body", body)
+    return copied

@@ -31,6 +31,7 @@ _U64 = struct.Struct("<Q")
 
 TRACE = 1
 ANSWERED = 2
+OVER_HTTP2 = 4
 HEADERS_COME, ENDS = 1, 2
 FIXED, HTTP2 = 1, 2
 OUTCOMES: tuple[Outcome, ...] = ("complete", "paused", "reset")
@@ -71,9 +72,10 @@ def _pairs(headers: Headers) -> bytes:
 
 def encode_request(request: Request, *, trace: bool, answer: Response | None) -> bytes:
     """An exchange for the host; with an answer it asks no upstream."""
+    flags = TRACE * trace | ANSWERED * (answer is not None) | OVER_HTTP2 * (request.version == "2")
     return b"".join(
         (
-            _U32.pack(TRACE * trace | ANSWERED * (answer is not None)),
+            _U32.pack(flags),
             text(_encode(request.method)),
             text(_encode(request.path)),
             text(_encode(request.authority)),

@@ -369,6 +369,7 @@ class Worker:
         received = read_request(reader, body=False)
         object.__setattr__(received, "body", self._request.body)
         object.__setattr__(received, "trailers", self._request.trailers)
+        object.__setattr__(received, "version", self._request.version)
         upstream_request = read_request(reader) if reader.u8() else None
         upstream_response = read_response(reader) if reader.u8() else None
         response = read_response(reader) if reader.u8() else None

@@ -5,24 +5,26 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 from unittest.mock import patch
 
-from wasmhub_magics.envoy import EnvoyProxy
 from wasmhub_magics.envoy.report import Difference
 from wasmhub_magics.envoy.verify import _compare, _logs
 from wasmhub_magics.errors import EnvoyRejected, ModuleError, ProxyError
+from wasmhub_magics.http import Request, Response
 from wasmhub_magics.proxy import Proxy
+from wasmhub_magics.proxy.cluster import Answer
 from wasmhub_magics.proxy.exchange import Exchange
 
 from .model import Case, Exchanged
+from .real import CLUSTERS, Real
 
 __all__ = ["Judge", "Verdict"]
 
-PATIENCE = 4.0
-PAUSED = 0.25
+PATIENCE, HASTE = 30.0, 4.0
+"""Seconds for an answer of Envoy, where the embedded proxy says that there is one: a busy machine is slow."""
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -45,11 +47,9 @@ class Judge:
     """One Envoy that takes the filters of one case after another."""
 
     def __init__(self) -> None:
-        self.real = self._envoy()
+        self.real = Real(PATIENCE)
         self._numbers = itertools.count()
-
-    def _envoy(self) -> EnvoyProxy:
-        return EnvoyProxy((), slots=3, timeout=PATIENCE, log_level="trace")
+        self.hasty = False
 
     def run(self, case: Case) -> Iterator[Verdict]:
         """Start the filters on both sides and send the exchanges; it ends early where they do not start."""
@@ -59,13 +59,12 @@ class Judge:
         refusals = ["", ""]
         embedded = None
         try:
-            self.real.timeout = PATIENCE
             try:
                 self.real.swap(plugins)
             except EnvoyRejected as error:
                 refusals[1] = _refusal(str(error))
             try:
-                embedded = Proxy(plugins)
+                embedded = Proxy(plugins, clusters=dict.fromkeys(CLUSTERS, self._cluster))
             except (ModuleError, ProxyError) as error:
                 refusals[0] = _refusal(str(error))
             if embedded is None or any(refusals):
@@ -78,7 +77,7 @@ class Judge:
                 verdict = self._exchange(number, each, embedded)
                 if verdict.lost:
                     self.real.close()
-                    self.real = self._envoy()
+                    self.real = Real(PATIENCE)
                 yield verdict
                 if verdict.lost:
                     return
@@ -88,15 +87,28 @@ class Judge:
 
     def _exchange(self, number: int, each: Exchanged, embedded: Proxy) -> Verdict:
         request, response = each.sent(), each.response.response()
-        upstream = (lambda _: response) if each.asks else response
-        mine = embedded.send(request, upstream=upstream)
-        self.real.timeout = PAUSED if mine.outcome == "paused" else PATIENCE
-        other = self.real.send(request, upstream=upstream)
+        self._each, self._called = each, 0
+        early = -1
+
+        def upstream(_: Request) -> Response:
+            nonlocal early
+            early = self._called
+            return response
+
+        mine = embedded.send(request, upstream=upstream if each.asks or each.answers else response)
+        # An upstream that was not asked waits for all calls.
+        self.real.timeout = HASTE if self.hasty else PATIENCE
+        other = self.real.play(each, mine, self._called if early < 0 else early)
+        mine, other = _in_order(mine), _in_order(other)
         # A filter may change the request id, so the one that Envoy made is known by its form alone.
         with patch.dict(_compare.__globals__, {"_hider": lambda _: lambda data: data}):
             pairs = list(_compare(number, mine, other))
         found = [d for d in pairs if UUID.sub("", d.embedded) != UUID.sub("", d.envoy)]
         return Verdict(number, tuple(found), mine, other)
+
+    def _cluster(self, request: Request) -> Answer:
+        self._called += 1
+        return self._each.answer(request.path)
 
     def close(self) -> None:
         self.real.close()
@@ -108,6 +120,11 @@ class Judge:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _in_order(exchange: Exchange) -> Exchange:
+    """With the calls in one order: they go over connections of their own."""
+    return replace(exchange, calls=tuple(sorted(exchange.calls, key=lambda call: call.request.path)))
 
 
 def _refusal(text: str) -> str:

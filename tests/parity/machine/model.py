@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
+from wasmhub_magics.abi import HOST_FUNCTIONS, WASI_MODULES, HostFunction
 from wasmhub_magics.build import build_module
 from wasmhub_magics.http import Headers, Request, Response
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import FailurePolicy, Plugin
+from wasmhub_magics.proxy import Failure
+from wasmhub_magics.proxy.cluster import Answer
 
 __all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "probe"]
 
@@ -25,8 +28,41 @@ PROBE = Path(__file__).parent.parent / "probe.c"
 @cache
 def probe(abi: Abi) -> Module:
     """The probe filter for that version of the ABI."""
+    others = "".join(_declared(each) for each in OTHERS)
+    cases = " ".join(f"case {n}: return {_called(each)};" for n, each in enumerate(OTHERS))
+    others += (
+        "static unsigned wasi_other(unsigned which, unsigned arg) { static unsigned long long area[64]; "
+    )
+    others += f"switch (which) {{ {cases} }} return 99; }}\n"
     define = {"0.1.0": "#define PW_ABI_0_1_0\n", "0.2.0": "#define PW_ABI_0_2_0\n", "0.2.1": ""}[abi]
-    return build_module(define + PROBE.read_text(), "c", "probe").module
+    return build_module(define + others + PROBE.read_text(), "c", "probe").module
+
+
+KNOWN = (
+    *("fd_write", "clock_time_get", "random_get", "environ_sizes_get", "environ_get", "args_sizes_get"),
+    *("sched_yield", "fd_close", "fd_seek", "fd_fdstat_get", "fd_prestat_get", "poll_oneoff"),
+    *("clock_res_get", "proc_exit"),
+)
+OTHERS = tuple(
+    each for (module, name), each in HOST_FUNCTIONS.items() if module == WASI_MODULES[0] and name not in KNOWN
+)
+"""The functions of WASI that the probe calls with plain arguments, from number 18."""
+
+
+def _declared(each: HostFunction) -> str:
+    params = ", ".join("unsigned long long" if kind == "i64" else "unsigned" for kind in each.type.params)
+    where = f'import_module("{each.module}"), import_name("{each.name}")'
+    return f"__attribute__(({where})) unsigned other_{each.name}({params});\n"
+
+
+def _called(each: HostFunction) -> str:
+    plain = ("arg" if place == 0 else "0" for place in range(len(each.params)))
+    pointers = ("ptr", "ret_", "iovs", "buf", "stat", "path")
+    arguments = [
+        "(unsigned)(unsigned long)area" if name.endswith(pointers) or name.startswith(pointers) else value
+        for name, value in zip(each.params, plain, strict=True)
+    ]
+    return f"other_{each.name}({', '.join(arguments)})"
 
 
 def script(steps: Iterable[Step]) -> str:
@@ -59,7 +95,7 @@ class Filter:
             probe(self.abi),
             name=f"probe{index}",
             root_id=self.root_id,
-            configuration=f"{index};{script(self.steps)}".encode(),
+            configuration=f"{index}{vm};{script(self.steps)}".encode(),
             vm_id=f"{vm}-shared" if self.shared_vm else f"{vm}-{index}",
             vm_configuration=self.vm_configuration.encode(),
             environment=self.environment,
@@ -125,6 +161,9 @@ class Exchanged:
     scripts: tuple[tuple[Step, ...], ...] = ()
     asks: bool = False
     """The upstream is a function, so that the embedded proxy leaves its host module in between."""
+    http2: bool = False
+    answers: tuple[tuple[str, Message], ...] = ()
+    """What clusters answer, by the path of the call; ``start`` may be a kind of failure."""
 
     def sent(self) -> Request:
         request = self.request.request()
@@ -132,7 +171,17 @@ class Exchanged:
         for index, steps in enumerate(self.scripts):
             if steps:
                 headers = headers.add(f"x-probe-{index}", script(steps))
-        return request.replace(headers=headers)
+        return request.replace(headers=headers, version="2" if self.http2 else "1.1")
+
+    def answer(self, path: str) -> Answer:
+        """What a cluster answers to a call of that path."""
+        for known, message in self.answers:
+            if known == path:
+                kind = message.start[0]
+                if kind in ("closed", "broken", "silent"):
+                    return Failure(cast("Any", kind))
+                return message.response()
+        return Response(404)
 
 
 @dataclass(frozen=True)
@@ -162,6 +211,12 @@ class Case:
                     "response": _lean(each.response, Message(())),
                     "scripts": each.scripts,
                     "asks": each.asks,
+                    **({"http2": True} if each.http2 else {}),
+                    **(
+                        {"answers": [[p, _lean(m, Message(()))] for p, m in each.answers]}
+                        if each.answers
+                        else {}
+                    ),
                 }
                 for each in self.exchanges
             ],
@@ -177,6 +232,8 @@ class Case:
                     Message(**_tuples(each["response"])),
                     _tuple(each["scripts"]),
                     each["asks"],
+                    each.get("http2", False),
+                    tuple((p, Message(**_tuples(m))) for p, m in each.get("answers", ())),
                 )
                 for each in data["exchanges"]
             ),

@@ -158,7 +158,8 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
         },
         .refused => return local(call, "503", refused),
         .closed => return local(call, "503", closed),
-        .broken => {},
+        // The answer to a HEAD has nothing but a head to break in.
+        .broken => if (call.head) return local(call, "503", closed),
         .response => {
             var given: exchange.Answer = .{};
             try given.init(arena, &reader);
@@ -193,7 +194,7 @@ fn local(call: *Call, status: []const u8, body: []const u8) OutOfMemory!void {
     const length = try call.text.take(10);
     try map.append("content-length", std.fmt.bufPrint(length, "{d}", .{body.len}) catch unreachable);
     try map.append("content-type", "text/plain");
-    try call.body.appendSlice(gpa, body);
+    if (!call.head) try call.body.appendSlice(gpa, body);
 }
 
 /// The next answer to arrive.

@@ -30,7 +30,7 @@ pub fn proxy_http_call(
     const name = try vm.read(cluster, cluster_len);
     const content = try vm.read(body, body_len);
     const raw = try vm.read(pairs, pairs_len);
-    const raw_trailers = try vm.read(trailer_pairs, trailer_pairs_len);
+    _ = try vm.read(trailer_pairs, trailer_pairs_len);
     try vm.store32(ret_token, 0);
     const plugin = context.plugin orelse return error.BadArgument;
     if (@as(i32, @bitCast(timeout)) < 0) return error.BadArgument;
@@ -43,17 +43,15 @@ pub fn proxy_http_call(
     if (map.get(":path") == null or map.get(":method") == null or map.get(":authority") == null) {
         return error.BadArgument;
     }
-    var trailers: headers.Map = .{ .kind = .request_trailers };
-    defer trailers.entries.deinit(gpa);
-    list = .init(raw_trailers);
-    while (list.next()) |entry| try trailers.add(&worker.arena, entry.name, entry.value);
+    // Envoy takes trailers, but its client never sends them.
+    const trailers: headers.Map = .{ .kind = .request_trailers };
     try callout.complete(&map, content, timeout);
 
     const call = try callout.make(vm, plugin.root.id, target, @as(u64, timeout) * std.time.ns_per_ms);
     call.head = std.mem.eql(u8, map.get(":method").?, "HEAD");
     std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
     defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
-    try exchange.putMessage(&map, content, exchange.trailersAfter(&map, &trailers));
+    try exchange.putMessage(&map, content, &trailers);
     try vm.store32(ret_token, call.token);
 }
 

@@ -58,20 +58,30 @@ pub inline fn prompt() error{OutOfMemory}!Turn {
     return promptNow();
 }
 
+/// Whether something is to be told.
+pub inline fn pending() bool {
+    return posted.items.len > 0;
+}
+
+/// Tell of the next message in a queue; false where there is none.
+pub inline fn told() bool {
+    if (posted.items.len == 0) return false;
+    tell();
+    return true;
+}
+
+noinline fn tell() void {
+    @branchHint(.unlikely);
+    const ready = posted.orderedRemove(0);
+    const root = ready.vm.find(ready.root) orelse return;
+    if (ready.addresses) |addresses| return dns.tell(root, ready.token, addresses);
+    if (ready.vm.failed or !ready.vm.has(.proxy_on_queue_ready)) return;
+    vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
+}
+
 noinline fn promptNow() error{OutOfMemory}!Turn {
     @branchHint(.unlikely);
-    if (posted.items.len > 0) {
-        const ready = posted.orderedRemove(0);
-        const root = ready.vm.find(ready.root) orelse return .ran;
-        if (ready.addresses) |addresses| {
-            dns.tell(root, ready.token, addresses);
-            return .ran;
-        }
-        if (!ready.vm.failed and ready.vm.has(.proxy_on_queue_ready)) {
-            vm_zig.invoke(void, root, .proxy_on_queue_ready, .{ready.token});
-        }
-        return .ran;
-    }
+    if (told()) return .ran;
     if (callout.ask() or grpc_wire.ask()) return .ask;
     const arrival = Arrival.first() orelse return .idle;
     if (arrival.due() > now) return .idle;

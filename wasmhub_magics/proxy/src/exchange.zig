@@ -3,7 +3,7 @@
 //!
 //! Into the host, with `send` and `prepare`:
 //!
-//!     flags u32 (1 keep a trace, 2 an answer follows), method, path, authority, scheme,
+//!     flags u32 (1 keep a trace, 2 an answer follows, 4 the client speaks HTTP/2), method, path, authority, scheme,
 //!     headers, list of data frames, trailers, [answer]
 //!
 //! An answer of the upstream, here and with `answer`:
@@ -59,6 +59,7 @@ pub const Prepared = struct {
     trace: bool = false,
     head: bool = false,
     grpc: bool = false,
+    http2: bool = false,
     /// Where the request id stands that each exchange gets anew; null where the client sent one.
     request_id: ?usize = null,
     /// What the connection manager answers before any filter is asked.
@@ -80,12 +81,21 @@ pub const Prepared = struct {
 
         const map = &prepared.headers;
         map.clear();
-        const target: front.Target = .of(method, path, authority);
-        try map.append(":authority", target.authority);
-        if (target.scheme) |known| try map.append(":scheme", known);
-        if (target.path) |known| try map.append(":path", known);
-        try map.append(":method", method);
-        if (target.scheme == null and target.refused == null) try map.append(":scheme", scheme);
+        prepared.http2 = flags & 4 != 0;
+        const target: front.Target = if (prepared.http2) .ofHttp2(path, authority) else .of(method, path, authority);
+        if (prepared.http2) {
+            // In the order of the usual clients, which is the order that filters see.
+            try map.append(":method", method);
+            try map.append(":path", path);
+            try map.append(":scheme", scheme);
+            try map.append(":authority", authority);
+        } else {
+            try map.append(":authority", target.authority);
+            if (target.scheme) |known| try map.append(":scheme", known);
+            if (target.path) |known| try map.append(":path", known);
+            try map.append(":method", method);
+            if (target.scheme == null and target.refused == null) try map.append(":scheme", scheme);
+        }
         const count = reader.number(u32);
         var connection: []const u8 = "";
         const first = reader.at;
@@ -96,13 +106,21 @@ pub const Prepared = struct {
         }
         reader.at = first;
         var size = method.len + path.len + authority.len;
+        var cookie: headers.Entry = .{ .name = "cookie", .value = "" };
         for (0..count) |_| {
             const name = reader.text();
             const value = reader.text();
             size += name.len + value.len;
             if (front.isHopByHop(name) or front.isNominated(connection, name)) continue;
-            if (!front.isForbidden(name, value)) try map.add(arena, name, value);
+            // HTTP/2 may send a cookie in crumbs, which are put together once all headers are there.
+            if (prepared.http2 and std.mem.eql(u8, name, "cookie")) {
+                try headers.join(arena, &cookie, value);
+            } else if (!front.isForbidden(name, value)) try map.add(arena, name, value);
         }
+        if (prepared.http2 and map.get("x-forwarded-proto") == null and !std.mem.eql(u8, scheme, "http")) {
+            try map.append("x-forwarded-proto", scheme); // the client tells of a scheme that is not the connection's
+        }
+        if (cookie.value.len > 0) try map.append(cookie.name, cookie.value);
         if (map.get("te")) |codings| {
             if (front.acceptedCodings(codings)) |known| try map.set("te", known) else map.remove("te");
         }
@@ -130,7 +148,7 @@ pub const Prepared = struct {
         if (prepared.refused == null) {
             if (map.get("x-forwarded-proto")) |proto| {
                 const secure = std.ascii.eqlIgnoreCase(proto, "https");
-                if (target.scheme == null) try map.set(":scheme", if (secure) "https" else "http");
+                if (target.scheme == null and !prepared.http2) try map.set(":scheme", if (secure) "https" else "http");
             } else {
                 try map.append("x-forwarded-proto", scheme);
             }
@@ -159,6 +177,7 @@ pub const Answer = struct {
     framing: ?headers.Entry = null,
     framing_of_head: ?headers.Entry = null,
     bodiless: bool = false,
+    status: u32 = 0,
     /// Envoy takes no response with more headers than that.
     refused: bool = false,
 
@@ -166,6 +185,7 @@ pub const Answer = struct {
         const map = &answer.headers;
         map.clear();
         const status = reader.number(u32);
+        answer.status = status;
         const text = try arena.take(10);
         try map.append(":status", std.fmt.bufPrint(text, "{d}", .{status}) catch unreachable);
         var count = reader.number(u32);
@@ -324,7 +344,8 @@ pub fn keepResponse(stream: *Stream) OutOfMemory!void {
     std.mem.swap(std.ArrayList(u8), &output, &response);
     defer std.mem.swap(std.ArrayList(u8), &output, &response);
     try putText(stream.client_body.items);
-    try putMap(trailersAfter(&stream.response.headers, &stream.response.trailers));
+    const trailers = if (stream.direct) &no_trailers else &stream.response.trailers;
+    try putMap(if (stream.prepared.http2) trailers else trailersAfter(&stream.response.headers, trailers));
 }
 
 pub fn putNeed() OutOfMemory!void {

@@ -63,6 +63,15 @@ pub const Target = struct {
         return target;
     }
 
+    /// HTTP/2 has methods of all kinds, and no absolute targets.
+    pub fn ofHttp2(raw: []const u8, host: []const u8) Target {
+        const target: Target = .{ .authority = host, .path = raw };
+        if (std.mem.indexOfScalar(u8, raw, '#') != null) {
+            return target.refuse(.{ .status = 400, .details = "path_normalization_failed", .seen = true });
+        }
+        return target;
+    }
+
     fn refuse(target: Target, refusal: Refusal) Target {
         var refused = target;
         refused.refused = refusal;

@@ -83,24 +83,9 @@ pub const Map = struct {
         const name = map.alias(raw);
         if (isInline(map.kind, name)) {
             const index = map.find(name);
-            if (index != nowhere) return map.join(arena, &map.entries.items[index], value);
+            if (index != nowhere) return join(arena, &map.entries.items[index], value);
         }
         try map.append(name, value);
-    }
-
-    fn join(map: *Map, arena: *Arena, entry: *Entry, value: []const u8) error{OutOfMemory}!void {
-        _ = map;
-        if (value.len == 0) return;
-        if (entry.value.len == 0) {
-            entry.value = value;
-            return;
-        }
-        const between: []const u8 = if (std.mem.eql(u8, entry.name, "cookie")) "; " else ",";
-        const joined = try arena.take(entry.value.len + between.len + value.len);
-        @memcpy(joined[0..entry.value.len], entry.value);
-        @memcpy(joined[entry.value.len..][0..between.len], between);
-        @memcpy(joined[entry.value.len + between.len ..], value);
-        entry.value = joined;
     }
 
     /// Append without a look at what is there.
@@ -176,6 +161,21 @@ pub const Map = struct {
         return name;
     }
 };
+
+/// Put one more value to that of an entry.
+pub fn join(arena: *Arena, entry: *Entry, value: []const u8) error{OutOfMemory}!void {
+    if (value.len == 0) return;
+    if (entry.value.len == 0) {
+        entry.value = value;
+        return;
+    }
+    const between: []const u8 = if (std.mem.eql(u8, entry.name, "cookie")) "; " else ",";
+    const joined = try arena.take(entry.value.len + between.len + value.len);
+    @memcpy(joined[0..entry.value.len], entry.value);
+    @memcpy(joined[entry.value.len..][0..between.len], between);
+    @memcpy(joined[entry.value.len + between.len ..], value);
+    entry.value = joined;
+}
 
 /// Begins like the names that Envoy keeps for itself. One comparison of eight letters: nearly no name does.
 pub inline fn isReserved(name: []const u8) bool {

@@ -151,7 +151,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const key = std.meta.stringToEnum(RequestKey, name) orelse return error.NotFound;
     if (key != .headers and path.parts.peek() != null) return error.NotFound;
     switch (key) {
-        .protocol => return "HTTP/1.1",
+        .protocol => return if (stream.prepared.http2) "HTTP/2" else "HTTP/1.1",
         .time => return number(startTime(stream)),
         .duration => {
             if (stream.stage != .finish_log and stream.stage != .finish_done) return error.NotFound;
@@ -207,17 +207,18 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const name = path.parts.next() orelse return error.SerializationFailure;
     const key = std.meta.stringToEnum(ResponseKey, name) orelse return error.NotFound;
     if (key != .headers and key != .trailers and path.parts.peek() != null) return error.NotFound;
-    const map = stream.responseHeaders(filter);
+    // Unlike header calls, properties prefer the map in hand even in the log.
+    const in_hand = stream.direct and filter.half(.response).headers;
+    const map = if (in_hand) &stream.overwritten else &stream.response.headers;
     const trailers = &stream.response.trailers;
     const visible = filter.half(.response).headers or filter.logging;
     const trailers_visible = filter.half(.response).trailers or filter.logging;
     switch (key) {
         .code => {
-            const text = stream.response.headers.get(":status") orelse return error.NotFound;
-            return number(std.fmt.parseInt(u32, text, 10) catch 0);
+            return if (stream.code == 0) error.NotFound else number(stream.code);
         },
-        .code_details => return if (stream.details.len > 0) stream.details else error.NotFound,
-        .flags => return number(if (stream.hung_up) downstream_terminated else 0),
+        .code_details => return if (stream.detailed or stream.details.len > 0) stream.details else error.NotFound,
+        .flags => return number(flags(stream)),
         .size => return number(stream.client_body.items.len),
         .total_size => {
             var known = stream.client_body.items.len;
@@ -234,8 +235,7 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
                 const text = (found orelse continue).get("grpc-status") orelse continue;
                 if (text.len > 0) return number(grpcStatus(text));
             }
-            const code = stream.response.headers.get(":status") orelse return error.NotFound;
-            return number(reply.grpcStatus(std.fmt.parseInt(u32, code, 10) catch 0));
+            return if (stream.code == 0) error.NotFound else number(reply.grpcStatus(stream.code));
         },
     }
 }
@@ -246,8 +246,12 @@ fn grpcStatus(text: []const u8) u64 {
     return if (status > 16) std.math.maxInt(u64) else status;
 }
 
-/// Bit of `response.flags`: the client went away.
-const downstream_terminated = 0x4000;
+fn flags(stream: *const Stream) u64 {
+    const downstream_terminated = 0x4000;
+    const no_route = 0x100;
+    if (stream.hung_up) return downstream_terminated;
+    return if (std.mem.eql(u8, stream.details, "route_not_found")) no_route else 0;
+}
 
 fn ofNone(path: *Path) Error![]const u8 {
     return if (path.parts.peek() == null) no_pairs else error.NotFound;

@@ -21,8 +21,8 @@ pub fn build(reply: *const Reply, map: *headers.Map, prepared: *const exchange.P
     if (prepared.grpc) {
         try map.set(":status", "200");
         try map.set("content-type", "application/grpc");
-        if (map.get("grpc-status") == null) {
-            try map.append("grpc-status", try number(reply.grpc_status orelse grpcStatus(reply.status)));
+        if (map.get("grpc-status") == null or map.get("grpc-status").?.len == 0) {
+            try map.set("grpc-status", try number(reply.grpc_status orelse grpcStatus(reply.status)));
         }
         if (reply.body.len > 0 and !prepared.head) try map.set("grpc-message", try percentEncoded(reply.body));
         map.remove("content-length");

@@ -159,8 +159,6 @@ pub const Stream = struct {
     /// The headers that an answer of ours took the place of: filters that had them in hand still do.
     overwritten: headers.Map = .{ .kind = .response },
     was_reset: bool = false,
-    /// Lets the request's headers go once an answer that its creation asked for is through.
-    leaving: ?*Filter = null,
     upstream_called: bool = false,
     upstream_answered: bool = false,
     /// All of the upstream's answer has come.
@@ -176,6 +174,10 @@ pub const Stream = struct {
     /// Somebody will read the result: off in loops.
     recording: bool = true,
     details: []const u8 = "",
+    /// Details may be empty and yet be known.
+    detailed: bool = false,
+    /// The status as the proxy knows it, whatever filters write to the headers; 0 before there is one.
+    code: u32 = 0,
     answer_source: *const exchange.Answer = undefined,
     properties: std.ArrayList(headers.Entry) = .empty,
     start_time: u64 = 0,
@@ -216,13 +218,14 @@ pub const Stream = struct {
         stream.response_done = false;
         stream.direct = false;
         stream.was_reset = false;
-        stream.leaving = null;
         stream.upstream_called = false;
         stream.upstream_answered = false;
         stream.upstream_complete = false;
         stream.hung_up = false;
         stream.routeless = false;
         stream.details = "";
+        stream.detailed = false;
+        stream.code = 0;
         stream.start_time = 0;
         stream.began = events.now;
         events.horizon = events.now;
@@ -258,10 +261,6 @@ pub const Stream = struct {
                 try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
                 continue;
             }
-            if (stream.leaving) |filter| {
-                filter.half(.request).headers = false;
-                stream.leaving = null;
-            }
             switch (stream.stage) {
                 .request => {
                     if (stream.response_done or stream.was_reset) {
@@ -271,6 +270,10 @@ pub const Stream = struct {
                     if (stream.actions.items.len > 0) {
                         _ = try stream.act();
                         continue;
+                    }
+                    if (stream.request_done and !stream.upstream_called) {
+                        stream.upstream_called = true;
+                        if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     }
                     switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
                         .ran => continue,
@@ -282,14 +285,14 @@ pub const Stream = struct {
                         continue;
                     }
                     stream.stage = .upstream;
-                    stream.upstream_called = true;
-                    if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     const upstream = stream.prepared.upstream orelse return .upstream;
                     try stream.respond(upstream);
                 },
                 .upstream => return .upstream,
                 .response => {
                     if (!stream.response_done and !stream.was_reset) {
+                        // While an answer waits, the rest of the request comes in.
+                        if (stream.prepared.chunks.len < 2 or !events.pending()) stream.request.complete = true;
                         if (stream.actions.items.len > 0) {
                             _ = try stream.act();
                             continue;
@@ -333,6 +336,7 @@ pub const Stream = struct {
             });
         }
         stream.details = "via_upstream";
+        stream.code = answer.status;
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
         const method = stream.request.headers.get(":method") orelse "";
@@ -425,11 +429,22 @@ pub const Stream = struct {
                     flow_of.unread = frame.next_chunk;
                     return stream.pop();
                 }
+                // Frames arrive one by one, and what was put into queues is told before the next.
+                if (frame.next_chunk > 0 and frame.next_chunk < chunks.len) {
+                    if (try stream.act()) return;
+                    if (events.told()) return;
+                }
                 if (frame.next_chunk < chunks.len) {
                     const bytes = chunks[frame.next_chunk];
                     frame.next_chunk += 1;
                     flow_of.bytes += bytes.len;
                     try flow_of.chunk.set(bytes);
+                    if (side == .request and stream.prepared.http2 and frame.next_chunk == chunks.len and !trailers.exists) {
+                        // The last frame says itself that it is the last.
+                        stream.pop();
+                        flow_of.complete = true;
+                        return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
+                    }
                     return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
                 }
                 stream.pop();
@@ -467,7 +482,10 @@ pub const Stream = struct {
             }
             frame.result = null;
             if (filter.failed()) return;
-            if (!filter.created) create(filter);
+            if (!filter.created) {
+                create(filter);
+                if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+            }
             frame.phase = .created;
         }
         if (frame.phase == .created) {
@@ -484,8 +502,8 @@ pub const Stream = struct {
                 .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
                 .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
             };
-            if (frame.result == 0 and side == .request and !filter.stop and stream.actions.items.len > 0) {
-                stream.leaving = filter;
+            if (frame.result != null and frame.result.? & ~@as(u32, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
+                half.headers = false; // an answer that the creation asked for is made after this
             }
         }
         if (try stream.act()) return;
@@ -510,7 +528,7 @@ pub const Stream = struct {
         if (frame.phase == .rest) {
             const added = frame.trailers_added;
             stream.pop();
-            if (added) |position| try stream.push(.{ .kind = .trailers, .side = side, .position = position + 1 });
+            if (added) |position| try stream.pushAdded(side, position);
             return;
         }
         if (frame.position == stream.filters.items.len) {
@@ -518,7 +536,7 @@ pub const Stream = struct {
             const body = flow_of.body(frame.source);
             const added = frame.trailers_added;
             stream.pop();
-            if (added) |position| try stream.push(.{ .kind = .trailers, .side = side, .position = position + 1 });
+            if (added) |position| try stream.pushAdded(side, position);
             return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
         }
         const filter = stream.filterAt(side, frame.position);
@@ -577,7 +595,7 @@ pub const Stream = struct {
         }
         half.iteration = .stopped;
         frame.phase = .rest;
-        if (status == 1) half.body = .held;
+        if (status == 1) half.body = .held else if (!half.data) half.body = .none;
         if (status == 3) {
             // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
             if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
@@ -586,6 +604,13 @@ pub const Stream = struct {
         }
         flow_of.streaming = status == 2;
         _ = try stream.hold(side, frame.source);
+    }
+
+    /// Trailers that a filter has made go to those after it, and to itself where what it held up goes on.
+    noinline fn pushAdded(stream: *Stream, side: Side, position: usize) error{OutOfMemory}!void {
+        const half = stream.filterAt(side, position).half(side);
+        const from = if (half.from_current) position else position + 1;
+        try stream.push(.{ .kind = .trailers, .side = side, .position = from });
     }
 
     fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
@@ -739,7 +764,11 @@ pub const Stream = struct {
             }
             if (stream.finish_step == .create) {
                 stream.finish_step = .log;
-                if (!filter.created) create(filter);
+                if (!filter.created) {
+                    create(filter);
+                    // An answer comes too late now, but what it says about itself is noted.
+                    if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+                }
             }
             stream.finish_index += 1;
             stream.finish_step = .create;
@@ -796,6 +825,11 @@ pub const Stream = struct {
         return stream.actNow();
     }
 
+    /// Whether the first thing to do is to answer.
+    inline fn replies(stream: *const Stream) bool {
+        return stream.actions.items.len > 0 and stream.actions.items[0] == .reply;
+    }
+
     fn actNow(stream: *Stream) error{OutOfMemory}!bool {
         @branchHint(.cold);
         switch (stream.actions.orderedRemove(0)) {
@@ -836,14 +870,31 @@ pub const Stream = struct {
         try stream.localReply(.{ .status = 503, .grpc_status = 14, .details = "wasm_fail_stream" });
     }
 
+    /// What an answer says about itself is known before it is made.
+    noinline fn note(stream: *Stream, reply: *const reply_zig.Reply) void {
+        stream.details = reply.details;
+        stream.detailed = true;
+        stream.code = reply.status;
+    }
+
     /// Answer in the upstream's place. What still runs on the way in is over.
     pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
         arena_zig.clear(&stream.frames);
-        stream.details = reply.details;
-        if (stream.response_started) return stream.resetStream();
+        const sent = stream.code;
+        stream.note(&reply);
+        if (stream.response_started) {
+            stream.code = sent;
+            return stream.resetStream();
+        }
         const direct = stream.response.headers.exists;
-        if (direct and !stream.direct) std.mem.swap(headers.Map, &stream.overwritten, &stream.response.headers);
-        stream.response.clear();
+        if (direct) {
+            // Whoever has something of the upstream's answer in hand keeps it.
+            if (!stream.direct) std.mem.swap(headers.Map, &stream.overwritten, &stream.response.headers);
+            const trailers = stream.response.trailers;
+            stream.response.trailers = .{ .kind = .response_trailers };
+            stream.response.clear();
+            stream.response.trailers = trailers;
+        } else stream.response.clear();
         const map = &stream.response.headers;
         const head_only = try reply_zig.build(&reply, map, stream.prepared);
         map.exists = true;
@@ -887,8 +938,8 @@ pub const Stream = struct {
             return stream.resetStream();
         }
         const status = stream.response.headers.get(":status") orelse "";
-        const plain = status.len == 3 and status[0] -% '1' < 9;
-        if (!plain and (std.fmt.parseInt(u32, status, 10) catch 0) == 0) {
+        const code = statusCode(status);
+        if (code == 0) {
             return stream.localReply(.{
                 .status = 502,
                 .body = "missing required header: :status",
@@ -897,8 +948,9 @@ pub const Stream = struct {
         }
         try exchange.finishHeaders(&stream.response.headers);
         if (stream.recording) try exchange.keepResponseHead(stream);
-        if (!stream.request.complete) try stream.response.headers.append("connection", "close");
+        if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
         stream.response_started = true;
+        stream.code = code;
         stream.bodiless = stream.prepared.head or headers.same(status, "204") or headers.same(status, "304");
         if (end_stream) stream.endResponse();
     }
@@ -911,8 +963,19 @@ pub const Stream = struct {
 
     fn endResponse(stream: *Stream) void {
         stream.response_done = true;
+        // What filters still held up goes nowhere.
+        arena_zig.clear(&stream.frames);
     }
 };
+
+/// The number of a status, 0 where it is none; nearly always it has three digits.
+inline fn statusCode(status: []const u8) u32 {
+    if (status.len == 3) {
+        const hundreds, const tens, const ones = .{ status[0] -% '0', status[1] -% '0', status[2] -% '0' };
+        if (hundreds < 10 and tens < 10 and ones < 10) return 100 * @as(u32, hundreds) + 10 * @as(u32, tens) + ones;
+    }
+    return std.fmt.parseInt(u32, status, 10) catch 0;
+}
 
 fn invokeHeaders(filter: *Filter, comptime callback: abi.Callback, count: u32, end_stream: bool) u32 {
     const vm = filter.context.vm;

@@ -122,11 +122,12 @@ pub fn fd_readdir(_: u32, _: u32, _: u32, _: i64, _: u32) Error!u32 {
     return 20;
 }
 
-pub fn fd_renumber(from: u32, _: u32) Error!u32 {
-    return if (writable(from)) notsup else badf;
+pub fn fd_renumber(from: u32, to: u32) Error!u32 {
+    return if (writable(from) and writable(to)) notsup else badf;
 }
 
-pub fn fd_tell(_: u32, ret_offset: u32) Error!u32 {
+pub fn fd_tell(fd: u32, ret_offset: u32) Error!u32 {
+    if (!writable(fd)) return badf;
     const context = try calls.current();
     try context.vm.store64(ret_offset, 0);
     return success;

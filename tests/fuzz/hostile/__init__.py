@@ -1,0 +1,1 @@
+"""Hostile input: programs of host calls, modules and bytes, from seeds."""

@@ -1,0 +1,230 @@
+"""What is left out of random cases, because there Envoy itself breaks or does not do the same twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+from .model import Case, Filter, Message, Step
+from .words import BODY, TRAILERS
+
+__all__ = ["carried", "comparable", "has", "one_machine", "sound", "unsized"]
+
+
+def unsized(message: Message) -> Message:
+    return replace(message, headers=tuple(h for h in message.headers if h[0] != "content-length"))
+
+
+def _one_answer(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """With one answer at most, no close beside it, and no going on in the same body callbacks."""
+    kept: list[Step] = []
+    steps = tuple(steps)
+    bodies = {step[0][0] for step in steps if step[1] == "reply" and step[0][0] in BODY}
+    steps = tuple(s for s in steps if s[1] != "continue" or s[0][0] not in bodies)
+    answered = any(step[1] == "reply" for step in steps)
+    for step in steps:
+        again = step[1] == "reply" and any(known[1] == "reply" for known in kept)
+        if not again and not (step[1] == "close" and answered):
+            kept.append(step)
+    return tuple(kept)
+
+
+Scripts: TypeAlias = "tuple[tuple[Step, ...], ...]"
+
+
+def carried(message: Message) -> Message:
+    """A request that HTTP/2 can carry."""
+    return replace(message, headers=tuple((n, "trailers" if n == "te" else v) for n, v in message.headers))
+
+
+def _origin(step: Step, steps: Iterable[Step]) -> str:
+    """The callback that a step belongs to: what happens later belongs to the one that asked for it."""
+    when = step[0]
+    for other in steps:
+        if when[0] == "a" and other[1] == "call" and other[2] == when[1]:
+            return other[0]
+        if (when[0], other[1]) == ("k", "tick") or ((when[0], *other[1:3]) == ("q", "qput", "5")):
+            return other[0]
+    return when
+
+
+def _timed(scripts: Scripts, answers: bool) -> Scripts:
+    """With nothing that could end a stream before the tick that it waits for."""
+    waiting = {
+        place
+        for place, steps in enumerate(scripts)
+        if not answers
+        and any(s[0][0] == "k" and s[1:3] == ("context", "self") for s in steps)
+        and any(s[0][0] == "k" and s[1] in ("continue", "reply") for s in steps)
+        and any(s[1] == "tick" and (s[0], "return") in {(o[0], o[1]) for o in steps} for s in steps)
+    }
+    ends = ("reply", "close", "trap")
+    return tuple(
+        tuple(
+            s
+            for s in steps
+            if (s[1] != "tick" or place in waiting) and not (waiting and s[1] in ends and s[0][0] != "k")
+        )
+        for place, steps in enumerate(scripts)
+    )
+
+
+def _queued(scripts: Scripts) -> Scripts:
+    """With one message alone where a stream waits for it: others would wake it, too."""
+    ends = ("continue", "reply")
+    waiting = [
+        place for place, steps in enumerate(scripts) if any(s[0][0] == "q" and s[1] in ends for s in steps)
+    ]
+    if not waiting:
+        return scripts
+    first = waiting[0]
+
+    def disturbs(place: int, step: Step) -> bool:
+        if step[1] == "qput":
+            return place != first or step[2] != "5"
+        return place != first and step[0][0] == "q" and step[1] in ends
+
+    return tuple(tuple(s for s in steps if not disturbs(place, s)) for place, steps in enumerate(scripts))
+
+
+def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
+    """Without looks at the upstream where an early answer leaves open whether it was reached."""
+    early = answers or any(
+        step[1] == "reply" and _origin(step, steps)[0] in "chbt" for steps in scripts for step in steps
+    )
+
+    replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
+
+    def open_question(step: Step) -> bool:
+        if step[1] in ("prop", "propsize") and "upstream" in step[2]:
+            return early or step[0][0] in "akq"
+        method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
+        if request.start[0] == "HEAD" and method:
+            return True  # the client would go before it had the body
+        if step[1:4] == ("del", "2", ":status") and replied:
+            return True  # an answer without a status is answered again
+        if step[1] == "close" and (answers or (step[0][0] in TRAILERS and len(scripts) > 1)):
+            return True  # Envoy calls contexts that it has deleted
+        return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
+
+    return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
+
+
+TRAILERS_MADE = ("add", "set", "del", "setpairs", "rawpairs", "size", "bad")
+
+
+def _unfinished(scripts: Scripts) -> Scripts:
+    """Without going on in body callbacks where a filter makes trailers in one: Envoy sends those first."""
+    for letter, map_, headers in (("b", "1", "h"), ("B", "3", "H")):
+        if any(s[0][0] == letter and s[1] in TRAILERS_MADE and map_ in s[2:4] for f in scripts for s in f):
+            scripts = tuple(
+                tuple(
+                    s
+                    for s in steps
+                    if not (s[0][0] == letter and s[1] in ("continue", "return"))
+                    and not (s[0][0] == headers and s[1:] == ("return", "1"))
+                )
+                for steps in scripts
+            )
+    return scripts
+
+
+def one_machine(filters: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """Filters share a virtual machine where all that makes one is the same."""
+    shared = next((f for f in filters if f.shared_vm), None)
+    if shared is None:
+        return filters
+    return tuple(
+        replace(f, abi=shared.abi, vm_configuration=shared.vm_configuration, environment=shared.environment)
+        if f.shared_vm
+        else f
+        for f in filters
+    )
+
+
+def has(abi: str, step: Step) -> bool:
+    """Whether that version of the ABI knows the operation."""
+    op = step[1]
+    if op == "continue" and abi == "0.1.0":
+        return step[2] in "012"
+    if op == "close":
+        return abi != "0.1.0"
+    if op == "conf":
+        return abi == "0.1.0"
+    if op == "level" or (op == "bad" and step[2] == "31"):
+        return abi == "0.2.1"
+    return True
+
+
+def _framed(
+    filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts, answers: bool
+) -> Scripts:
+    """Without changes to bodies whose length stands in a header: that breaks HTTP/1 in Envoy."""
+    fixed = {
+        kind
+        for kind, message in (("0", request), ("1", response))
+        if any(name == "content-length" for name, _ in message.headers)
+    }
+    sized_requests, sized_responses = "0" in fixed, "1" in fixed
+    answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
+    if answered:
+        fixed.add("1")  # a local reply brings its content-length along
+
+    def breaks(step: Step, steps: tuple[Step, ...]) -> bool:
+        if step[1] == "put":
+            return step[2] in fixed
+        letter = _origin(step, steps)[0]
+        side = "0" if letter in "bt" else "1"
+        late = letter in BODY + TRAILERS
+        sized = sized_requests if side == "0" else sized_responses or (answered and letter == "T")
+        return late and sized and step[1] in ("return", "continue", "reply", "close")
+
+    def halts(place: int, step: Step) -> bool:
+        """Stops headers alone, so that a body of known length is all there before it is allowed to end."""
+        sized = sized_requests if step[0][0] == "h" else sized_responses
+        return sized and filters[place].stop_allowed and step[0][0] in "hH" and step[1:] == ("return", "1")
+
+    return tuple(
+        tuple(s for s in steps if not breaks(s, steps) and not halts(place, s))
+        for place, steps in enumerate(scripts)
+    )
+
+
+def _untrapped(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Without what a callback asks for before it traps: Envoy answers twice then."""
+    steps = tuple(steps)
+    traps = {step[0][0] for step in steps if step[1] == "trap"}
+    return tuple(s for s in steps if s[0][0] not in traps or s[1] not in ("reply", "continue", "close"))
+
+
+def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Without going on where nothing is held up."""
+    paused = {step[0] for step in steps if step[1] == "return" and step[2] != "0"}
+
+    def loose(step: Step) -> bool:
+        if step[1] == "continue" and step[2] in "01":
+            return _origin(step, steps) not in paused
+        return step[1] == "reply" and step[0][0] in "akq" and _origin(step, steps) not in paused
+
+    return tuple(s for s in steps if not loose(s))
+
+
+def sound(filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts) -> Scripts:
+    """Without what breaks Envoy itself."""
+    answers = any(step[1] == "reply" for each in filters for step in each.steps)
+    while True:  # what one rule takes out may be what another asks for
+        less = _unfinished(_connected(request, _queued(_timed(scripts, answers)), answers))
+        less = _framed(filters, request, response, less, answers)
+        less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
+        if less == scripts:
+            return scripts
+        scripts = less
+
+
+def comparable(case: Case) -> bool:
+    """Whether a case keeps to what Envoy does soundly: a stream is continued only by who has paused it."""
+    return all(
+        sound(case.filters, each.request, each.response, each.scripts) == each.scripts
+        for each in case.exchanges
+    )
