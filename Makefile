@@ -5,18 +5,25 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lab bench parity soak lint setup clean
+.PHONY: demo test test-cluster lab bench parity soak lint setup clean
 
 demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
 	@$(BIN)/python notebooks/demo.py
 
 test: .make/installed .make/cpp  ## every test, the notebooks and the browser included
-	@.ci/debian docker.io docker-registry skopeo chromium fonts-dejavu-core nghttp2-client
+	@.ci/debian docker.io docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
 	@.ci/peers cosign crane oras
 	@.ci/rust
+	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
 	@$(BIN)/python -m pytest
-	@$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
+	@$(BIN)/python tests/cluster/run.py $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
+
+test-cluster: .make/installed  ## filters through Envoy Gateway's own control plane, built from its module
+	@.ci/debian docker-registry etcd-server
+	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver envoy-gateway
+	@$(BIN)/python -c 'import sys; sys.path.insert(0, "tests/cluster"); from servers import crds; list(crds.products())'
+	@unshare --map-root-user --net $(BIN)/python -m pytest tests/control_plane
 
 lab: .make/installed  ## JupyterLab on the tutorials
 	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb

@@ -23,33 +23,43 @@
     │   ├── Untrusted           no signature counts, or a policy forbids the image
     │   └── StoreError          the local store cannot be read or written
     └── DeployError             a deployment could not be made, seen or undone
+        ├── Inexpressible       the target cannot say all that was asked for; carries the gaps
+        ├── ClusterUnreachable  no cluster answers
+        ├── Forbidden           the cluster does not let this login do it
+        ├── Conflict            somebody else owns what would change; carries the owners
+        └── Refused             a schema, a rule or a webhook of the cluster says no
 
 Each says what happened, where, and what to do about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
     "BuildError",
+    "ClusterUnreachable",
     "CompileError",
+    "Conflict",
     "DeployError",
     "Diagnostic",
     "EnvoyError",
     "EnvoyMissing",
     "EnvoyRejected",
+    "Forbidden",
     "HostError",
     "HubError",
     "ImageNotFound",
+    "Inexpressible",
     "LinkError",
     "MalformedModule",
     "ModuleError",
     "NotAFilter",
     "NotARegistry",
     "ProxyError",
+    "Refused",
     "RegistryUnreachable",
     "RequestError",
     "StartError",
@@ -212,3 +222,36 @@ class StoreError(HubError):
 
 class DeployError(WasmhubError):
     """A deployment could not be made, seen or undone."""
+
+
+class Inexpressible(DeployError):
+    """A target cannot say all that was asked for: ``gaps`` lists what is missing (``Gap`` values)."""
+
+    def __init__(self, what: str, *, gaps: Sequence[object] = (), where: str = "", do: str = "") -> None:
+        super().__init__(what, where=where, do=do)
+        self.gaps = tuple(gaps)
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *(f"  {gap}" for gap in self.gaps)])
+
+
+class ClusterUnreachable(DeployError):
+    """No cluster answers at the address, or the answer broke off."""
+
+
+class Forbidden(DeployError):
+    """The cluster does not let this login do it."""
+
+
+class Conflict(DeployError):
+    """Somebody else owns what would change: ``owners`` maps field managers to the fields they own."""
+
+    def __init__(
+        self, what: str, *, owners: Mapping[str, Sequence[str]] | None = None, where: str = "", do: str = ""
+    ) -> None:
+        super().__init__(what, where=where, do=do)
+        self.owners = {owner: tuple(fields) for owner, fields in (owners or {}).items()}
+
+
+class Refused(DeployError):
+    """A schema, a rule or a webhook of the cluster says no; nothing was changed."""

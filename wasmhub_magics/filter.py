@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Filter", "build", "deploy", "load", "pull", "search"]
 
+HUB_OPTIONS = ("username", "password", "insecure", "tls_verify", "timeout")
+
 
 class _Unset:
     """What stands for a configuration that is not named: None is a configuration too."""
@@ -273,7 +275,12 @@ def deploy(what: Filter | Plugin | str, target: str = "envoy", **options: Any) -
     from .deploy import deploy
 
     if isinstance(what, str):
-        what = pull(what)
+        from .deploy import CLUSTER_TARGETS
+
+        if target in CLUSTER_TARGETS:
+            options.setdefault("image", what)
+        hub = {key: options[key] for key in HUB_OPTIONS if key in options}
+        what = pull(what, **hub)
     if not isinstance(what, Filter | Plugin):
         raise RequestError(
             f"{type(what).__name__} cannot be deployed",

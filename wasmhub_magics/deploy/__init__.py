@@ -2,17 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from ..errors import DeployError
 from ..plugin import HasPlugin
-from .deployment import Deployment, Status, Target, unknown
+from .clusters import PRODUCTS, ClusterTarget
+from .deployment import Deployment, Status, unknown
+from .directory import Directory
 from .envoy import LocalEnvoy
+from .history import History, Version
+from .intent import Gap, Ref
+from .plan import Change, Plan
+from .product import Condition
+from .rollout import Rollout, Rules, Tick
+from .snippet import Snippet
 
-__all__ = ["Deployment", "Status", "deploy", "status", "undeploy"]
+__all__ = [
+    "CLUSTER_TARGETS",
+    "TARGETS",
+    "Change",
+    "Condition",
+    "Deployment",
+    "Gap",
+    "History",
+    "Plan",
+    "Ref",
+    "Rollout",
+    "Rules",
+    "Status",
+    "Version",
+    "canary",
+    "deploy",
+    "history",
+    "plan",
+    "rollback",
+    "status",
+    "undeploy",
+]
 
-_TARGETS: dict[str, Target] = {"envoy": LocalEnvoy()}
-_LATER = ("istio", "envoy-gateway", "gloo", "higress", "envoyfilter")
+_ENVOY = LocalEnvoy()
+_CLUSTERS = {name: ClusterTarget(product) for name, product in PRODUCTS.items()}
+_SNIPPET = Snippet()
+_TARGETS: dict[str, LocalEnvoy | Directory | ClusterTarget] = {
+    "envoy": _ENVOY,
+    "directory": Directory(),
+    **_CLUSTERS,
+}
+
+CLUSTER_TARGETS = tuple(_CLUSTERS)
+TARGETS = (*_TARGETS, _SNIPPET.name)
 
 
 def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployment:
@@ -20,29 +59,123 @@ def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployme
 
     The module is checked before the proxy sees it; where it is refused, the one that served before goes on
     serving. Target ``envoy``, an Envoy on this machine, takes ``upstream`` (an address, a fixed response or a
-    function; default: an echo) and ``port``. Raises DeployError, LinkError or EnvoyRejected with the reason.
+    function; default: an echo) and ``port``. Target ``directory`` takes ``path``, where another Envoy reads
+    filters, and ``admin``, the address of its admin interface. The targets in clusters take ``image``, the
+    reference under which the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as
+    kubectl does, and what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
     """
-    if target in _LATER:
-        raise DeployError(f"target {target!r} is not there yet", do=f"use one of: {', '.join(_TARGETS)}")
-    if target not in _TARGETS:
-        raise DeployError(f"there is no target {target!r}", do=f"use one of: {', '.join(_TARGETS)}")
-    return _TARGETS[target].deploy(plugin.plugin, **options)
+    if target == _SNIPPET.name:
+        raise DeployError("a snippet is text to paste", do="plan() gives it (%wasm_diff NAME --to snippet)")
+    return _target(target).deploy(plugin.plugin, **options)
 
 
-def status() -> Status:
-    """All deployments of this Python process, each asked of its proxy now."""
-    return Status(tuple(d for target in _TARGETS.values() for d in target.status()))
+def canary(
+    plugin: HasPlugin,
+    percent: int = 10,
+    target: str = "envoy",
+    *,
+    seconds: float = 30.0,
+    rules: Rules | None = None,
+    progress: Callable[[Tick], object] | None = None,
+) -> Rollout:
+    """Let ``percent`` of the requests meet a new version for ``seconds``, then promote it or take it back.
+
+    What decides are failed requests and the median latency, compared with the version that serves meanwhile
+    (``rules``). Only ``envoy`` can split requests. Raises DeployError where there is nothing to compare with,
+    and as ``deploy`` does.
+    """
+    if not isinstance(_target(target), LocalEnvoy):
+        raise DeployError(
+            f"{target} has no way to give a share of the requests to another filter",
+            do="deploy to some of the workloads first (labels), or try the canary on envoy",
+        )
+    return _ENVOY.canary(plugin.plugin, percent, seconds=seconds, rules=rules, progress=progress)
 
 
-def undeploy(name: str) -> Deployment:
+def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:
+    """Tell what deploying would change, and what the target cannot say; nothing is applied.
+
+    Options: ``image`` or ``url`` (where the product fetches the module), ``on`` (``KIND/NAME`` that it is
+    attached to), ``labels`` (workloads), ``ports``, ``side`` (client or server), ``domains``, ``phase``
+    (authn, authz or stats), ``priority`` (higher first), ``pull_secret``, ``pull_always``, ``host_env``,
+    ``adopt``, and the cluster, which is asked by a dry run. Raises DeployError with the reason.
+    """
+    if target == _SNIPPET.name:
+        return _SNIPPET.plan(plugin.plugin, **options)
+    there = _target(target)
+    if not isinstance(there, ClusterTarget):
+        raise DeployError(
+            f"target {target!r} has no plan: it swaps at once and can be rolled back",
+            do=f"use one of: {', '.join((*CLUSTER_TARGETS, _SNIPPET.name))}",
+        )
+    return there.plan(plugin.plugin, **options)
+
+
+def status(target: str = "", **where: Any) -> Status:
+    """All deployments of this Python process, each asked of its proxy or cluster now.
+
+    With a ``target`` of a cluster and a place (``context``, ``namespace``, ``kubeconfig``) it lists all that
+    this package has deployed there, by whomever.
+    """
+    if target:
+        there = _target(target)
+        found = (
+            there.status(**({"context": ""} | where)) if isinstance(there, ClusterTarget) else there.status()
+        )
+        return Status(tuple(found))
+    return Status(tuple(d for each in _TARGETS.values() for d in each.status()))
+
+
+def history(name: str, target: str = "", **where: Any) -> History:
+    """The versions of a deployment. Raises DeployError for an unknown name."""
+    return _find(name, target, where).history(name, **where)
+
+
+def rollback(name: str, to: int | None = None, target: str = "", **where: Any) -> Deployment:
+    """Bring back the version before the one at work, or version ``to``, as a new version.
+
+    Raises DeployError where there is none, and as ``deploy`` does.
+    """
+    return _find(name, target, where).rollback(name, to, **where)
+
+
+def undeploy(name: str, target: str = "", **where: Any) -> Deployment:
     """Take a filter out of service; the last one takes its proxy along.
 
     Raises DeployError for an unknown name.
     """
-    names = []
-    for target in _TARGETS.values():
-        for deployment in target.status():
-            names.append(deployment.name)
-            if deployment.name == name:
-                return target.undeploy(name)
-    raise unknown(name, names)
+    return _find(name, target, where).undeploy(name, **where)
+
+
+class _Versioned(Protocol):
+    """What local and cluster targets have in common."""
+
+    def history(self, name: str, **where: Any) -> History: ...
+
+    def rollback(self, name: str, to: int | None = None, **where: Any) -> Deployment: ...
+
+    def undeploy(self, name: str, **where: Any) -> Deployment: ...
+
+
+def _target(name: str) -> LocalEnvoy | Directory | ClusterTarget:
+    if name not in _TARGETS:
+        raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
+    return _TARGETS[name]
+
+
+def _find(name: str, target: str, where: dict[str, Any]) -> _Versioned:
+    """The target that has a deployment of this name. Raises DeployError where none or several have it."""
+    if target:
+        return cast(_Versioned, _target(target))
+    if where:
+        raise DeployError(
+            "a place without a target is none", do=f"pass target= ({', '.join(CLUSTER_TARGETS)})"
+        )
+    found = [key for key, each in _TARGETS.items() if each.knows(name)]
+    if len(found) > 1:
+        raise DeployError(
+            f"{name!r} is deployed to {' and '.join(found)}", do="pass target= (--to) with one of them"
+        )
+    if not found:
+        raise unknown(name, [each for there in _TARGETS.values() for each in there.names()])
+    return cast(_Versioned, _TARGETS[found[0]])

@@ -11,10 +11,14 @@ from typing import Any, Literal, Protocol, TypeAlias
 from ..errors import DeployError
 from ..plugin import Plugin
 from ..proxy.exchange import LogLine
+from .product import Condition
 
 __all__ = ["Deployment", "State", "Status", "Target"]
 
-State: TypeAlias = Literal["serving", "stopped", "undeployed"]
+State: TypeAlias = Literal[
+    "serving", "stopped", "undeployed", "written", "applied", "waiting", "accepted", "refused"
+]
+"""``applied``: the cluster keeps it and the product writes nothing about it. ``written``: files were."""
 
 
 def _no_log() -> tuple[LogLine, ...]:
@@ -28,7 +32,8 @@ class Deployment:
     ``version`` counts the deployments under this name from 1. ``seconds`` went by from the call to the new
     code serving, ``swap_seconds`` of them in the proxy itself: its start the first time, then the swap; the
     rest is the check beforehand. ``requests`` and ``errors`` (5xx answers) count since ``since``, over all
-    filters of the same proxy.
+    filters of the same proxy. ``place`` and ``source`` tell where it is in a cluster and where the product
+    fetches it; ``conditions`` are what the product's controller says, ``events`` what the cluster noted.
     """
 
     name: str
@@ -42,6 +47,11 @@ class Deployment:
     swap_seconds: float
     requests: int = 0
     errors: int = 0
+    place: str = ""
+    source: str = ""
+    conditions: tuple[Condition, ...] = ()
+    events: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     _read_log: Callable[[], tuple[LogLine, ...]] = field(default=_no_log, repr=False, compare=False)
 
     @property
@@ -50,25 +60,38 @@ class Deployment:
         return self._read_log()
 
     def __repr__(self) -> str:
-        return (
-            f"<Deployment {self.name} version {self.version} {self.state} on {self.target} at {self.url}, "
+        first = (
+            f"<Deployment {self.name} version {self.version} {self.state} on {self.target} at {self.where}, "
             f"{self._summary}>"
         )
+        return "\n".join([first, *(f"  {line}" for line in self._told())])
+
+    @property
+    def where(self) -> str:
+        """Its address, or its place in a cluster."""
+        return self.url or self.place
+
+    def _told(self) -> list[str]:
+        told = [str(condition) for condition in self.conditions]
+        return told + [f"event: {event}" for event in self.events] + [f"note: {n}" for n in self.notes]
 
     def _repr_html_(self) -> str:
         where = (
             f"<a href='{html.escape(self.url)}'>{html.escape(self.url)}</a>"
             if self.state == "serving"
-            else html.escape(self.state)
+            else html.escape(f"{self.state} {self.where}".strip())
         )
+        told = "".join(f"<div style='opacity:.8'>{html.escape(line)}</div>" for line in self._told())
         return (
             f"<div><b>{html.escape(self.name)}</b> version {self.version} on {html.escape(self.target)}: "
-            f"{where} <span style='opacity:.7'>{html.escape(self._summary)}</span></div>"
+            f"{where} <span style='opacity:.7'>{html.escape(self._summary)}</span>{told}</div>"
         )
 
     @property
     def _summary(self) -> str:
         live, swap = self.seconds * 1000, self.swap_seconds * 1000
+        if not self.url:
+            return f"{self.digest[:19]} from {self.source}" if self.source else self.digest[:19]
         return f"{self.digest[:19]}, live in {live:.0f} ms, {swap:.0f} ms of them in the proxy"
 
 
@@ -131,7 +154,7 @@ class Target(Protocol):
         ...
 
 
-COLUMNS = ("filter", "state", "version", "digest", "requests", "errors", "target", "url")
+COLUMNS = ("filter", "state", "version", "digest", "requests", "errors", "target", "at")
 
 
 def _row(d: Deployment) -> tuple[str, ...]:
@@ -143,13 +166,14 @@ def _row(d: Deployment) -> tuple[str, ...]:
         str(d.requests),
         str(d.errors),
         d.target,
-        d.url,
+        d.where,
     )
 
 
-def unknown(name: str, names: list[str]) -> DeployError:
+def unknown(name: str, names: list[str], place: str = "") -> DeployError:
     """The error for a name under which nothing is deployed."""
     return DeployError(
         f"no filter is deployed as {name!r}",
+        where=place,
         do=f"choose one of: {', '.join(names)}" if names else "nothing is deployed; deploy a filter first",
     )

@@ -5,6 +5,7 @@ It runs in the background until the last filter is undeployed or this Python pro
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,14 +14,17 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from ..envoy import EnvoyServer, validate
+from ..envoy.split import SplitServer
 from ..envoy.upstream import UpstreamServer
+from ..envoy.validate import validate
 from ..errors import DeployError, EnvoyError
 from ..http import Request, Response
 from ..plugin import Plugin
 from ..proxy.exchange import LogLine
 from ..proxy.upstream import echo
 from .deployment import Deployment, unknown
+from .history import KEPT, History, Version
+from .rollout import Rollout, Rules, Tick, watch
 
 __all__ = ["LocalEnvoy"]
 
@@ -47,13 +51,15 @@ class LocalEnvoy:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._server: EnvoyServer | None = None
+        self._server: SplitServer | None = None
         self._answerer: UpstreamServer | None = None
         self._upstream: Answers | None = None
         self._serving: dict[str, _Serving] = {}
+        self._history: dict[str, list[Version]] = {}
+        self._trial = ""
 
     def deploy(
-        self, plugin: Plugin, *, upstream: Answers | None = None, port: int | None = None
+        self, plugin: Plugin, *, upstream: Answers | None = None, port: int | None = None, note: str = ""
     ) -> Deployment:
         """Serve a plugin, or swap it for the one of the same name without a failed request.
 
@@ -90,7 +96,80 @@ class LocalEnvoy:
             )
             slot = self._slot(plugin.name)
             self._serving[plugin.name] = _Serving(deployment, plugin, slot, requests, errors, mark)
+            self._remember(deployment, plugin, note)
             return deployment
+
+    def canary(
+        self,
+        plugin: Plugin,
+        percent: int = 10,
+        *,
+        seconds: float = 30.0,
+        rules: Rules | None = None,
+        progress: Callable[[Tick], object] | None = None,
+    ) -> Rollout:
+        """Let a share of the requests meet a new version; promote it or take it back, as they go.
+
+        Raises DeployError where there is no version to compare with, and as ``deploy`` does. Interrupted, it
+        takes the new version back.
+        """
+        if not 0 < percent < 100:
+            raise DeployError(f"{percent} per cent is no share", do="give 1 to 99")
+        plugin.module.check()
+        validate(plugin)
+        start = time.perf_counter()
+        with self._lock:
+            server = self._server
+            if plugin.name not in self._serving or server is None or not server.running:
+                raise DeployError(
+                    f"{plugin.name} is not deployed, so there is nothing to compare it with",
+                    do="deploy it once without a canary",
+                )
+            if self._trial:
+                raise DeployError(
+                    f"a canary of {self._trial} is under way", do="wait for it, or interrupt it"
+                )
+            self._trial = plugin.name
+            slot = self._serving[plugin.name].slot
+        try:
+            server.swap({slot + server.slots: plugin})
+            if server.arms.exists():
+                os.truncate(server.arms, 0)
+            server.divert(slot, percent)
+            reason, good, ticks, stable, new = watch(server.arms, seconds, rules or Rules(), progress)
+            if good:
+                made = self.deploy(plugin, note=f"canary at {percent} %")
+            else:
+                made = self._now(self._serving[plugin.name])
+        finally:
+            self._trial = ""
+            if server.running:
+                server.divert(None)
+                server.swap({slot + server.slots: None})
+        return Rollout(good, reason, percent, time.perf_counter() - start, stable, new, ticks, made)
+
+    def rollback(self, name: str, to: int | None = None) -> Deployment:
+        """Swap in an earlier version as a new one. Raises DeployError where there is none."""
+        with self._lock:
+            back = self.history(name).before(to)
+            return self.deploy(back.applied, note=f"rollback to version {back.version}")
+
+    def history(self, name: str) -> History:
+        """The versions of a filter since it was first deployed. Raises DeployError for an unknown name."""
+        with self._lock:
+            if name not in self._serving:
+                raise unknown(name, list(self._serving))
+            return History(name, tuple(self._history[name]))
+
+    def knows(self, name: str) -> bool:
+        """Whether a filter of this name is deployed."""
+        with self._lock:
+            return name in self._serving
+
+    def names(self) -> list[str]:
+        """The names of all filters."""
+        with self._lock:
+            return list(self._serving)
 
     def undeploy(self, name: str) -> Deployment:
         """Take a filter out of the chain; with the last one Envoy stops and its files go."""
@@ -103,12 +182,19 @@ class LocalEnvoy:
             elif self._server is not None and self._server.running:
                 self._server.swap({self._serving[name].slot: None})
             del self._serving[name]
+            del self._history[name]
             return replace(gone, state="undeployed")
 
     def status(self) -> tuple[Deployment, ...]:
         """All filters, in the order in which a request meets them."""
         with self._lock:
             return tuple(map(self._now, sorted(self._serving.values(), key=lambda s: s.slot)))
+
+    def _remember(self, deployment: Deployment, plugin: Plugin, note: str) -> None:
+        versions = self._history.setdefault(plugin.name, [])
+        at = deployment.since.isoformat(timespec="seconds")
+        versions.append(Version(deployment.version, at, deployment.digest, note=note, applied=plugin))
+        del versions[:-KEPT]
 
     def _start(self, plugin: Plugin, upstream: Answers | None, port: int) -> float:
         """Start Envoy with this filter, and with those that a lost Envoy served before."""
@@ -119,7 +205,7 @@ class LocalEnvoy:
         start = time.perf_counter()
         target, answerer = _upstream(upstream)
         try:
-            server = EnvoyServer([], target, slots=SLOTS, port=port)
+            server = SplitServer([], target, slots=SLOTS, port=port)
         except EnvoyError as error:
             if answerer is not None:
                 answerer.close()
@@ -138,7 +224,7 @@ class LocalEnvoy:
             raise
         return time.perf_counter() - start
 
-    def _swap(self, server: EnvoyServer, plugin: Plugin, upstream: Answers | None, port: int | None) -> float:
+    def _swap(self, server: SplitServer, plugin: Plugin, upstream: Answers | None, port: int | None) -> float:
         if port and port != server.port:
             raise DeployError(
                 f"the local Envoy serves on port {server.port}, not on {port}",
@@ -215,7 +301,7 @@ def _address(url: str) -> tuple[str, int]:
     return host, port
 
 
-def _counts(server: EnvoyServer) -> tuple[int, int]:
+def _counts(server: SplitServer) -> tuple[int, int]:
     stats = server.process.stats(r"^http\.main\.downstream_rq_(completed|5xx)$")
     return (
         int(stats.get("http.main.downstream_rq_completed", 0)),

@@ -110,11 +110,13 @@ def bootstrap(
     access_log: bool = False,
     extra: Iterable[Json] = (),
     clusters: Iterable[Json] = (),
+    split: Path | None = None,
 ) -> Json:
     """The whole configuration: listener ``main`` with the filters, ``barrier`` without, one cluster, admin.
 
     ``extra`` are listeners inside Envoy, for an upstream that needs no other process; ``clusters`` are more
-    clusters, which filters can call.
+    clusters, which filters can call. ``split`` is a directory: routes are then read from ``routes.json`` in
+    it, and what it does with requests is noted in ``arms.log`` there.
     """
     routes = [{"match": {"prefix": "/"}, "route": {"cluster": "upstream", "timeout": "0s"}}]
     main = _connection_manager("main", [*filters, ROUTER], routes)
@@ -128,10 +130,15 @@ def bootstrap(
                 },
             }
         ]
+    if split is not None:
+        from .split import divided
+
+        main = divided(main, split)
     barrier = _connection_manager("barrier", [ROUTER], [_direct(200)])
     return {
         "node": {"id": "wasmhub", "cluster": "wasmhub"},
         "admin": {"address": _address(0)},
+        "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
         "bootstrap_extensions": [
             {
                 "name": "envoy.bootstrap.internal_listener",

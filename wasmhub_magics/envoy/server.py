@@ -24,7 +24,7 @@ from .log import Entry, filter_lines
 from .process import EnvoyProcess
 from .reasons import reason
 
-__all__ = ["EnvoyServer", "Swap"]
+__all__ = ["EnvoyServer", "Swap", "replace_file"]
 
 WORKER_SECONDS = 5.0
 
@@ -59,6 +59,9 @@ class EnvoyServer:
     EnvoyError where Envoy does not start, EnvoyRejected where it refuses a plugin.
     """
 
+    split = False
+    """Whether each slot has a second one."""
+
     def __init__(
         self,
         plugins: Sequence[Plugin] = (),
@@ -77,11 +80,15 @@ class EnvoyServer:
         self.start_timeout = start_timeout
         self._places = [_Place(p, p.vm_id) for p in plugins]
         self._places += [_Place()] * (max(1, slots) - len(plugins))
+        self._slots = len(self._places)
+        if self.split:
+            self._places += [_Place()] * self._slots
         self._main: tuple[Entry, ...] = ()
         directory = Path(tempfile.mkdtemp(prefix="wasmhub-envoy-"))
         try:
             binary = find_envoy()
             filters = [self._write(directory, number, place) for number, place in enumerate(self._places)]
+            filters = self._chain(directory, filters)
             extra: list[config.Json] = []
             if isinstance(upstream, tuple):
                 cluster = config.cluster(*upstream)
@@ -99,6 +106,7 @@ class EnvoyServer:
                     config.cluster(config.HOST, port, name=name, http2=name in http2)
                     for name, port in (clusters or {}).items()
                 ],
+                split=directory if self.split else None,
             )
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)
@@ -146,7 +154,7 @@ class EnvoyServer:
     @property
     def slots(self) -> int:
         """How many filters have room."""
-        return len(self._places)
+        return self._slots
 
     def filled(self, slot: int) -> bool:
         """Whether a filter is in that slot."""
@@ -186,6 +194,12 @@ class EnvoyServer:
         self.barrier.close()
         self.process.stop()
 
+    def _chain(self, directory: Path, filters: list[config.Json]) -> list[config.Json]:  # noqa: ARG002
+        return filters
+
+    def _name(self, number: int) -> str:
+        return f"slot-{number}"
+
     def _alive(self) -> None:
         if not self.running:
             raise EnvoyError(
@@ -213,16 +227,17 @@ class EnvoyServer:
 
     def _write(self, directory: Path, number: int, place: _Place) -> config.Json:
         """Write the file that Envoy watches for this slot; only a rename wakes it."""
-        name, path = _name(number), directory / f"slot-{number}.json"
+        name = self._name(number)
+        path = directory / f"{name}.json"
         filter_config = None
         if place.plugin is not None:
             module = place.plugin.module
             code = directory / f"{module.digest.removeprefix('sha256:')}.wasm"
             if not code.exists():
-                _replace(code, module.data)
+                replace_file(code, module.data)
             filter_config = config.wasm_filter(place.plugin, code, place.vm_id)
         content = config.resource(name, str(place.version), filter_config)
-        _replace(path, json.dumps(content).encode())
+        replace_file(path, json.dumps(content).encode())
         return config.slot(name, path)
 
     def _accepted(self, numbers: Iterable[int], refused: Mapping[str, int], mark: int) -> None:
@@ -261,7 +276,7 @@ class EnvoyServer:
         return {kind: int(stats.get(kind, 0)) for kind in ("update_rejected", "update_failure")}
 
     def _slot_stats(self, number: int) -> dict[str, int | str]:
-        prefix = f"extension_config_discovery.http_filter.{_name(number)}."
+        prefix = f"extension_config_discovery.http_filter.{self._name(number)}."
         try:
             stats = self.process.stats("^" + prefix.replace(".", r"\."), timeout=self.start_timeout)
         except EnvoyError:
@@ -276,11 +291,8 @@ class EnvoyServer:
                 file.unlink(missing_ok=True)
 
 
-def _name(number: int) -> str:
-    return f"slot-{number}"
-
-
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file in place of another at once, which wakes an Envoy that watches it."""
     partial = path.with_suffix(".partial")
     partial.write_bytes(data)
     partial.replace(path)

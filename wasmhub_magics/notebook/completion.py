@@ -15,7 +15,6 @@ from .session import SESSION
 
 __all__ = ["complete"]
 
-TARGETS = ("envoy",)
 HEADERS = (
     "accept: ",
     "authorization: ",
@@ -35,6 +34,9 @@ NAMED = (
     "wasm_state",
     "wasm_push",
     "wasm_deploy",
+    "wasm_diff",
+    "wasm_history",
+    "wasm_rollback",
     "wasm_undeploy",
 )
 REQUESTS = ("wasm_send", "wasm_bench", "wasm_verify")
@@ -107,6 +109,8 @@ def _values(option: str, action: Any, fragment: str) -> Iterator[str]:
 
         yield from languages()
     elif option == "--to":
+        from ..deploy import TARGETS
+
         yield from TARGETS
     elif option == "--vs":
         yield from ("none", *SESSION.filters)

@@ -172,7 +172,7 @@ def dumper() -> Any:
     """A dumper that writes texts of several lines as blocks."""
     import yaml
 
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    class Dumper(yaml.SafeDumper):
         pass
 
     def text(dumper: Any, value: str) -> Any:

@@ -88,6 +88,15 @@ def _queued(scripts: Scripts) -> Scripts:
     return tuple(tuple(s for s in steps if not disturbs(place, s)) for place, steps in enumerate(scripts))
 
 
+def _one_replier(scripts: Scripts, answers: bool) -> Scripts:
+    """With answers of one filter alone: an answer to an answer starts the chain again."""
+    repliers = [place for place, steps in enumerate(scripts) if any(s[1] == "reply" for s in steps)]
+    first = -1 if answers or not repliers else repliers[0]
+    return tuple(
+        tuple(s for s in steps if s[1] != "reply" or place == first) for place, steps in enumerate(scripts)
+    )
+
+
 def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     """Without looks at the upstream where an early answer leaves open whether it was reached."""
     early = answers or any(
@@ -102,6 +111,8 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
         if request.start[0] == "HEAD" and method:
             return True  # the client would go before it had the body
+        if step[1] == "prop" and step[2] in ("request\0total_size", "request\0size") and replied:
+            return True  # how much of the request came in before and after the answer
         if step[1:4] == ("del", "2", ":status") and replied:
             return True  # an answer without a status is answered again
         if step[1] == "close" and (answers or (step[0][0] in TRAILERS and len(scripts) > 1)):
@@ -214,7 +225,9 @@ def sound(filters: tuple[Filter, ...], request: Message, response: Message, scri
     """Without what breaks Envoy itself."""
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
-        less = _unfinished(_connected(request, _queued(_timed(scripts, answers)), answers))
+        less = _unfinished(
+            _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
+        )
         less = _framed(filters, request, response, less, answers)
         less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
         if less == scripts:

@@ -1,0 +1,98 @@
+"""What a product that runs in a cluster is asked by the code that deploys to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from .cluster import Json, Kind
+from .intent import Gap, Intent
+
+__all__ = ["Condition", "Health", "Product", "conditions", "health_from"]
+
+Health: TypeAlias = Literal["accepted", "refused", "waiting", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that a controller says about an object: ``status`` is True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    current: bool = True
+    """Whether it speaks of the object as it is now, and not of an earlier generation."""
+
+    def __str__(self) -> str:
+        told = f"{self.type}={self.status}" + (f" ({self.reason})" if self.reason else "")
+        return told + (f": {self.message}" if self.message else "")
+
+
+class Product(Protocol):
+    """A product's own words for an intent."""
+
+    name: str
+    title: str
+    shared: bool
+    """Whether one object carries the filters of several deployments in a list."""
+    speaks: bool
+    """Whether its controller writes into the object's status."""
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """The kinds that can say it, the preferred one first."""
+        ...
+
+    def object_name(self, intent: Intent) -> str:
+        """The name of the object that carries the filter."""
+        ...
+
+    def gaps(self, intent: Intent) -> Iterable[Gap]:
+        """What was asked for and the product cannot say."""
+        ...
+
+    def notes(self, intent: Intent) -> Iterable[str]:
+        """What a user should know before it is applied."""
+        ...
+
+    def spec(self, intent: Intent, kind: Kind) -> Json:
+        """The spec that says it; of a shared object with this filter only."""
+        ...
+
+    def entries(self, spec: Json) -> list[Json]:
+        """The list in the spec of a shared object; changing it changes the spec."""
+        ...
+
+    def conditions(self, live: Json) -> tuple[Condition, ...]:
+        """What the product's controller says about the object."""
+        ...
+
+
+def conditions(live: Json, listed: Iterable[Json] | None = None) -> tuple[Condition, ...]:
+    """Conditions in the usual form: those of the status, or those given."""
+    generation = live.get("metadata", {}).get("generation", 0)
+    found = (live.get("status") or {}).get("conditions") or [] if listed is None else listed
+    return tuple(
+        Condition(
+            str(each.get("type", "")),
+            str(each.get("status", "")),
+            str(each.get("reason", "")),
+            str(each.get("message", "")),
+            int(each.get("observedGeneration", generation) or generation) >= generation,
+        )
+        for each in found
+    )
+
+
+def health_from(found: Sequence[Condition]) -> Health:
+    """What the conditions come to: one False is refused, all True is accepted, none is silent."""
+    current = [each for each in found if each.current]
+    if any(each.status == "False" for each in current):
+        return "refused"
+    if found and not current:
+        return "waiting"
+    if current and all(each.status == "True" for each in current):
+        return "accepted"
+    return "waiting" if current else "silent"

@@ -1,0 +1,197 @@
+"""A rollout: a share of the requests meets the new version, and what they say of it decides."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .deployment import Deployment
+
+__all__ = ["Arm", "Rollout", "Rules", "Tick", "watch"]
+
+TICK_SECONDS = 0.5
+SURE = 2.33
+"""Standard errors between two shares of failures: chance makes one of a hundred that far apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a new version is taken back.
+
+    Its share of failed requests (5xx) may be ``errors`` above the old version's, and its median latency
+    ``slower`` times that of the old one above it; ``enough`` requests have to meet each version.
+    """
+
+    errors: float = 0.01
+    slower: float = 0.5
+    enough: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What one version did: requests, those that failed (5xx), and sorted latencies in microseconds."""
+
+    requests: int = 0
+    errors: int = 0
+    latencies: tuple[int, ...] = field(default=(), repr=False)
+
+    @property
+    def error_rate(self) -> float:
+        """The share of failed requests, 0 to 1."""
+        return self.errors / self.requests if self.requests else 0.0
+
+    def percentile(self, percent: float) -> float:
+        """A latency in microseconds; NaN where there was no request."""
+        if not self.latencies:
+            return math.nan
+        return float(self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * percent / 100))])
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Both versions in one interval that ended ``seconds`` after the start."""
+
+    seconds: float
+    stable: Arm
+    canary: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a rollout went: ``promoted`` or taken back with the ``reason``, and what is deployed now."""
+
+    promoted: bool
+    reason: str
+    percent: int
+    seconds: float
+    stable: Arm
+    canary: Arm
+    ticks: tuple[Tick, ...]
+    deployment: Deployment
+
+    def __repr__(self) -> str:
+        verdict = "promoted" if self.promoted else "taken back"
+        lines = [
+            f"{self.deployment.name}: {verdict} after {self.seconds:.1f} s at {self.percent} %: {self.reason}"
+        ]
+        for name, arm in (("old", self.stable), ("new", self.canary)):
+            lines.append(
+                f"  {name}  {arm.requests} requests, {arm.error_rate:.1%} failed, "
+                f"p50 {arm.percentile(50) / 1000:.2f} ms, p90 {arm.percentile(90) / 1000:.2f} ms"
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        colour = "#1f9d55" if self.promoted else "#d13438"
+        first, *rest = repr(self).splitlines()
+        rows = "".join(f"<div>{html.escape(line.strip())}</div>" for line in rest)
+        return f"<div><b style='color:{colour}'>{html.escape(first)}</b>{rows}{self._graph()}</div>"
+
+    def _graph(self) -> str:
+        """Failed requests and median latency over time, the old version in grey, the new one in blue."""
+        panels = (
+            ("failed requests, %", lambda arm: arm.error_rate * 100 if arm.requests else math.nan),
+            ("median latency, ms", lambda arm: arm.percentile(50) / 1000),
+        )
+        return "".join(_panel(title, self.ticks, value) for title, value in panels)
+
+
+def judge(stable: Arm, canary: Arm, rules: Rules) -> str:
+    """Why the new version has to be taken back, as far as is known; empty where there is no reason."""
+    if canary.requests >= min(20, rules.enough):
+        more = canary.error_rate - stable.error_rate
+        both = (canary.errors + stable.errors) / max(1, canary.requests + stable.requests)
+        spread = math.sqrt(max(both * (1 - both), 1e-9) * (1 / canary.requests + 1 / max(1, stable.requests)))
+        if more > rules.errors and more / spread > SURE:
+            then = f"of the old version's {stable.error_rate:.1%}"
+            return f"{canary.error_rate:.1%} of its requests failed, {then}"
+    if min(stable.requests, canary.requests) >= rules.enough:
+        old, new = stable.percentile(50), canary.percentile(50)
+        if new > old * (1 + rules.slower):
+            return f"its median latency is {new / 1000:.2f} ms, the old version's {old / 1000:.2f} ms"
+    return ""
+
+
+def watch(
+    log: Path, seconds: float, rules: Rules, progress: Callable[[Tick], object] | None
+) -> tuple[str, bool, tuple[Tick, ...], Arm, Arm]:
+    """Read what both versions do for a time, or until it is clear that the new one is worse.
+
+    The reason, whether to promote, the ticks, and both arms as a whole.
+    """
+    start = time.monotonic()
+    offset, rest = 0, b""
+    ticks: list[Tick] = []
+    totals: dict[str, list[tuple[int, int]]] = {"stable": [], "canary": []}
+    while True:
+        time.sleep(min(TICK_SECONDS, max(0.0, start + seconds - time.monotonic())))
+        now = time.monotonic() - start
+        data = rest + _read(log, offset)
+        offset += len(data) - len(rest)
+        *lines, rest = data.split(b"\n")
+        seen: dict[str, list[tuple[int, int]]] = {"stable": [], "canary": []}
+        for line in lines:
+            name, _, numbers = line.decode("ascii", "replace").partition(" ")
+            status, _, micros = numbers.partition(" ")
+            if name in seen and status.isdecimal():
+                seen[name].append((int(status), int(micros) if micros.isdecimal() else 0))
+        for name, values in seen.items():
+            totals[name] += values
+        ticks.append(Tick(now, _arm(seen["stable"]), _arm(seen["canary"])))
+        if progress is not None:
+            progress(ticks[-1])
+        stable, canary = _arm(totals["stable"]), _arm(totals["canary"])
+        bad = judge(stable, canary, rules)
+        over = now >= seconds
+        if bad and (over or "failed" in bad):
+            return bad, False, tuple(ticks), stable, canary
+        if over:
+            few = min(stable.requests, canary.requests)
+            if few < rules.enough:
+                reason = f"{few} requests met one of the versions, and {rules.enough} are needed to judge"
+                return reason, False, tuple(ticks), stable, canary
+            return "it did as well as the old version", True, tuple(ticks), stable, canary
+
+
+def _read(log: Path, offset: int) -> bytes:
+    try:
+        with log.open("rb") as file:
+            file.seek(offset, os.SEEK_SET)
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _arm(values: Sequence[tuple[int, int]]) -> Arm:
+    return Arm(
+        len(values),
+        sum(status >= 500 for status, _ in values),
+        tuple(sorted(micros for _, micros in values)),
+    )
+
+
+def _panel(title: str, ticks: Sequence[Tick], value: Callable[[Arm], float]) -> str:
+    wide, high, left = 360, 90, 44
+    lines = {"#888": [value(t.stable) for t in ticks], "#2b6cb0": [value(t.canary) for t in ticks]}
+    known = [v for series in lines.values() for v in series if not math.isnan(v)]
+    top = max([*known, 1e-9])
+    end = max([t.seconds for t in ticks] or [1.0])
+    drawn = []
+    for colour, series in lines.items():
+        points = " ".join(
+            f"{left + (wide - left) * t.seconds / end:.1f},{high - 16 - (high - 30) * v / top:.1f}"
+            for t, v in zip(ticks, series, strict=True)
+            if not math.isnan(v)
+        )
+        drawn.append(f"<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='2'/>")
+    return (
+        f"<svg width='{wide}' height='{high}' font-size='10' fill='currentColor' role='img' "
+        f"aria-label='{title}'><text x='{left}' y='10'>{title} (grey: old, blue: new)</text>"
+        f"<text x='0' y='22'>{top:.3g}</text><text x='0' y='{high - 16}'>0</text>"
+        f"<text x='{wide - 30}' y='{high - 2}'>{end:.0f} s</text>{''.join(drawn)}</svg>"
+    )
