@@ -141,10 +141,8 @@ export class Link implements IDisposable {
       }
       this.join(kernel.createComm(TARGET, id));
       this.greet(await this.ask('hello', {}));
-    } catch (error) {
-      if (this.kernel === kernel && !(error instanceof Refusal)) {
-        console.warn('The kernel does not tell its comms.', error);
-      }
+    } catch {
+      // A kernel that restarts or goes away answers nothing, and the next one opens its comm by itself.
     }
   }
 
