@@ -80,8 +80,7 @@ def _pass_over(parser: argparse.ArgumentParser) -> None:
     """Take the flags that pasted lines often have and that say nothing about the request."""
     for names in (("-g", "--globoff"), ("-N", "--no-buffer"), ("-0", "--http1.0"), ("-4", "--ipv4"),
                   ("-6", "--ipv6"), ("-O", "--remote-name"), ("-#", "--progress-bar"), ("--http1.1",),
-                  ("--http2",), ("--http2-prior-knowledge",), ("--http3",), ("--fail-with-body",),
-                  ("--no-keepalive",)):  # fmt: skip
+                  ("--http3",), ("--fail-with-body",), ("--no-keepalive",)):  # fmt: skip
         parser.add_argument(*names, action="store_true", dest=f"ignored{names[-1]}", help=argparse.SUPPRESS)
     for names in (("-o", "--output"), ("-w", "--write-out"), ("-m", "--max-time"), ("--connect-timeout",),
                   ("-x", "--proxy"), ("--cacert",), ("-E", "--cert"), ("--key",), ("--resolve",),

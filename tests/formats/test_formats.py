@@ -35,7 +35,7 @@ def test_a_curl_line_over_several_lines_is_read() -> None:
 
 
 def test_flags_of_curl_that_say_nothing_about_the_request_are_passed_over() -> None:
-    assert read_request(FLAGS) == Request("GET", "/x", authority="a.b", scheme="https")
+    assert read_request(FLAGS) == Request("GET", "/x", authority="a.b", scheme="https", version="2")
 
 
 def test_several_curl_lines_are_several_requests() -> None:
