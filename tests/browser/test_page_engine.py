@@ -132,11 +132,12 @@ def test_one_table_of_cases_gives_the_same_in_page_and_kernel(
 def test_the_examples_do_in_the_page_what_they_do_in_the_kernel(page: Page) -> None:
     compared = 0
     for each in examples():
-        if each.clusters or "python" not in each.languages:
+        table = each.table
+        if table.clusters or "python" not in each.languages:
             continue
         made = build(each.source("python"), name=each.name).configure(each.config)
         open_proxy(page, [made])
-        for expectation in each.expectations[:3]:
+        for expectation in table.expectations[:3]:
             kernel, own = both(page, made, Case("example", expectation.request))
             hide = lambda data: re.sub(r"[0-9a-f]{32}", "<random>", json.dumps(told(data)))  # noqa: E731
             assert hide(own) == hide(kernel), each.name

@@ -16,6 +16,7 @@ from servers import crds
 from servers.apiserver import ApiServer, api_server
 from servers.registry import docker_registry
 
+from wasmhub_magics import deploy
 from wasmhub_magics.plugin import Plugin
 
 
@@ -56,3 +57,11 @@ def pushed(registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     yield push
     shutil.rmtree(tmp_path / "store", ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """What a test leaves in its cluster must not be looked for by tests without one."""
+    yield
+    for name in deploy.CLUSTER_TARGETS:
+        deploy._TARGETS[name]._made.clear()

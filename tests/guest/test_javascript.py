@@ -157,7 +157,7 @@ def test_an_error_is_logged_with_the_lines_of_the_cell() -> None:
         ("let a;\nlet a;\n", r"SyntaxError(?s:.*)cell:3:"),
         ("\n\nnope();\n", r"ReferenceError: nope is not defined\n\s+at <eval> \(cell:4:"),
         ("function onConfigure(ctx) {\n  throw new Error('bad day');\n}\n", r"Error: bad day\n.*cell:3:"),
-        ("async function onConfigure(ctx) {}\n", "onConfigure is called by the proxy, so it cannot be async"),
+        ("async function onConfigure(ctx) {}\n", "onConfigure cannot wait, so it cannot be async"),
         ("throw 5;\n", "Uncaught 5"),
     ],
 )
@@ -222,7 +222,7 @@ def test_values_are_logged_so_that_they_can_be_read() -> None:
         ("ctx.respond(20)", "RangeError: a response needs a status from 200 to 599, not 20"),
         ("ctx.request.nothing = 1", "TypeError"),
         ("return true", "TypeError: onRequestHeaders must return nothing, ctx.CONTINUE"),
-        ("return Promise.resolve(1)", "cannot be async"),
+        ("return Promise.resolve(true)", "TypeError: onRequestHeaders must return nothing, ctx.CONTINUE"),
         ("Promise.reject(new Error('lost'))", "Error: lost"),
         ("(function f() { f(); })()", "RangeError: Maximum call stack size exceeded"),
     ],
