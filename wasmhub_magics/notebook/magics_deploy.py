@@ -206,7 +206,7 @@ class DeployMagics(Group):
         from ..deploy import rollback
 
         options = parse(self.wasm_rollback, line)
-        return rollback(options.name, options.version, options.to, **_place(options))
+        return self._tell(rollback(options.name, options.version, options.to, **_place(options)))
 
     @magic_arguments()
     @argument("name", help="name of the deployed filter")

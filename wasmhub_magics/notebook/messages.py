@@ -16,10 +16,10 @@ from .history import Figure
 
 __all__ = [
     "PROTOCOL", "TARGET", "DeploymentState", "ExampleRow", "Failure", "FilterState", "Hello", "ImageDetails",
-    "ImagePage", "ImageRow", "LogEntry", "News", "Reply",
+    "ImagePage", "ImageRow", "LogEntry", "News", "Reply", "VersionRow",
 ]  # fmt: skip
 
-PROTOCOL = 1
+PROTOCOL = 2
 TARGET = "wasmhub"
 
 
@@ -75,10 +75,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentState:
-    """A deployment as its proxy tells it now; ``versions`` are those that can be rolled back to."""
+    """A deployment as its proxy or cluster tells it now.
+
+    ``name`` and ``target`` name it among all others; ``told`` is what its controller says, a line each.
+    """
 
     name: str
     target: str
+    place: str
     state: str
     url: str
     digest: str
@@ -86,7 +90,17 @@ class DeploymentState:
     since: str
     requests: int
     errors: int
-    versions: tuple[int, ...] = ()
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version of a deployment; ``note`` says why it came about, where nobody deployed it."""
+
+    version: int
+    at: str
+    digest: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)

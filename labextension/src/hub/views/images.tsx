@@ -21,18 +21,18 @@ const TYPING_MS = 150;
 export function Images({ hub, trans, uses }: { hub: Hub; trans: TranslationBundle; uses: ImageUses }): JSX.Element {
   return (
     <>
-      <div hidden={hub.details !== null}>
+      <div hidden={hub.images.details !== null}>
         <Search hub={hub} trans={trans} />
         <Found hub={hub} trans={trans} />
         <Examples hub={hub} trans={trans} />
       </div>
-      {hub.details !== null && (
+      {hub.images.details !== null && (
         <>
-          <Button label={trans.__('Back to the list')} onClick={() => void hub.open(null)} />
-          {hub.details.image === null ? (
-            <p role="status">{trans.__('Reading %1 …', hub.details.reference)}</p>
+          <Button label={trans.__('Back to the list')} onClick={() => void hub.images.open(null)} />
+          {hub.images.details.image === null ? (
+            <p role="status">{trans.__('Reading %1 …', hub.images.details.reference)}</p>
           ) : (
-            <One image={hub.details.image} trans={trans} uses={uses} />
+            <One image={hub.images.details.image} trans={trans} uses={uses} />
           )}
         </>
       )}
@@ -48,23 +48,23 @@ function Search({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Ele
       className="wh-search"
       aria-label={trans.__('Search images')}
       placeholder={trans.__('Search images')}
-      defaultValue={hub.text}
+      defaultValue={hub.images.text}
       onChange={event => {
         const text = event.target.value;
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => void hub.search(text), TYPING_MS);
+        timer.current = setTimeout(() => void hub.images.search(text), TYPING_MS);
       }}
     />
   );
 }
 
 function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
-  const { images } = hub;
-  if (images === null) {
-    return <p role="status">{hub.busy ? trans.__('The kernel is busy; it answers when the cell is done.') : ''}</p>;
+  const { found } = hub.images;
+  if (found === null) {
+    return <p role="status">{hub.client.busy ? trans.__('The kernel is busy; it answers when the cell is done.') : ''}</p>;
   }
-  if (images.total === 0) {
-    return images.text === '' ? (
+  if (found.total === 0) {
+    return found.text === '' ? (
       <Empty
         title={trans.__('No images yet')}
         text={trans.__(
@@ -78,17 +78,17 @@ function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Elem
   return (
     <>
       <p role="status" className="wh-quiet">
-        {trans._n('%1 image', '%1 images', images.total)}
+        {trans._n('%1 image', '%1 images', found.total)}
       </p>
       <ul className="wh-list">
-        {images.rows.map(row => (
-          <Row key={row.reference} row={row} trans={trans} open={() => void hub.open(row.reference)} />
+        {found.rows.map(row => (
+          <Row key={row.reference} row={row} trans={trans} open={() => void hub.images.open(row.reference)} />
         ))}
       </ul>
-      {images.rows.length < images.total && (
-        <Button label={trans.__('Show more')} disabled={hub.asking === 'images'} onClick={() => void hub.more()} />
+      {found.rows.length < found.total && (
+        <Button label={trans.__('Show more')} disabled={hub.client.asking === 'images'} onClick={() => void hub.images.more()} />
       )}
-      {images.problems.map(each => (
+      {found.problems.map(each => (
         <Problem key={each.what + each.where} failure={each} />
       ))}
     </>
@@ -97,11 +97,11 @@ function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Elem
 
 /** Filters to start from, each in any of its languages. */
 function Examples({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element | null {
-  return hub.examples.length === 0 ? null : (
+  return hub.images.examples.length === 0 ? null : (
     <>
       <h4>{trans.__('Examples to start from')}</h4>
       <ul className="wh-list">
-        {hub.examples.map(each => (
+        {hub.images.examples.map(each => (
           <li className="wh-item" key={each.name}>
             <strong>{each.title}</strong>
             <div>{each.description}</div>
