@@ -23,9 +23,11 @@ from .arguments import (
     variable,
 )
 from .errors import clean_errors
-from .figures import findings, measured, sent, verified
+from .figures import measured, sent, verified
 from .group import Group
+from .progress import Progress
 from .session import SESSION
+from .traps import findings
 
 if TYPE_CHECKING:
     from ..envoy import ParityReport
@@ -79,7 +81,8 @@ class RunMagics(Group):
             exchange = made.send(request, **upstream, **clusters)
         SESSION.exchanges[made.name] = (made, exchange)
         SESSION.history.measured(made.name, sent(made, exchange))
-        SESSION.history.failed(made.name, findings(made, exchange))
+        with Progress(f"{made.name}: the line that failed", self.settings.progress_after):
+            SESSION.history.failed(made.name, findings(made, exchange))
         return exchange
 
     @no_var_expand

@@ -20,6 +20,9 @@ export interface PanelUses extends FilterUses, ImageUses {
 
 /** The widget in the side bar. */
 export class HubPanel extends VDomRenderer<Hub> {
+  /** Whether the focus waits for something to be drawn that can take it. */
+  private awaited = false;
+
   constructor(
     private readonly hub: Hub,
     private readonly uses: PanelUses
@@ -39,7 +42,8 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   protected override onActivateRequest(_: Message): void {
-    this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button')?.focus();
+    this.awaited = true;
+    this.settle();
   }
 
   /** What cannot be seen is not drawn. */
@@ -50,6 +54,18 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   protected render(): JSX.Element {
+    return <Drawn then={() => this.settle()}>{this.parts()}</Drawn>;
+  }
+
+  private settle(): void {
+    const first = this.awaited ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
+    if (first !== null) {
+      this.awaited = false;
+      first.focus();
+    }
+  }
+
+  private parts(): JSX.Element {
     const { hub, uses } = this;
     const { trans } = uses;
     if (hub.panel === null) {
@@ -73,6 +89,11 @@ export class HubPanel extends VDomRenderer<Hub> {
       </>
     );
   }
+}
+
+function Drawn({ then, children }: { then: () => void; children: React.ReactNode }): JSX.Element {
+  React.useEffect(then);
+  return <>{children}</>;
 }
 
 function Tabs({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
