@@ -138,7 +138,8 @@ def test_help_is_about_what_there_is() -> None:
             assert re.search(rf"\b{each['name']}\(", header), each["name"]
         else:
             told = cpp if "cpp" in each["languages"] else python
-            name = each["name"].replace("Response", "Request")  # C++ makes the ones as the others
+            # C++ makes the names for responses as it makes those for requests.
+            name = each["name"].replace("ResponseHeader", "RequestHeader")
             assert re.search(rf"\b{name}\b", told), name
     explained = {each["name"] for each in entries if "python" in each["languages"]}
     words = set(completion.PYTHON_WORDS) - set(keyword.kwlist) - set(dir(builtins))

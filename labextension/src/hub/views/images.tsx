@@ -17,26 +17,40 @@ export interface ImageUses {
 
 const TYPING_MS = 150;
 
-/** The list, or the image that was chosen. */
-export function Images({ hub, trans, uses }: { hub: Hub; trans: TranslationBundle; uses: ImageUses }): JSX.Element {
+/** The list, or the image that was chosen. The focus goes there with the reader, and back to where it was. */
+export function ImageList({ hub, trans, uses }: { hub: Hub; trans: TranslationBundle; uses: ImageUses }): JSX.Element {
+  const { details } = hub.images;
+  const host = React.useRef<HTMLDivElement>(null);
+  const before = React.useRef('');
+  const now = details?.reference ?? '';
+  React.useEffect(() => {
+    const left = before.current;
+    before.current = now;
+    const target = now !== '' ? '.wh-back > button' : left !== '' ? `[data-reference="${CSS.escape(left)}"]` : '';
+    if (target !== '') {
+      host.current?.querySelector<HTMLElement>(target)?.focus();
+    }
+  }, [now]);
   return (
-    <>
-      <div hidden={hub.images.details !== null}>
+    <div ref={host}>
+      <div hidden={details !== null}>
         <Search hub={hub} trans={trans} />
         <Found hub={hub} trans={trans} />
         <Examples hub={hub} trans={trans} />
       </div>
-      {hub.images.details !== null && (
+      {details !== null && (
         <>
-          <Button label={trans.__('Back to the list')} onClick={() => void hub.images.open(null)} />
-          {hub.images.details.image === null ? (
-            <p role="status">{trans.__('Reading %1 …', hub.images.details.reference)}</p>
+          <div className="wh-back">
+            <Button label={trans.__('Back to the list')} onClick={() => void hub.images.open(null)} />
+          </div>
+          {details.image === null ? (
+            <p role="status">{trans.__('Reading %1 …', details.reference)}</p>
           ) : (
-            <One image={hub.images.details.image} trans={trans} uses={uses} />
+            <One image={details.image} trans={trans} uses={uses} />
           )}
         </>
       )}
-    </>
+    </div>
   );
 }
 
@@ -130,7 +144,7 @@ function Row({ row, trans, open }: { row: ImageRow; trans: TranslationBundle; op
   const facts = [row.language, size(row.size), row.signed ? trans.__('signed') : ''].filter(each => each !== '');
   return (
     <li className="wh-item">
-      <button type="button" className="wh-link" onClick={open}>
+      <button type="button" className="wh-link" data-reference={row.reference} onClick={open}>
         {row.reference}
       </button>
       {row.description !== '' && <div>{row.description}</div>}
@@ -153,12 +167,6 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
           <Facts pairs={image.verdicts} />
         </>
       )}
-      {image.readme !== '' && (
-        <>
-          <h4>{trans.__('README')}</h4>
-          <Markdown text={image.readme} rendermime={uses.rendermime} />
-        </>
-      )}
       <h4>{trans.__('Facts')}</h4>
       <Facts pairs={image.facts} />
       {image.source !== '' && (
@@ -166,6 +174,12 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
           <summary>{trans.__('Source')}</summary>
           <pre tabIndex={0}>{image.source}</pre>
         </details>
+      )}
+      {image.readme !== '' && (
+        <>
+          <h4>{trans.__('README')}</h4>
+          <Markdown text={image.readme} rendermime={uses.rendermime} />
+        </>
       )}
     </article>
   );

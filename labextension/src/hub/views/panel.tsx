@@ -9,7 +9,7 @@ import { mismatchOf } from '../../kernel/versions.js';
 import { type Hub, type Tab, TABS } from '../hub.js';
 import { DeploymentList } from './deployments.js';
 import { Filters, type FilterUses } from './filters.js';
-import { Images, type ImageUses } from './images.js';
+import { ImageList, type ImageUses } from './images.js';
 import { Button, Empty, Problem } from './parts.js';
 
 /** What the panel does besides showing, and its words. */
@@ -179,7 +179,7 @@ function Part({ hub, uses }: { hub: Hub; uses: PanelUses }): JSX.Element | null 
     );
   }
   return hub.tab === 'images' ? (
-    <Images hub={hub} trans={trans} uses={uses} />
+    <ImageList hub={hub} trans={trans} uses={uses} />
   ) : (
     <DeploymentList hub={hub} trans={trans} />
   );
