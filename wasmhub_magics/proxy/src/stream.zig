@@ -169,6 +169,10 @@ pub const Stream = struct {
     routeless: bool = false,
     /// The client went before the response was complete.
     hung_up: bool = false,
+    /// An answer that a filter asked for in its creation at the end goes through the others.
+    unheard: bool = false,
+    /// What a running callback has asked to answer counts although it traps: see `fail`.
+    asked: ?reply_zig.Reply = null,
     /// The client gets no body, whatever there is.
     bodiless: bool = false,
     /// Somebody will read the result: off in loops.
@@ -222,6 +226,8 @@ pub const Stream = struct {
         stream.upstream_answered = false;
         stream.upstream_complete = false;
         stream.hung_up = false;
+        stream.unheard = false;
+        stream.asked = null;
         stream.routeless = false;
         stream.details = "";
         stream.detailed = false;
@@ -248,6 +254,7 @@ pub const Stream = struct {
         }
         if (prepared.refused) |refused| {
             stream.request.headers.exists = refused.seen;
+            stream.request.complete = refused.late and prepared.chunks.len == 0 and !prepared.trailers.exists;
             stream.routeless = true;
             return stream.localReply(.{ .status = refused.status, .body = refused.body, .details = refused.details });
         }
@@ -305,7 +312,7 @@ pub const Stream = struct {
                     }
                     stream.finish();
                 },
-                .finish_log => stream.stepLog(),
+                .finish_log => try stream.stepLog(),
                 .finish_done => stream.stepDone(),
                 .ended => {
                     arena_zig.clear(&stream.actions);
@@ -339,8 +346,6 @@ pub const Stream = struct {
         stream.code = answer.status;
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
-        const method = stream.request.headers.get(":method") orelse "";
-        stream.asked_for_head = headers.same(method, "HEAD");
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
@@ -374,7 +379,13 @@ pub const Stream = struct {
 
     pub fn outcome(stream: *const Stream) Outcome {
         if (stream.was_reset) return .reset;
-        return if (stream.response_done) .complete else .paused;
+        return if (stream.response_done and !stream.hung_up) .complete else .paused;
+    }
+
+    /// Whether the codec had refused the request before its headers were read.
+    pub fn unread(stream: *const Stream) bool {
+        const refused = stream.prepared.refused orelse return false;
+        return !refused.seen;
     }
 
     // Steps of the machine.
@@ -418,11 +429,12 @@ pub const Stream = struct {
             .enter => {
                 const bodiless = side == .response and stream.asked_for_head;
                 const empty = bodiless or (chunks.len == 0 and !trailers.exists);
+                const open = side == .request and stream.prepared.tunnel;
                 flow_of.headers.exists = true;
-                flow_of.complete = empty;
+                flow_of.complete = empty and !open;
                 stream.upstream_complete = empty and side == .response;
                 if (empty) stream.pop() else frame.phase = .rest;
-                return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
+                return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty and !open });
             },
             .rest => {
                 if (flow_of.stalled) {
@@ -484,7 +496,10 @@ pub const Stream = struct {
             if (filter.failed()) return;
             if (!filter.created) {
                 create(filter);
-                if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+                if (stream.replies()) {
+                    stream.note(&stream.actions.items[0].reply);
+                    stream.asked = stream.actions.items[0].reply;
+                }
             }
             frame.phase = .created;
         }
@@ -506,6 +521,7 @@ pub const Stream = struct {
                 half.headers = false; // an answer that the creation asked for is made after this
             }
         }
+        if (frame.result != null) stream.asked = null;
         if (try stream.act()) return;
         const value = frame.result orelse return stream.fail(filter);
         const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
@@ -753,7 +769,7 @@ pub const Stream = struct {
 
     /// The end of a stream: first every filter logs, then each is done and deleted. What is noted before a callback
     /// is where it goes on after a trap.
-    fn stepLog(stream: *Stream) void {
+    fn stepLog(stream: *Stream) error{OutOfMemory}!void {
         while (stream.finish_index < stream.filters.items.len) {
             const filter = &stream.filters.items[stream.finish_index];
             const vm = filter.context.vm;
@@ -762,12 +778,28 @@ pub const Stream = struct {
                 stream.finish_step = .create;
                 continue;
             }
+            if (stream.unheard) {
+                stream.unheard = false;
+                filter.created = true;
+            }
             if (stream.finish_step == .create) {
                 stream.finish_step = .log;
                 if (!filter.created) {
                     create(filter);
-                    // An answer comes too late now, but what it says about itself is noted.
-                    if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+                    if (stream.replies()) {
+                        const reply = stream.actions.items[0].reply;
+                        stream.note(&reply);
+                        arena_zig.clear(&stream.actions);
+                        // Nobody hears it, but where there was no answer yet the other filters are asked about it.
+                        if (!stream.response.headers.exists) {
+                            filter.created = false;
+                            filter.stop = false;
+                            stream.unheard = true;
+                            try stream.localReply(reply);
+                            stream.stage = .finish_log;
+                            return;
+                        }
+                    }
                 }
             }
             stream.finish_index += 1;
@@ -864,10 +896,14 @@ pub const Stream = struct {
         stream.finish();
     }
 
-    /// The filter's VM is dead: answer 503 in its place, once (`failStream`).
+    /// The filter's VM is dead: answer 503 in its place, once (`failStream`). What its creation had asked to
+    /// answer comes before that, and of several answers the first is sent, with the details of the last.
     fn fail(stream: *Stream, filter: *Filter) error{OutOfMemory}!void {
         filter.failure_sent = true;
-        try stream.localReply(.{ .status = 503, .grpc_status = 14, .details = "wasm_fail_stream" });
+        var reply = stream.asked orelse reply_zig.Reply{ .status = 503, .grpc_status = 14, .details = "" };
+        stream.asked = null;
+        reply.details = "wasm_fail_stream";
+        try stream.localReply(reply);
     }
 
     /// What an answer says about itself is known before it is made.
@@ -918,12 +954,16 @@ pub const Stream = struct {
         if (!map.intact or !stream.prepared.routable) {
             if (exchange.refusal(map)) |refused| {
                 stream.routeless = refused.status == 404;
+                stream.request_routed = !stream.routeless; // the upstream's codec refuses it
                 return stream.localReply(refused);
             }
         }
         try exchange.forRouter(map);
         stream.request_routed = true;
         stream.request_done = end_stream;
+        // A filter that had stopped the headers alone may still write to them, but they are on their way.
+        stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
+        if (stream.recording) try exchange.keepUpstreamRequestHead(stream);
     }
 
     fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
