@@ -249,10 +249,10 @@ fn grpcStatus(text: []const u8) u64 {
 fn flags(stream: *const Stream) u64 {
     const downstream_terminated = 0x4000;
     const downstream_protocol_error = 0x40000;
-    const no_route = 0x100;
+    const no_route_found = 0x100;
     if (stream.unread()) return downstream_protocol_error;
     if (stream.hung_up) return downstream_terminated;
-    return if (std.mem.eql(u8, stream.details, "route_not_found")) no_route else 0;
+    return if (stream.no_route) no_route_found else 0;
 }
 
 fn ofNone(path: *Path) Error![]const u8 {

@@ -84,6 +84,8 @@ pub const Flow = struct {
     /// The holder lets bytes pass the limit, and the peer is not read meanwhile.
     streaming: bool = false,
     stalled: bool = false,
+    /// A filter in this direction was running when the proxy answered: nothing goes on any more.
+    aborted: bool = false,
     /// The data frame that comes next when the peer is read again; null while it is read.
     unread: ?usize = null,
     /// The peer has sent everything.
@@ -97,6 +99,7 @@ pub const Flow = struct {
         flow.held.clear();
         flow.streaming = false;
         flow.stalled = false;
+        flow.aborted = false;
         flow.unread = null;
         flow.complete = false;
         flow.bytes = 0;
@@ -167,6 +170,8 @@ pub const Stream = struct {
     asked_for_head: bool = false,
     /// No route fits the request.
     routeless: bool = false,
+    /// The router has said so.
+    no_route: bool = false,
     /// The client went before the response was complete.
     hung_up: bool = false,
     /// An answer that a filter asked for in its creation at the end goes through the others.
@@ -229,6 +234,7 @@ pub const Stream = struct {
         stream.unheard = false;
         stream.asked = null;
         stream.routeless = false;
+        stream.no_route = false;
         stream.details = "";
         stream.detailed = false;
         stream.code = 0;
@@ -886,6 +892,7 @@ pub const Stream = struct {
     }
 
     fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
+        if (stream.flow(side).aborted) return;
         try stream.push(.{ .kind = .continuation, .side = side, .position = stream.positionOf(side, filter) });
     }
 
@@ -913,8 +920,19 @@ pub const Stream = struct {
         stream.code = reply.status;
     }
 
+    /// The direction in which a filter is being called.
+    fn iterating(stream: *const Stream) ?Side {
+        if (stream.frames.items.len == 0) return null;
+        const frame = &stream.frames.items[stream.frames.items.len - 1];
+        return switch (frame.kind) {
+            .headers, .data, .trailers => frame.side,
+            .continuation, .request_source, .response_source => null,
+        };
+    }
+
     /// Answer in the upstream's place. What still runs on the way in is over.
     pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
+        const running = stream.iterating();
         arena_zig.clear(&stream.frames);
         const sent = stream.code;
         stream.note(&reply);
@@ -938,6 +956,11 @@ pub const Stream = struct {
         if (!head_only) try stream.response.chunk.set(reply.body);
         // Filters whose state is in the middle of a response are not asked about another one.
         stream.direct = direct;
+        if (running) |side| stream.flow(side).aborted = true;
+        if (!stream.request_routed and !stream.request.headers.intact) {
+            // The route is looked for once more, in the headers that filters have left.
+            if (exchange.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
+        }
         const position = if (direct) stream.filters.items.len else 0;
         stream.stage = .response;
         // A data frame waits under the headers, and runs after them.
@@ -954,6 +977,7 @@ pub const Stream = struct {
         if (!map.intact or !stream.prepared.routable) {
             if (exchange.refusal(map)) |refused| {
                 stream.routeless = refused.status == 404;
+                stream.no_route = stream.routeless;
                 stream.request_routed = !stream.routeless; // the upstream's codec refuses it
                 return stream.localReply(refused);
             }
