@@ -165,7 +165,7 @@ pub const Prepared = struct {
             try prepared.upstream_storage.init(arena, &reader);
             prepared.upstream = &prepared.upstream_storage;
         }
-        prepared.routable = refusal(map) == null;
+        prepared.routable = refusal(map) == null and isScheme(map.get(":scheme"));
         prepared.body_limit = std.math.maxInt(usize);
         for (worker.chain.items) |plugin| prepared.body_limit = @min(prepared.body_limit, plugin.body_limit);
     }
@@ -398,6 +398,18 @@ pub fn refusal(map: *const headers.Map) ?reply.Reply {
         .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
     };
     return null;
+}
+
+fn isScheme(scheme: ?[]const u8) bool {
+    const text = scheme orelse return false;
+    return std.mem.eql(u8, text, "http") or std.mem.eql(u8, text, "https");
+}
+
+/// Where a request's scheme is missing or none, the router takes what the client's proxy says, or plain HTTP.
+pub fn schemeForRouter(map: *headers.Map) OutOfMemory!void {
+    if (isScheme(map.get(":scheme"))) return;
+    const forwarded = map.get("x-forwarded-proto");
+    try map.set(":scheme", if (isScheme(forwarded)) forwarded.? else "http");
 }
 
 /// What the router makes of a request's headers: it follows those that are for it and takes them away.

@@ -86,6 +86,8 @@ pub const Flow = struct {
     stalled: bool = false,
     /// A filter in this direction was running when the proxy answered: nothing goes on any more.
     aborted: bool = false,
+    /// The trailers were made in the log, which does not show them.
+    unlogged: bool = false,
     /// The data frame that comes next when the peer is read again; null while it is read.
     unread: ?usize = null,
     /// The peer has sent everything.
@@ -100,6 +102,7 @@ pub const Flow = struct {
         flow.streaming = false;
         flow.stalled = false;
         flow.aborted = false;
+        flow.unlogged = false;
         flow.unread = null;
         flow.complete = false;
         flow.bytes = 0;
@@ -527,7 +530,6 @@ pub const Stream = struct {
                 half.headers = false; // an answer that the creation asked for is made after this
             }
         }
-        if (frame.result != null) stream.asked = null;
         if (try stream.act()) return;
         const value = frame.result orelse return stream.fail(filter);
         const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
@@ -556,7 +558,7 @@ pub const Stream = struct {
         if (frame.position == stream.filters.items.len) {
             const end_stream = frame.end_stream;
             const body = flow_of.body(frame.source);
-            const added = frame.trailers_added;
+            const added = if (stream.unheard) null else frame.trailers_added;
             stream.pop();
             if (added) |position| try stream.pushAdded(side, position);
             return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
@@ -957,7 +959,9 @@ pub const Stream = struct {
         // Filters whose state is in the middle of a response are not asked about another one.
         stream.direct = direct;
         if (running) |side| stream.flow(side).aborted = true;
-        if (!stream.request_routed and !stream.request.headers.intact) {
+        const early = stream.asked != null;
+        stream.asked = null;
+        if (!early and !stream.request_routed and !stream.request.headers.intact) {
             // The route is looked for once more, in the headers that filters have left.
             if (exchange.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
         }
@@ -981,6 +985,7 @@ pub const Stream = struct {
                 stream.request_routed = !stream.routeless; // the upstream's codec refuses it
                 return stream.localReply(refused);
             }
+            try exchange.schemeForRouter(map);
         }
         try exchange.forRouter(map);
         stream.request_routed = true;
