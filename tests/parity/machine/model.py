@@ -15,6 +15,7 @@ from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import FailurePolicy, Plugin
 from wasmhub_magics.proxy import Failure
 from wasmhub_magics.proxy.cluster import Answer
+from wasmhub_magics.proxy.grpc import GrpcReply
 
 __all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "probe"]
 
@@ -175,13 +176,32 @@ class Exchanged:
 
     def answer(self, path: str) -> Answer:
         """What a cluster answers to a call of that path."""
-        for known, message in self.answers:
-            if known == path:
-                kind = message.start[0]
-                if kind in ("closed", "broken", "silent"):
-                    return Failure(cast("Any", kind))
-                return message.response()
-        return Response(404)
+        message = dict(self.answers).get(path)
+        if message is None:
+            return Response(404)
+        kind = message.start[0]
+        if kind in ("closed", "broken", "silent"):
+            return Failure(cast("Any", kind))
+        return message.response()
+
+    def spoken(self, path: str, number: int) -> Answer | None:
+        """What a gRPC cluster says when it is asked for that time; ``start`` is a status, a kind of failure,
+        ``grpc`` with status and message, or ``nothing``."""
+        message = dict(self.answers).get(f"{path}#{number}")
+        if message is None:
+            return None
+        match message.start:
+            case ("nothing",):
+                return None
+            case ("grpc", status, text):
+                return GrpcReply(
+                    *(part.encode("latin-1") for part in message.body.split("|") if message.body),
+                    status=int(status) if status else None,
+                    message=text,
+                    metadata=_headers(message.headers),
+                    trailers=_headers(message.trailers),
+                )
+        return self.answer(f"{path}#{number}")
 
 
 @dataclass(frozen=True)

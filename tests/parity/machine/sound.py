@@ -45,6 +45,8 @@ def _origin(step: Step, steps: Iterable[Step]) -> str:
     for other in steps:
         if when[0] == "a" and other[1] == "call" and other[2] == when[1]:
             return other[0]
+        if when[0] in "imeg" and other[1] in ("gcall", "gstream") and other[2] == when[1]:
+            return other[0]
         if (when[0], other[1]) == ("k", "tick") or ((when[0], *other[1:3]) == ("q", "qput", "5")):
             return other[0]
     return when
@@ -108,7 +110,7 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
 
     def open_question(step: Step) -> bool:
         if step[1] in ("prop", "propsize") and "upstream" in step[2]:
-            return early or step[0][0] in "akq"
+            return early or step[0][0] in "akqimeg"
         method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
         if request.start[0] == "HEAD" and method:
             return True  # the client would go before it had the body
@@ -218,7 +220,7 @@ def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     def loose(step: Step) -> bool:
         if step[1] == "continue" and step[2] in "01":
             return _origin(step, steps) not in paused
-        return step[1] == "reply" and step[0][0] in "akq" and _origin(step, steps) not in paused
+        return step[1] == "reply" and step[0][0] in "akqimeg" and _origin(step, steps) not in paused
 
     return tuple(s for s in steps if not loose(s))
 

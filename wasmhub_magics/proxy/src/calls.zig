@@ -293,6 +293,10 @@ pub fn proxy_set_buffer_bytes(kind: u32, start: u32, length: u32, value: u32, va
             const found = tcp.visible(connection, data == .downstream_data) orelse return error.BadArgument;
             return found.write(start, length, text);
         },
+        .grpc_message => {
+            const message = grpc.receiving(context) orelse return error.BadArgument;
+            return message.write(start, length, text);
+        },
         else => return error.BadArgument,
     };
     const filter = context.filter orelse return error.BadArgument;

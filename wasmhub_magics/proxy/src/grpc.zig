@@ -6,6 +6,7 @@ const callout = @import("callout.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
 const gpa = @import("arena.zig").gpa;
+const Body = @import("buffer.zig").Body;
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply = @import("reply.zig");
@@ -41,6 +42,8 @@ pub const Stream = struct {
     out: std.ArrayList(u8) = .empty,
     out_count: u32 = 0,
     ended: bool = false,
+    /// It ended without a message: a frame of its own.
+    ended_apart: bool = false,
     news: bool = true,
     cancelled: bool = false,
     /// Nothing more comes: the last step is in the list.
@@ -68,6 +71,7 @@ pub const Stream = struct {
     pub fn end(stream: *Stream) void {
         if (stream.ended or stream.remote_closed) return;
         stream.ended = true;
+        stream.ended_apart = true;
         stream.stir();
     }
 
@@ -213,6 +217,7 @@ var next_id: u32 = 0;
 var telling: ?*Stream = null;
 var told: Step = .{ .due = 0, .kind = .close };
 var map: headers.Map = .{ .kind = .response };
+var in_hand: Body = .{};
 
 pub fn make(vm: *Vm, root: u32, token: u32, unary: bool, cluster: *const callout.Cluster) OutOfMemory!*Stream {
     const stream = try gpa.create(Stream);
@@ -327,6 +332,7 @@ fn tell(stream: *Stream, step: Step) OutOfMemory!void {
             }
         },
         .message => if (vm.has(.proxy_on_grpc_receive)) {
+            try in_hand.set(step.bytes);
             vm_zig.invoke(void, root, .proxy_on_grpc_receive, .{ stream.token, size });
         },
         .close => if (vm.has(.proxy_on_grpc_close)) {
@@ -369,7 +375,12 @@ pub fn metadata(context: *const vm_zig.Context, initial: bool) ?*headers.Map {
 
 /// The message that a context can read.
 pub fn received(context: *const vm_zig.Context) []const u8 {
-    return if (reading(context) and told.kind == .message) told.bytes else "";
+    return if (receiving(context)) |body| body.bytes.items else "";
+}
+
+/// The message that is being told: its plugin may even write to it.
+pub fn receiving(context: *const vm_zig.Context) ?*Body {
+    return if (reading(context) and told.kind == .message) &in_hand else null;
 }
 
 /// After a trap nobody reads.
