@@ -7,6 +7,8 @@
 // What happens on the root context runs the steps of the stream that asked for it: "a" when the answer to a call
 // arrives (its tag is in the place of the number), "k" at a tick, "q" when a queue is ready; of a gRPC call or
 // stream "i" at its first metadata, "m" at a message, "e" at its last metadata, "g" when it is gone.
+// With PROBE_TCP it is a filter of TCP whose connections have the script of the root: "n" is a new connection, "D"
+// and "U" are data from downstream and upstream, "f" and "u" the ends of the two.
 // In arguments "%41" is a byte, and "!40" stands for 40 letters.
 #define proxy_on_memory_allocate probe_unused_allocate
 #include "proxy_wasm.h"
@@ -814,6 +816,28 @@ pw_action proxy_on_response_trailers(uint32_t context, uint32_t size) {
   enter("response_trailers", context, size, 0);
   return run(context, 'T', true, 0);
 }
+#if defined(PROBE_TCP)
+pw_action proxy_on_new_connection(uint32_t context) {
+  enter("new_connection", context, 0, 0);
+  return run(context, 'n', false, 0);
+}
+pw_action proxy_on_downstream_data(uint32_t context, uint32_t size, bool end) {
+  enter("downstream_data", context, size, end);
+  return run(context, 'D', end, 0);
+}
+pw_action proxy_on_upstream_data(uint32_t context, uint32_t size, bool end) {
+  enter("upstream_data", context, size, end);
+  return run(context, 'U', end, 0);
+}
+void proxy_on_downstream_connection_close(uint32_t context, pw_peer peer) {
+  enter("downstream_close", context, peer, 0);
+  run(context, 'f', true, 0);
+}
+void proxy_on_upstream_connection_close(uint32_t context, pw_peer peer) {
+  enter("upstream_close", context, peer, 0);
+  run(context, 'u', true, 0);
+}
+#endif
 void proxy_on_http_call_response(uint32_t root, uint32_t token, uint32_t headers, uint32_t body, uint32_t trailers) {
   enter("call_response", root, token, headers);
   word("-- "), number(body), byte(' '), number(trailers);

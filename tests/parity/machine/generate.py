@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .model import Case, Exchanged, Filter, Message, Step
 from .sound import carried, has, one_machine, sound, unsized
-from .talks import Talks, early, talks
+from .talks import Talks, early, ends_early, talks
 
 __all__ = ["Generator", "cases"]
 
@@ -55,7 +55,7 @@ class Generator(Talks):
             scripts.append(tuple(s for s in steps if has(each.abi, s)))
         if any(step[1] == "gstream" for steps in scripts for step in steps):
             # A stream that is cut off before its cluster has heard of it depends on the connection.
-            scripts = [tuple(s for s in steps if s[1] not in ("reply", "close")) for steps in scripts]
+            scripts = [tuple(s for s in steps if not ends_early(s)) for steps in scripts]
         if any(step[1] == "tick" for steps in scripts for step in steps):
             request, response = replace(request, chunks=()), replace(response, chunks=())
         kept = sound(filters, request, response, tuple(scripts))

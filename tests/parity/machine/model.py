@@ -27,8 +27,8 @@ PROBE = Path(__file__).parent.parent / "probe.c"
 
 
 @cache
-def probe(abi: Abi) -> Module:
-    """The probe filter for that version of the ABI."""
+def probe(abi: Abi, *, tcp: bool = False) -> Module:
+    """The probe filter for that version of the ABI; with ``tcp`` one for connections."""
     others = "".join(_declared(each) for each in OTHERS)
     cases = " ".join(f"case {n}: return {_called(each)};" for n, each in enumerate(OTHERS))
     others += (
@@ -36,6 +36,7 @@ def probe(abi: Abi) -> Module:
     )
     others += f"switch (which) {{ {cases} }} return 99; }}\n"
     define = {"0.1.0": "#define PW_ABI_0_1_0\n", "0.2.0": "#define PW_ABI_0_2_0\n", "0.2.1": ""}[abi]
+    define += "#define PROBE_TCP\n" if tcp else ""
     return build_module(define + others + PROBE.read_text(), "c", "probe").module
 
 

@@ -107,6 +107,7 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     )
 
     replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
+    lost = any(_loses_its_route(step) for steps in scripts for step in steps)
 
     def open_question(step: Step) -> bool:
         if step[1] in ("prop", "propsize") and "upstream" in step[2]:
@@ -114,7 +115,7 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
         if request.start[0] == "HEAD" and method:
             return True  # the client would go before it had the body
-        if step[1] == "prop" and step[2] in ("request\0total_size", "request\0size") and replied:
+        if step[1] == "prop" and step[2] in ("request\0total_size", "request\0size") and (replied or lost):
             return True  # how much of the request came in before and after the answer
         if step[1:4] == ("del", "2", ":status") and replied:
             return True  # an answer without a status is answered again
@@ -123,6 +124,14 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
 
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
+
+
+def _loses_its_route(step: Step) -> bool:
+    """Whether the router may answer itself because of that."""
+    needed = (":path", ":method", "x-forwarded-proto")
+    return step[1:3] == ("setpairs", "0") or (
+        step[1] in ("del", "set") and step[2] == "0" and step[3] in needed
+    )
 
 
 TRAILERS_MADE = ("add", "set", "del", "setpairs", "rawpairs", "size", "bad")

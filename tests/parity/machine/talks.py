@@ -8,7 +8,7 @@ from .beside import PAUSABLE, Beside
 from .model import Message, Step
 from .words import HEADERS
 
-__all__ = ["Talks", "early", "talks"]
+__all__ = ["Talks", "early", "ends_early", "talks"]
 
 TAG = "1"
 MESSAGES = ("hello", "", "a", "\0\xff", "!300", "!5000")
@@ -124,3 +124,9 @@ def early(steps: tuple[Step, ...]) -> bool:
     """Whether a stream may be cut off before its cluster has heard of it: nothing waits for that."""
     held = {step[0] for step in steps if step[1] == "return"}
     return any(step[1] == "gstream" and step[0][0] in "HBT" and step[0] not in held for step in steps)
+
+
+def ends_early(step: Step) -> bool:
+    """Whether a step answers, closes, or makes the router refuse the request."""
+    changes = step[1] in ("set", "add", "del", "setpairs", "rawpairs") and step[2] == "0"
+    return changes or step[1] in ("reply", "close")

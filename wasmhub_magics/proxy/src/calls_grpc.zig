@@ -130,7 +130,8 @@ fn encodeBinary(map: *headers.Map) Error!void {
     }
 }
 
-pub fn proxy_grpc_call(    target: u32,
+pub fn proxy_grpc_call(
+    target: u32,
     target_len: u32,
     name: u32,
     name_len: u32,

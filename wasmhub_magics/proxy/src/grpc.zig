@@ -24,6 +24,8 @@ const Step = struct {
     kind: enum { initial, message, trailing, close },
     bytes: []u8 = &.{},
     status: u32 = 0,
+    /// It came together with the step before it: nothing else happens between the two.
+    joined: bool = false,
 };
 
 pub const Stream = struct {
@@ -53,6 +55,8 @@ pub const Stream = struct {
     /// The filter has closed it.
     local_closed: bool = false,
     headers_came: bool = false,
+    /// More of the same part of an answer has come already.
+    answering: bool = false,
     /// Of the response as Envoy's log would have them; they are told after the status.
     details: []const u8 = "via_upstream",
     in: std.ArrayList(u8) = .empty,
@@ -83,7 +87,11 @@ pub const Stream = struct {
     fn push(stream: *Stream, step: Step) OutOfMemory!void {
         // Steps of one stream never overtake each other.
         var later = step;
-        if (stream.steps.getLastOrNull()) |last| later.due = @max(later.due, last.due);
+        if (stream.steps.getLastOrNull()) |last| {
+            later.due = @max(later.due, last.due);
+            later.joined = stream.answering;
+        }
+        stream.answering = true;
         try stream.steps.append(gpa, later);
         busy = true;
     }
@@ -166,6 +174,7 @@ pub const Stream = struct {
     }
 
     pub fn answer(stream: *Stream, reader: *exchange.Reader, due: u64) OutOfMemory!void {
+        stream.answering = false;
         const flags = reader.number(u8);
         const ends = flags & 2 != 0;
         var given: exchange.Answer = .{};
@@ -285,6 +294,15 @@ fn hasNews() bool {
         if (stream.news) return true;
     }
     return false;
+}
+
+/// The stream that has told a part of what came together.
+pub fn midway() ?*Stream {
+    if (!busy) return null;
+    for (streams.items) |stream| {
+        if (stream.steps.items.len > 0 and stream.steps.items[0].joined) return stream;
+    }
+    return null;
 }
 
 pub fn dueOf(stream: *const Stream) u64 {

@@ -289,7 +289,6 @@ pub const Stream = struct {
                     }
                     if (stream.request_done and !stream.upstream_called) {
                         stream.upstream_called = true;
-                        if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     }
                     switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
                         .ran => continue,
@@ -641,8 +640,7 @@ pub const Stream = struct {
         const side = frame.side;
         if (frame.position == stream.filters.items.len) {
             stream.pop();
-            if (side == .request) stream.request_done = true else stream.endResponse();
-            return;
+            return if (side == .request) stream.endRequest() else stream.endResponse();
         }
         const filter = stream.filterAt(side, frame.position);
         const half = filter.half(side);
@@ -989,16 +987,22 @@ pub const Stream = struct {
         }
         try exchange.forRouter(map);
         stream.request_routed = true;
-        stream.request_done = end_stream;
         // A filter that had stopped the headers alone may still write to them, but they are on their way.
         stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
         if (stream.recording) try exchange.keepUpstreamRequestHead(stream);
+        if (end_stream) try stream.endRequest();
     }
 
     fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
         try arena_zig.appendBytes(&stream.upstream_body, body.bytes.items);
         arena_zig.clear(&body.bytes);
-        if (end_stream) stream.request_done = true;
+        if (end_stream) try stream.endRequest();
+    }
+
+    fn endRequest(stream: *Stream) error{OutOfMemory}!void {
+        if (stream.request_done) return;
+        stream.request_done = true;
+        if (stream.recording) try exchange.keepUpstreamRequest(stream);
     }
 
     fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
