@@ -31,6 +31,8 @@ WASI(poll_oneoff, const void *, void *, uint32_t, uint32_t *);
 WASI(clock_res_get, uint32_t, uint64_t *);
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("proc_exit"))) void wasi_proc_exit(uint32_t);
 
+__attribute__((import_module("env"), import_name("envoy_resolve_dns"))) uint32_t envoy_resolve_dns(const char *, size_t,
+                                                                                                 uint32_t *);
 __attribute__((import_module("env"), import_name("pthread_equal"))) uint32_t pthread_equal(uint32_t, uint32_t);
 __attribute__((import_module("env"), import_name("emscripten_notify_memory_growth"))) void
 emscripten_notify_memory_growth(uint32_t);
@@ -576,6 +578,14 @@ static void step(uint32_t id, Slot *s) {
   }
   IS("gcancel") { status(proxy_grpc_cancel(*grpc_token(next()))); }
   IS("gclose") { status(proxy_grpc_close(*grpc_token(next()))); }
+  IS("dns") {
+    pw_text name = next();
+    uint32_t token = 0;
+    byte(' '), text(name.data, name.size);
+    say();
+    pw_result result = envoy_resolve_dns(name.data, name.size, &token);
+    word("dns"), status(result), byte(' '), number(token);
+  }
   IS("pthread") {
     uint32_t left = count(), right = count();
     byte(' '), number(left), byte(' '), number(right), word(" -> "), number(pthread_equal(left, right));
@@ -866,6 +876,15 @@ void proxy_on_grpc_receive_trailing_metadata(uint32_t root, uint32_t token, uint
   grpc("grpc_trailing", 'e', root, token, count);
 }
 void proxy_on_grpc_close(uint32_t root, uint32_t token, uint32_t code) { grpc("grpc_close", 'g', root, token, code); }
+__attribute__((export_name("envoy_on_resolve_dns"))) void envoy_on_resolve_dns(uint32_t root, uint32_t token, uint32_t size) {
+  char *bytes = NULL;
+  size_t length = 0;
+  enter("resolve_dns", root, token, size);
+  status(proxy_get_buffer_bytes(8, 0, size, &bytes, &length)), byte(' ');
+  text(bytes, length);
+  say();
+  free(bytes);
+}
 void proxy_on_tick(uint32_t root) {
   proxy_set_tick_period_milliseconds(0);
   enter("tick", root, 0, 0);

@@ -234,6 +234,12 @@ def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(s for s in steps if not loose(s))
 
 
+def _resolved(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Without names beside what is asked for: Envoy does that inside of the call that resolves a name."""
+    busy = {step[0][0] for step in steps if step[1] in ("reply", "continue", "close", "trap")}
+    return tuple(s for s in steps if s[1] != "dns" or s[0][0] not in busy)
+
+
 def sound(filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts) -> Scripts:
     """Without what breaks Envoy itself."""
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
@@ -242,7 +248,7 @@ def sound(filters: tuple[Filter, ...], request: Message, response: Message, scri
             _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
         )
         less = _framed(filters, request, response, less, answers)
-        less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
+        less = tuple(_resolved(_paused(_one_answer(_untrapped(steps)))) for steps in less)
         if less == scripts:
             return scripts
         scripts = less

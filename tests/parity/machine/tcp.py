@@ -78,7 +78,7 @@ class Connecting(Beside):
                 yield when, op, self.pick(*kinds)
             case "put":
                 kind = self.pick("4", "9") if late else self.pick("2", "3", "2", "3", "0")
-                yield when, op, kind, self.number(), self.number(), self.pick("hello", "", "!300")
+                yield when, op, kind, self.number(), self.number(), self.pick("hello", "a", "!300")
             case "prop":
                 yield when, op, self.pick(*PATHS).replace(".", "\0")
             case "propsize":
@@ -107,7 +107,7 @@ class Connecting(Beside):
             case _:
                 yield when, op
 
-    def tcp_filter(self, *, traps: bool) -> Filter:
+    def tcp_filter(self, side: str, *, traps: bool) -> Filter:
         steps: list[Step] = []
         closed = False
         for when in ANYWHERE:
@@ -121,14 +121,12 @@ class Connecting(Beside):
                         closed = True
                     steps.append(step)
         if self.chance(0.25) and not closed:
-            when = self.pick("D1", "D*", "U1", "U*")
+            when = side + self.pick("1", "*")
             steps.append((when, "return", self.pick("1", "1", "2", "4")))
             if when[0] == "D" and self.chance(0.5):
                 steps.append((when, "continue", "2"))
         if traps and not closed:
-            steps.append(
-                (self.pick("n1", "D1", "D2", "U1", "f1", "l1", "d1"), "trap", self.pick("0", "1", "2"))
-            )
+            steps.append((self.pick("n1", "D1", "D2", "U1", "f1", "u1"), "trap", self.pick("0", "1", "2")))
         abi = self.pick("0.2.1", "0.2.1", "0.2.0")
         steps = [s for s in steps if s[1] != "level" or abi == "0.2.1"]
         return Filter(
@@ -141,7 +139,10 @@ class Connecting(Beside):
 
     def tcp_case(self, clients: int) -> TcpCase:
         trapper = self.random.randrange(8)
-        filters = tuple(self.tcp_filter(traps=place == trapper) for place in range(self.pick(1, 1, 2, 3)))
+        side = self.pick("D", "U")  # where both ends are held back nobody closes the connection
+        filters = tuple(
+            self.tcp_filter(side, traps=place == trapper) for place in range(self.pick(1, 1, 2, 3))
+        )
         many = []
         for _ in range(clients):
             words = ("one", "two", "", "x" * 300, "\0\xff")

@@ -271,6 +271,9 @@ pub fn cancel(stream: *Stream) void {
     stream.cancelled = true;
     for (stream.steps.items) |step| gpa.free(step.bytes);
     stream.steps.clearRetainingCapacity();
+    // What was sent but a moment ago never leaves.
+    stream.out.clearRetainingCapacity();
+    stream.out_count = 0;
     // The cluster knows already that nothing more comes, or has said so itself.
     if (!stream.remote_closed and (stream.news or !stream.ended)) return stream.stir();
     stream.news = false;
