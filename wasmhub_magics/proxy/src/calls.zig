@@ -62,6 +62,7 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     };
     if (filter.logging) {
         if (kind == .request_trailers or !map.exists) return null;
+        if (kind == .response_headers and stream.unanswered) return null;
         return if (kind == .response_trailers and stream.response.unlogged) null else map;
     }
     const visible = switch (kind) {

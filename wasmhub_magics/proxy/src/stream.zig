@@ -179,6 +179,8 @@ pub const Stream = struct {
     hung_up: bool = false,
     /// An answer that a filter asked for in its creation at the end goes through the others.
     unheard: bool = false,
+    /// The log began without a response, and shows none.
+    unanswered: bool = false,
     /// What a running callback has asked to answer counts although it traps: see `fail`.
     asked: ?reply_zig.Reply = null,
     /// The client gets no body, whatever there is.
@@ -235,6 +237,7 @@ pub const Stream = struct {
         stream.upstream_complete = false;
         stream.hung_up = false;
         stream.unheard = false;
+        stream.unanswered = false;
         stream.asked = null;
         stream.routeless = false;
         stream.no_route = false;
@@ -801,6 +804,7 @@ pub const Stream = struct {
                             filter.created = false;
                             filter.stop = false;
                             stream.unheard = true;
+                            stream.unanswered = true;
                             try stream.localReply(reply);
                             stream.stage = .finish_log;
                             return;
