@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
-import struct
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from ..errors import NotAFilter
 from .manifest import LARGEST_BLOB
+from .stored import Source, stored, unstored
 
-__all__ = ["PLUGIN", "RUNTIME", "boxed", "gzipped", "tarred", "unboxed"]
+__all__ = ["PLUGIN", "RUNTIME", "Boxed", "boxed", "gzipped", "tarred", "unboxed"]
 
 PLUGIN = "plugin.wasm"
 RUNTIME = "runtime-config.json"
 
-_GZIP_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-_STORED = 0xFFFF
-"""Bytes of a stored block (RFC 1951 section 3.2.4)."""
 _LIMIT = LARGEST_BLOB + (16 << 20)
 """Bytes that an archive may unpack to."""
+_ERRORS = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """What a layer holds: a module, its digest where that was told on the way, a runtime configuration."""
+
+    module: bytes
+    runtime: bytes
+    digest: str = ""
 
 
 def tarred(files: Mapping[str, bytes]) -> bytes:
@@ -37,34 +46,29 @@ def tarred(files: Mapping[str, bytes]) -> bytes:
 
 
 def gzipped(data: bytes, compress: bool = False) -> bytes:
-    """A gzip member (RFC 1952) of the data.
-
-    By default it is stored, not compressed: these bytes are the same on every machine, where those of a
-    compressor differ from one zlib to the next.
-    """
-    if compress:
-        buffer = io.BytesIO()
-        with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as file:
-            file.write(data)
-        return buffer.getvalue()
-    view = memoryview(data)
-    parts: list[bytes | memoryview] = [_GZIP_HEAD]
-    for start in range(0, max(len(data), 1), _STORED):
-        piece = view[start : start + _STORED]
-        last = start + _STORED >= len(data)
-        parts += [struct.pack("<BHH", last, len(piece), len(piece) ^ 0xFFFF), piece]
-    parts.append(struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF))
-    return b"".join(parts)
+    """A gzip file of the data, by default not compressed: then it is the same on every machine."""
+    if not compress:
+        return stored(data)
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as file:
+        file.write(data)
+    return buffer.getvalue()
 
 
-def boxed(data: bytes, where: str) -> tuple[bytes, bytes]:
+def boxed(pieces: Iterable[bytes], where: str) -> Boxed:
     """The module and the runtime configuration (empty if none) of a layer, by base name as Istio has it.
 
     Raises NotAFilter where the layer cannot be unpacked or holds no module.
     """
+    seen: list[bytes] = []
+    arriving = _seen(pieces, seen)
+    try:
+        return _ours(arriving)
+    except ValueError:  # written by others
+        data = b"".join([*seen, *arriving])
     try:
         found = _files(_gunzip(data), (PLUGIN, RUNTIME))
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+    except _ERRORS as error:
         raise NotAFilter(
             f"the last layer of the image cannot be unpacked: {error}", where=where, do="push the image again"
         ) from None
@@ -74,7 +78,7 @@ def boxed(data: bytes, where: str) -> tuple[bytes, bytes]:
             where=where,
             do=f"check the reference; if you built the image, let its last COPY bring {PLUGIN}",
         )
-    return found[PLUGIN], found.get(RUNTIME, b"")
+    return Boxed(found[PLUGIN], found.get(RUNTIME, b""))
 
 
 def unboxed(data: bytes, where: str) -> bytes:
@@ -87,7 +91,7 @@ def unboxed(data: bytes, where: str) -> bytes:
         if plain.startswith(b"\0asm"):
             return plain
         found = _files(plain, ())
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError):
+    except _ERRORS:
         found = {}
     if not found:
         raise NotAFilter(
@@ -98,11 +102,37 @@ def unboxed(data: bytes, where: str) -> bytes:
     return next(iter(found.values()))
 
 
+def _seen(pieces: Iterable[bytes], seen: list[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        seen.append(piece)
+        yield piece
+
+
+def _ours(pieces: Iterable[bytes]) -> Boxed:
+    """A layer as ``gzipped`` and ``tarred`` make it, read and hashed while it arrives. Raises ValueError."""
+    source = Source(unstored(pieces))
+    try:
+        entry = tarfile.TarInfo.frombuf(source.take(tarfile.BLOCKSIZE), "utf-8", "strict")
+    except tarfile.TarError as error:
+        raise ValueError(str(error)) from None
+    if entry.name != PLUGIN or not entry.isreg() or entry.size > LARGEST_BLOB:
+        raise ValueError("the first file is another")
+    digest = hashlib.sha256()
+    parts = []
+    for part in source.parts(entry.size):
+        digest.update(part)
+        parts.append(part)
+    source.take(-entry.size % tarfile.BLOCKSIZE)
+    rest = b"".join(source)
+    try:
+        runtime = _files(rest, (RUNTIME,)).get(RUNTIME, b"")
+    except _ERRORS as error:
+        raise ValueError(str(error)) from None
+    return Boxed(b"".join(parts), runtime, f"sha256:{digest.hexdigest()}")
+
+
 def _gunzip(data: bytes) -> bytes:
     """What is in a gzip file, bounded; all its members."""
-    stored = _stored(data)
-    if stored is not None:
-        return stored
     limit = _LIMIT
     parts = []
     while data:
@@ -115,26 +145,6 @@ def _gunzip(data: bytes) -> bytes:
             raise EOFError("it ends too early")
         data = member.unused_data.lstrip(b"\0")
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _stored(data: bytes) -> bytes | None:
-    """What ``gzipped`` stored, without a decompressor; None where it is anything else.
-
-    The sum at the end is not looked at: the digest of the whole was.
-    """
-    if data[: len(_GZIP_HEAD)] != _GZIP_HEAD:
-        return None
-    view, place = memoryview(data), len(_GZIP_HEAD)
-    parts = []
-    while place + 5 <= len(data):
-        last, size, inverted = struct.unpack_from("<BHH", data, place)
-        if last > 1 or size != inverted ^ 0xFFFF:
-            return None
-        parts.append(view[place + 5 : place + 5 + size])
-        place += 5 + size
-        if last:
-            return b"".join(parts) if place + 8 == len(data) else None
-    return None
 
 
 def _files(data: bytes, wanted: tuple[str, ...]) -> dict[str, bytes]:

@@ -116,13 +116,17 @@ class Descriptor:
 
     def check(self, data: bytes, where: str) -> bytes:
         """The same bytes. Raises NotAFilter where they are not those that it points to."""
-        if len(data) != self.size or "sha256:" + hashlib.sha256(data).hexdigest() != self.digest:
+        self.compare(len(data), f"sha256:{hashlib.sha256(data).hexdigest()}", where)
+        return data
+
+    def compare(self, size: int, digest: str, where: str) -> None:
+        """Raise NotAFilter where bytes of this size and digest are not those that it points to."""
+        if (size, digest) != (self.size, self.digest):
             raise NotAFilter(
                 f"the content is damaged: the bytes of {self.digest[:19]} do not match their digest",
                 where=where,
                 do="push the image again, or take another tag",
             )
-        return data
 
 
 @dataclass(frozen=True, slots=True)
