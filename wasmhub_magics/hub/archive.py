@@ -7,14 +7,16 @@ import hashlib
 import io
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..errors import NotAFilter
 from .manifest import LARGEST_BLOB
-from .stored import Source, stored, unstored
+from .pieces import Source
+from .stored import HEAD, unstored
 
-__all__ = ["PLUGIN", "RUNTIME", "Boxed", "boxed", "gzipped", "tarred", "unboxed"]
+__all__ = ["PLUGIN", "RUNTIME", "Boxed", "Mixed", "boxed", "gzipped", "tarred", "unboxed", "unpacked"]
 
 PLUGIN = "plugin.wasm"
 RUNTIME = "runtime-config.json"
@@ -22,6 +24,10 @@ RUNTIME = "runtime-config.json"
 _LIMIT = LARGEST_BLOB + (16 << 20)
 """Bytes that an archive may unpack to."""
 _ERRORS = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
+
+
+class Mixed(Exception):
+    """A layer is written partly as ``stored`` does and partly otherwise, so it is needed whole."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +39,8 @@ class Boxed:
     digest: str = ""
 
 
-def tarred(files: Mapping[str, bytes]) -> bytes:
-    """A tar archive without times and owners."""
+def tarred(files: Mapping[str, bytes]) -> tuple[bytes, ...]:
+    """A tar archive without times and owners, in parts."""
     parts: list[bytes] = []
     for name, data in files.items():
         entry = tarfile.TarInfo(name)
@@ -42,30 +48,45 @@ def tarred(files: Mapping[str, bytes]) -> bytes:
         parts += [entry.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE)]
     parts.append(bytes(2 * tarfile.BLOCKSIZE))
     parts.append(bytes(-sum(map(len, parts)) % tarfile.RECORDSIZE))
-    return b"".join(parts)
+    return tuple(parts)
 
 
-def gzipped(data: bytes, compress: bool = False) -> bytes:
-    """A gzip file of the data, by default not compressed: then it is the same on every machine."""
-    if not compress:
-        return stored(data)
+def gzipped(parts: Sequence[bytes]) -> bytes:
+    """A compressed gzip file without a time; how it is compressed depends on the machine's zlib."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as file:
-        file.write(data)
+        file.writelines(parts)
     return buffer.getvalue()
 
 
-def boxed(pieces: Iterable[bytes], where: str) -> Boxed:
+def boxed(pieces: Iterator[bytes], where: str) -> Boxed:
     """The module and the runtime configuration (empty if none) of a layer, by base name as Istio has it.
 
-    Raises NotAFilter where the layer cannot be unpacked or holds no module.
+    One that was written here is unpacked and hashed while it arrives. Raises Mixed where it begins like one
+    and is none, NotAFilter where it cannot be unpacked or holds no module.
     """
-    seen: list[bytes] = []
-    arriving = _seen(pieces, seen)
+    start = b""
+    while len(start) < HEAD + tarfile.BLOCKSIZE and (piece := next(pieces, b"")):
+        start += piece
+    entry = _first_entry(start)
+    if entry is None:
+        return unpacked(b"".join([start, *pieces]), where)
+    source = Source(unstored(chain([start], pieces)))
     try:
-        return _ours(arriving)
-    except ValueError:  # written by others
-        data = b"".join([*seen, *arriving])
+        source.take(tarfile.BLOCKSIZE)
+        digest, module = hashlib.sha256(), io.BytesIO(bytes(entry.size))  # whose value is then no copy
+        for part in source.parts(entry.size):
+            digest.update(part)
+            module.write(part)
+        source.take(-entry.size % tarfile.BLOCKSIZE)
+        runtime = _files(b"".join(source), (RUNTIME,)).get(RUNTIME, b"")
+    except _ERRORS as error:
+        raise Mixed(str(error)) from None
+    return Boxed(module.getvalue(), runtime, f"sha256:{digest.hexdigest()}")
+
+
+def unpacked(data: bytes, where: str) -> Boxed:
+    """The same of a whole layer, whoever wrote it."""
     try:
         found = _files(_gunzip(data), (PLUGIN, RUNTIME))
     except _ERRORS as error:
@@ -102,33 +123,14 @@ def unboxed(data: bytes, where: str) -> bytes:
     return next(iter(found.values()))
 
 
-def _seen(pieces: Iterable[bytes], seen: list[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        seen.append(piece)
-        yield piece
-
-
-def _ours(pieces: Iterable[bytes]) -> Boxed:
-    """A layer as ``gzipped`` and ``tarred`` make it, read and hashed while it arrives. Raises ValueError."""
-    source = Source(unstored(pieces))
+def _first_entry(start: bytes) -> tarfile.TarInfo | None:
+    """The entry of the module in the beginning of a layer that was written here; None in any other."""
     try:
-        entry = tarfile.TarInfo.frombuf(source.take(tarfile.BLOCKSIZE), "utf-8", "strict")
-    except tarfile.TarError as error:
-        raise ValueError(str(error)) from None
-    if entry.name != PLUGIN or not entry.isreg() or entry.size > LARGEST_BLOB:
-        raise ValueError("the first file is another")
-    digest = hashlib.sha256()
-    parts = []
-    for part in source.parts(entry.size):
-        digest.update(part)
-        parts.append(part)
-    source.take(-entry.size % tarfile.BLOCKSIZE)
-    rest = b"".join(source)
-    try:
-        runtime = _files(rest, (RUNTIME,)).get(RUNTIME, b"")
-    except _ERRORS as error:
-        raise ValueError(str(error)) from None
-    return Boxed(b"".join(parts), runtime, f"sha256:{digest.hexdigest()}")
+        plain = Source(unstored([start])).take(tarfile.BLOCKSIZE)
+        entry = tarfile.TarInfo.frombuf(plain, "utf-8", "strict")
+    except (ValueError, tarfile.TarError):
+        return None
+    return entry if entry.name == PLUGIN and entry.isreg() and entry.size <= LARGEST_BLOB else None
 
 
 def _gunzip(data: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from queue import SimpleQueue
 from typing import Generic, Self, TypeVar
 
 from .manifest import Descriptor
+from .pieces import sha256
 
 __all__ = ["Beside", "Work", "checked", "together"]
 
@@ -72,7 +72,7 @@ def checked(pieces: Iterable[bytes], descriptor: Descriptor, where: str, work: W
         descriptor.check(data, where)
         return work(iter([data]))
     with ExitStack() as stack:
-        digest = stack.enter_context(_Follower(_sha256))
+        digest = stack.enter_context(_Follower(sha256))
         worked = stack.enter_context(_Follower(work))
         size = 0
         for piece in pieces:
@@ -107,10 +107,3 @@ def together(tasks: Iterable[Callable[[], object]], threads: int) -> None:
             other.result()
     finally:
         left.clear()
-
-
-def _sha256(pieces: Iterator[bytes]) -> str:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return f"sha256:{digest.hexdigest()}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ..errors import NotAFilter
-from .archive import boxed
+from .archive import Mixed, boxed, unpacked
 from .arrival import Work
 from .layout import BARE, DOCKER_LAYER, LAYER, SOLO_CONFIG
 from .manifest import DOCKER_MANIFEST, Descriptor, Manifest
@@ -49,7 +49,10 @@ def unpack(manifest: Manifest, fetch: Fetch, where: str) -> Content:
     wanted = DOCKER_LAYER if manifest.media_type == DOCKER_MANIFEST else LAYER
     if last.media_type in (wanted, LAYER, DOCKER_LAYER):
         kind = "docker" if last.media_type == DOCKER_LAYER else "compat"
-        found = fetch(last, lambda pieces: boxed(pieces, where))
+        try:
+            found = fetch(last, lambda pieces: boxed(pieces, where))
+        except Mixed:
+            found = fetch(last, lambda pieces: unpacked(b"".join(pieces), where))
         return _content(found.module, found.digest, kind, found.runtime, where)
     bare = [layer for layer in manifest.layers if layer.media_type in BARE]
     if bare:

@@ -112,7 +112,7 @@ class Registry(Transport):
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         self._probe()  # what is wrong with the registry as a whole is told at once
-        first, *others = sorted(packed.blobs, key=lambda blob: -len(blob.data)) or (None,)
+        first, *others = sorted(packed.blobs, key=lambda blob: -blob.size) or (None,)
         if first:  # a caller is told of the largest one, in his own thread
             tasks = [partial(self._send_blob, reference, blob) for blob in others]
             together([partial(self._send_blob, reference, first, moved), *tasks], THREADS)
@@ -218,7 +218,7 @@ class Registry(Transport):
                 self._container(reference.repository).manifest_url(tag or reference.tag or manifest.digest)
             ),
             "PUT",
-            data=manifest.data,
+            data=manifest.parts,
             headers={"Content-Type": manifest.media_type},
         )
         self._expect(response, 201, str(reference))

@@ -165,11 +165,11 @@ class Store:
         """
         with self.writing(reference.repository) as folder:
             blobs = (*packed.blobs, packed.manifest)
-            check_quota(self.path, self.quota, sum(len(blob.data) for blob in blobs))
+            check_quota(self.path, self.quota, sum(blob.size for blob in blobs))
             for blob in blobs:
                 folder.put_blob(blob.digest, blob.data)
                 if moved:
-                    moved(blob.digest[:19], len(blob.data), len(blob.data))
+                    moved(blob.digest[:19], blob.size, blob.size)
             folder.add(packed.descriptor, reference.tag, packed.subject.digest if packed.subject else "")
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:

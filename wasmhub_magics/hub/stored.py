@@ -6,32 +6,47 @@ what it holds can be had while it arrives.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 
-__all__ = ["stored", "unstored"]
+from .arrival import Beside
+from .pieces import Piece, Source
+
+__all__ = ["HEAD", "stored", "unstored"]
 
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _BLOCK = struct.Struct("<BHH")
 _TAIL = struct.Struct("<II")
+HEAD = len(_HEAD) + _BLOCK.size
+"""Bytes before the content."""
 _LARGEST = 0xFFFF
 """Bytes of a block."""
 
 
-def stored(data: bytes) -> bytes:
-    """A gzip file of the data."""
-    view = memoryview(data)
-    parts: list[bytes | memoryview] = [_HEAD]
-    for start in range(0, max(len(data), 1), _LARGEST):
-        piece = view[start : start + _LARGEST]
-        last = start + _LARGEST >= len(data)
-        parts += [_BLOCK.pack(last, len(piece), len(piece) ^ 0xFFFF), piece]
-    parts.append(_TAIL.pack(zlib.crc32(data), len(data) & 0xFFFFFFFF))
-    return b"".join(parts)
+def stored(content: Sequence[Piece]) -> tuple[tuple[Piece, ...], str]:
+    """A gzip file of what these make together, in parts that are not copies; and its digest."""
+    check = Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), content, 0))
+    source, left = Source(content), sum(map(len, content))
+    tail = left & 0xFFFFFFFF
+    parts: list[Piece] = [_HEAD]
+    last = False
+    while not last:
+        size = min(left, _LARGEST)
+        left -= size
+        last = not left
+        parts += [_BLOCK.pack(last, size, size ^ 0xFFFF), *source.parts(size)]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    parts.append(_TAIL.pack(check.result(), tail))
+    digest.update(parts[-1])
+    return tuple(parts), f"sha256:{digest.hexdigest()}"
 
 
-def unstored(pieces: Iterable[bytes]) -> Iterator[memoryview]:
+def unstored(pieces: Iterable[Piece]) -> Iterator[memoryview[int]]:
     """What such a file holds, while it is read. Raises ValueError where it is any other.
 
     The sum at its end is not looked at: whoever reads it knows the digest of the whole.
@@ -48,32 +63,3 @@ def unstored(pieces: Iterable[bytes]) -> Iterator[memoryview]:
     source.take(_TAIL.size)
     if any(source):
         raise ValueError("more than one member")
-
-
-class Source:
-    """Bytes in pieces, to be had in parts of another size. Raises ValueError where they end too early."""
-
-    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
-        self._pieces = iter(pieces)
-        self._rest = memoryview(b"")
-
-    def __iter__(self) -> Iterator[memoryview]:
-        """All that is left."""
-        yield self._rest
-        yield from (memoryview(piece) for piece in self._pieces)
-
-    def parts(self, count: int) -> Iterator[memoryview]:
-        """The next bytes, without a copy."""
-        while count:
-            if not self._rest:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    raise ValueError("it ends too early")
-                self._rest = memoryview(piece)
-            part, self._rest = self._rest[:count], self._rest[count:]
-            count -= len(part)
-            yield part
-
-    def take(self, count: int) -> bytes:
-        """The next bytes."""
-        return b"".join(self.parts(count))

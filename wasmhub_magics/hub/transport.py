@@ -7,7 +7,7 @@ request, and gets a token for each scope it is asked for.
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +24,7 @@ from .auth import Challenge, ChallengeAuth
 from .credentials import DOCKER_HUB, Credential
 from .manifest import LARGEST_MANIFEST
 from .network import network_error
+from .pieces import Piece, Source
 from .place import Moved
 from .reference import is_loopback
 from .refusals import failed, refused
@@ -31,7 +32,7 @@ from .refusals import failed, refused
 __all__ = ["Transport"]
 
 PROBE_SECONDS = 10.0
-PIECE = 1 << 18
+PIECE = 1 << 20
 """Bytes that are read from and written to a socket at once."""
 
 
@@ -41,27 +42,31 @@ class _Adapter(HTTPAdapter):
 
 
 class _Body:
-    """The body of a request as a file, without a copy. It tells how many bytes of it went."""
+    """The body of a request as a file. It tells how many bytes of it went."""
 
-    def __init__(self, data: bytes | memoryview[int], told: Callable[[int], object] | None) -> None:
-        self._view = memoryview(data)
+    def __init__(self, parts: Sequence[Piece], told: Callable[[int], object] | None) -> None:
+        self._parts = parts
         self._told = told
-        self._place = 0
+        self._size = sum(map(len, parts))
+        self.seek(0)
 
     def __len__(self) -> int:
-        return len(self._view)
+        return self._size
 
-    def __iter__(self) -> Iterator[memoryview[int]]:
+    def __iter__(self) -> Iterator[bytes]:
         return iter(lambda: self.read(PIECE), b"")
 
     def tell(self) -> int:
         return self._place
 
     def seek(self, place: int) -> None:
+        self._source = Source(self._parts)
+        for _ in self._source.parts(place):
+            pass
         self._place = place
 
-    def read(self, size: int) -> memoryview[int]:
-        piece = self._view[self._place : self._place + size]
+    def read(self, size: int) -> bytes:
+        piece = self._source.take(min(size, self._size - self._place))
         self._place += len(piece)
         if self._told:
             self._told(self._place)
@@ -125,7 +130,7 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         self,
         url: str,
         method: str = "GET",
-        data: bytes | memoryview[int] | None = None,
+        data: Sequence[Piece] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         stream: bool = False,
@@ -213,7 +218,7 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         host = urlsplit(url).netloc
         seconds = seconds or self.timeout
         # a body that is read piecewise gets the timeout for each piece, bytes get it for the whole
-        body = _Body(data, moved) if isinstance(data, bytes | memoryview) else data
+        body = _Body(data, moved) if isinstance(data, tuple) else data
         try:
             response: requests.Response = self.session.request(
                 method,

@@ -20,6 +20,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ..errors import HubError, RegistryUnreachable, Unauthorized
 from ..paths import cache_root
 from .manifest import Blob
+from .pieces import Source
 from .place import Moved
 from .reference import Reference
 
@@ -29,8 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["upload"]
 
 PIECE = 8 << 20
-"""Bytes of a request, of which a broken upload loses at most one; more where they go in less time."""
-PIECE_SECONDS = 2.0
+"""Bytes of a request, of which a broken upload loses at most one; more where they go in a moment."""
+LARGEST_PIECE = 8 * PIECE
+MOMENT = 1.0
+"""Seconds that may be lost."""
+_pieces: dict[str, int] = {}
+"""The bytes that went to a registry in that time when it was last pushed to."""
 
 TAKEN = (202, 201, 204)
 """What registries answer to a piece; the specification says the first."""
@@ -39,7 +44,7 @@ TAKEN = (202, 201, 204)
 def upload(registry: Registry, reference: Reference, blob: Blob, moved: Moved | None) -> None:
     """Send a blob, or the rest of it. Raises HubError."""
     made = _Upload(registry, reference, blob, moved)
-    if len(blob.data) <= PIECE:
+    if blob.size <= PIECE:
         made.finish(made.begin(), 0)
         return
     session, start = made.resumed()
@@ -91,9 +96,9 @@ class _Upload:
 
     def send(self, session: str, start: int) -> None:
         """Send what follows ``start``: pieces each of which the registry keeps, the last one with the end."""
-        count = PIECE
+        count = _pieces.get(self.registry.host, PIECE)
         self.note.write(session)
-        while len(self.blob.data) - start > count:
+        while self.blob.size - start > count:
             began = time.monotonic()
             response = self._request("PATCH", session, start, count)
             if response.status_code not in TAKEN:
@@ -101,31 +106,33 @@ class _Upload:
             session = urljoin(session, response.headers.get("Location", ""))
             self.note.write(session)
             start += count
-            speed = count / max(time.monotonic() - began, 0.001)
-            count = max(PIECE, int(speed * PIECE_SECONDS) // PIECE * PIECE)
+            fast = int(count / max(time.monotonic() - began, 0.001) * MOMENT) // PIECE * PIECE
+            count = _pieces[self.registry.host] = min(max(PIECE, fast), LARGEST_PIECE)
         self.finish(session, start)
 
     def finish(self, session: str, start: int) -> None:
         """Send the rest and have it made a blob."""
         joined = "&" if urlsplit(session).query else "?"
         address = f"{session}{joined}digest={quote(self.blob.digest, safe='')}"
-        response = self._request("PUT", address, start, len(self.blob.data) - start)
+        response = self._request("PUT", address, start, self.blob.size - start)
         self.registry._expect(response, 201, str(self.reference))
 
     def _request(self, method: str, address: str, start: int, count: int) -> Any:
-        part = memoryview(self.blob.data)[start : start + count]
-        place = {"Content-Range": f"{start}-{start + count - 1}"} if count < len(self.blob.data) else {}
+        source = Source(self.blob.parts)
+        for _ in source.parts(start):
+            pass
+        place = {"Content-Range": f"{start}-{start + count - 1}"} if 0 < count < self.blob.size else {}
         return self.registry.do_request(
             address,
             method,
-            data=part,
-            headers={"Content-Type": "application/octet-stream", **(place if part else {})},
+            data=tuple(source.parts(count)),
+            headers={"Content-Type": "application/octet-stream", **place},
             moved=partial(self._tell, start) if self.moved else None,
         )
 
     def _tell(self, start: int, sent: int) -> None:
         assert self.moved is not None
-        self.moved(self.blob.digest[:19], start + sent, len(self.blob.data))
+        self.moved(self.blob.digest[:19], start + sent, self.blob.size)
 
 
 class _Note:
