@@ -13,6 +13,7 @@ from ..errors import ClusterUnreachable, Conflict, Refused
 from .cluster import MANAGER, Cluster, Json, Kind
 from .deployment import Deployment, State, unknown
 from .fetch_ahead import fetched_ahead, heard
+from .fit import fit
 from .gaps import inexpressible
 from .history import History, Version, annotation, named, read, written
 from .intent import Intent
@@ -172,6 +173,8 @@ class ClusterDeployments:
         placed = Placed(intent.object_name, kind, home, live or {"spec": {}, "metadata": {"annotations": {}}})
         versions = (*before, version)
         manifest = self._manifest(placed, applied, versions, fresh=spec)
+        query = self.product.pods({**manifest, "metadata": {"namespace": self.cluster.namespace}})
+        fits = fit(self.cluster, query, intent.plugin.module, intent.name)
         checked = self.cluster.apply(manifest, kind, dry_run=True, force=adopt)
         plan = Plan(
             intent.name,
@@ -180,7 +183,7 @@ class ClusterDeployments:
             manifest,
             changes(live, checked),
             gaps,
-            tuple(self.product.notes(intent)),
+            (*self.product.notes(intent), *fits),
             live is None,
         )
         return plan, _Planned(placed, versions, manifest)

@@ -29,6 +29,7 @@ from wasmhub_magics.envoy import find_envoy
 
 from . import crds
 from .apiserver import ADMIN, ApiServer
+from .child import spawn
 from .programs import program, tool
 
 Json = dict[str, Any]
@@ -74,10 +75,7 @@ class Proxy:
     def restart(self) -> None:
         """End it, if it runs, and start it anew."""
         self.end()
-        with self.log.open("ab") as output:
-            self.child = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+        self.child = spawn(self.command, self.log)
 
     def end(self) -> None:
         if hasattr(self, "child"):
@@ -132,13 +130,9 @@ def control_plane(server: ApiServer, folder: Path) -> Iterator[Control]:
     for key, value in _secret(server, "envoy-gateway").items():
         (root / "certs" / key).write_bytes(value)
     log = folder / "envoy-gateway.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [tool("chroot", "install coreutils"), str(root), "/envoy-gateway", "server",
-             "--config-path", "/config.yaml"],
-            env={**environment, "KUBECONFIG": "/kubeconfig"}, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=output, start_new_session=True,
-        )  # fmt: skip
+    chroot = [tool("chroot", "install coreutils"), str(root), "/envoy-gateway"]
+    command = [*chroot, "server", "--config-path", "/config.yaml"]
+    child = spawn(command, log, {**environment, "KUBECONFIG": "/kubeconfig"})
     try:
         yield Control(server, root, log, child)
     finally:
