@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -245,6 +248,20 @@ def test_examples_are_found_with_the_cell_to_use_them() -> None:
     assert "example cors" in repr(found)
     with pytest.raises(RequestError, match="built-in example"):
         _ = found[0].reference
+
+
+def test_examples_are_written_into_the_index_once_whatever_process_offers_them() -> None:
+    code = (
+        "from wasmhub_magics.filter import search; from wasmhub_magics.hub.index import Index\n"
+        "search('preflight')\n"
+        "with Index() as index: print(index.cursor('examples'))"
+    )
+    told = {
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+                       capture_output=True, text=True, check=True).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
 
 
 def test_a_damaged_index_is_made_anew(make: Callable[[str], Module]) -> None:
