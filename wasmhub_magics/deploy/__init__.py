@@ -13,9 +13,12 @@ from .directory import Directory
 from .envoy import LocalEnvoy
 from .history import History, Version
 from .intent import Gap, Ref
+from .live import Live
+from .logs import Logs
 from .plan import Change, Plan
 from .product import Condition
 from .rollout import Rollout, Rules, Tick
+from .running import FilterState, Running, adopt
 from .snippet import Snippet
 
 __all__ = [
@@ -24,18 +27,26 @@ __all__ = [
     "Change",
     "Condition",
     "Deployment",
+    "FilterState",
     "Gap",
     "History",
+    "Live",
+    "LocalEnvoy",
+    "Logs",
     "Plan",
     "Ref",
     "Rollout",
     "Rules",
+    "Running",
     "Status",
     "Version",
+    "adopt",
     "canary",
     "deploy",
     "forget",
     "history",
+    "local",
+    "logs",
     "plan",
     "rollback",
     "status",
@@ -50,6 +61,9 @@ _TARGETS: dict[str, LocalEnvoy | Directory | ClusterTarget] = {
     "directory": Directory(),
     **_CLUSTERS,
 }
+
+local = _ENVOY
+"""The Envoy on this machine: ``local.live()``, ``local.running()``, ``local.order(...)``."""
 
 CLUSTER_TARGETS = tuple(_CLUSTERS)
 TARGETS = (*_TARGETS, _SNIPPET.name)
@@ -159,11 +173,21 @@ class _Versioned(Protocol):
 
     def undeploy(self, name: str, **where: Any) -> Deployment: ...
 
+    def logs(self, name: str, last: int, **where: Any) -> Logs: ...
+
 
 def _target(name: str) -> LocalEnvoy | Directory | ClusterTarget:
     if name not in _TARGETS:
         raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
     return _TARGETS[name]
+
+
+def logs(name: str, target: str = "", *, last: int = 50, **where: Any) -> Logs:
+    """What a deployed filter has logged: the last lines of the local Envoy, or of each proxy in a cluster.
+
+    Raises DeployError for an unknown name, and where the proxies cannot be looked at.
+    """
+    return _find(name, target, where).logs(name, last, **where)
 
 
 def forget(name: str = "", target: str = "") -> tuple[Deployment, ...]:
