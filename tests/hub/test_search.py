@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.hub.conftest import PASSWORD, USER
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.hub import About, Entry, Query, Store, images, push, search
 from wasmhub_magics.hub.index import Index
 from wasmhub_magics.module import Module
 
-USER, PASSWORD = "ada", "s3cret-W0rd/+"
 LOGIN = {"username": USER, "password": PASSWORD}
 ABOUTS = {
     "jwt": About(description="Checks tokens", keywords=("auth", "jwt"), language="rust", category="security",

@@ -79,8 +79,8 @@ class Entry:
 
     @property
     def trial(self) -> str:
-        """The lines of a notebook that open the tester on the filter."""
-        return f"{self.cell}\n%wasm_test {self._bound}"
+        """The lines of a notebook that open the tester on the filter, beside one's own of that name."""
+        return f"%wasm_pull {self.pinned} --as {self._bound}_tried\n%wasm_test {self._bound}_tried"
 
     @property
     def _bound(self) -> str:

@@ -50,14 +50,8 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         """The body as it arrives. Raises ConnectionError where it breaks off."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             yield from self._chunks()
-            return
-        left = self.length()
-        while left:
-            piece = self.rfile.read(min(PIECE, left))
-            if not piece:
-                raise ConnectionError("the body broke off")
-            left -= len(piece)
-            yield piece
+        else:
+            yield from self._exactly(self.length())
 
     def length(self) -> int:
         """The length that the body claims."""
@@ -147,14 +141,16 @@ class Exchange(http.server.BaseHTTPRequestHandler):
                 while self.rfile.readline(_LINE) not in (b"\r\n", b"\n", b""):
                     pass
                 return
-            left = size
-            while left:
-                piece = self.rfile.read(min(PIECE, left))
-                if not piece:
-                    raise ConnectionError("the body broke off")
-                left -= len(piece)
-                yield piece
+            yield from self._exactly(size)
             self.rfile.readline(_LINE)
+
+    def _exactly(self, count: int) -> Iterator[bytes]:
+        while count:
+            piece = self.rfile.read(min(PIECE, count))
+            if not piece:
+                raise ConnectionError("the body broke off")
+            count -= len(piece)
+            yield piece
 
 
 def _range(text: str, size: int) -> tuple[int, int]:
