@@ -79,6 +79,8 @@ def from_pods(cluster: Cluster, query: PodQuery, name: str, target: str, last: i
         except DeployError as error:
             notes.append(f"the log of {proxy} cannot be read: {error.what}")
             continue
+        if not (pod.get("spec") or {}).get("nodeName"):
+            notes.append(f"{proxy} waits for a node to run on")
         about = [line for line in text if "wasm" in line][-last:]
         lines += [Logged(f"{proxy.namespace}/{proxy.name}", _level(line), line) for line in about]
     if not found:
