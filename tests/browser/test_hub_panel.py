@@ -109,6 +109,10 @@ def test_images_are_searched_read_and_used_in_a_cell(started: Notebook, panel: L
     before = page.locator(".jp-Notebook .jp-CodeCell").count()
     image.get_by_role("button", name="Use in a cell").click()
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(before + 1, timeout=ANSWER_MS)
+    image.get_by_role("button", name="Try").click()
+    tester = page.locator(".jp-Notebook .jp-CodeCell .wht")
+    tester.get_by_role("button", name="Send").click(timeout=ANSWER_MS)
+    expect(tester).to_contain_text("asked", timeout=ANSWER_MS)
     panel.get_by_role("button", name="Back to the list").click()
     expect(panel.get_by_role("searchbox", name="Search images")).to_have_value("asked")
     assert ours(started) == []
