@@ -64,6 +64,7 @@ def test_a_version_that_fails_is_taken_back_before_its_time_is_over(plugin):
         after = [code for code, _ in seen[before + 6 :]]
     assert not rollout.promoted
     assert "failed" in rollout.reason
+    assert "<circle" in rollout._repr_html_()  # also where it ended at the first look
     assert rollout.seconds < 300
     assert set(after) == {200}
     assert status()["greeter"].digest == plugin("one").module.digest
