@@ -69,13 +69,13 @@ def test_a_push_to_a_full_disk_is_told_and_goes_on_once_there_is_room(small: Sma
 LOCAL = """
 import sys
 from tests.hub.test_upload import big_module
-from wasmhub_magics.errors import StoreError
+from wasmhub_magics.errors import StoreFull
 from wasmhub_magics.hub import Store, push
 from wasmhub_magics.module import Module
 push(Module(big_module(1).data[:100]), "team/small:v1", abi="0.2.1")
 try:
     push(big_module(1), "team/big:v1")
-except StoreError as error:
+except StoreFull as error:
     print(error)
 print([str(image.reference) for image in Store().list()], list((Store().path / ".partial").iterdir()))
 """

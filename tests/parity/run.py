@@ -14,13 +14,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from accepted import ACCEPTED, ELSEWHERE, LEFT_OUT
+from accepted import ACCEPTED, ELSEWHERE, LEFT_OUT, NEVER
 from machine.coverage import Coverage
 from machine.generate import cases
 from machine.judge import Judge, Verdict
 from machine.model import Case
 from machine.shrink import shrink
 from machine.sound import comparable
+from machine.tcp import connections
 
 CASES = Path(__file__).with_name("cases.json")
 
@@ -30,12 +31,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exchanges", type=int, default=10_000)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--connections", type=int, default=200, help="how many TCP cases of four clients")
     parser.add_argument("--shrink", type=int, default=5, help="how many differences to make small")
     parser.add_argument("--write", action="store_true", help=f"add small cases to {CASES.name}")
     options = parser.parse_args()
 
     started = time.monotonic()
-    coverage, accepted = Coverage(ELSEWHERE), Counter[str]()
+    coverage, accepted = Coverage(ELSEWHERE, NEVER), Counter[str]()
     done = found = shrunk = 0
     with Judge() as judge:
         pending = options.exchanges
@@ -69,6 +71,14 @@ def main() -> int:
                         write(small)
             if time.monotonic() - started > 60 and batch % 25 == 0:
                 print(f"... {done} exchanges, {found} differences", flush=True)
+    for first in range(0, options.connections, 20):
+        many = min(20, options.connections - first)
+        for name, mine, different in connections(f"{options.seed}.{first}", many):
+            done += 1
+            coverage.add(mine)
+            if different:
+                found += 1
+                print(f"case {name}: {different[0]}", flush=True)
     print(coverage)
     print("left out:", *LEFT_OUT, sep="\n  ")
     for each in ACCEPTED:

@@ -6,6 +6,7 @@ manifest, all at once; until then its blobs are in the staging area.
 
 from __future__ import annotations
 
+import errno
 import http.server
 import json
 import re
@@ -14,7 +15,7 @@ from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from ..errors import HubError, ImageNotFound, NotAFilter, RequestError, StoreError
+from ..errors import HubError, ImageNotFound, NotAFilter, RequestError, StoreError, StoreFull
 from .content import unpack
 from .exchange import Answer
 from .image import find
@@ -139,12 +140,11 @@ class _Handler(Intake):
         except RequestError as error:
             self.refuse(Answer(400, "NAME_INVALID", error.what))
         except HubError as error:
-            status = 507 if any(word in error.what for word in ("may hold", "No space", "quota")) else 500
-            self.refuse(Answer(status, "DENIED", error.what))
+            self.refuse(Answer(507 if isinstance(error, StoreFull) else 500, "DENIED", error.what))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except OSError as error:
-            status = 507 if error.errno in (28, 122) else 500
+            status = 507 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 500
             self.refuse(Answer(status, "UNKNOWN", f"the store cannot be used: {error.strerror}"))
 
     def _run(self, route: str, given: dict[str, str]) -> None:

@@ -51,7 +51,10 @@ def upload(registry: Registry, reference: Reference, blob: Blob, moved: Moved | 
         made.note.remove()
         if not session:
             raise lost.error from None
-        upload(registry, reference, blob, moved)  # what the registry keeps is not what was noted
+        try:
+            made.send(made.begin(), 0)  # what the registry keeps is not what was noted
+        except _Lost as again:
+            raise again.error from None
     made.note.remove()
 
 

@@ -179,6 +179,8 @@ pub const Stream = struct {
     hung_up: bool = false,
     /// An answer that a filter asked for in its creation at the end goes through the others.
     unheard: bool = false,
+    /// The log began without a response, and shows none.
+    unanswered: bool = false,
     /// What a running callback has asked to answer counts although it traps: see `fail`.
     asked: ?reply_zig.Reply = null,
     /// The client gets no body, whatever there is.
@@ -235,6 +237,7 @@ pub const Stream = struct {
         stream.upstream_complete = false;
         stream.hung_up = false;
         stream.unheard = false;
+        stream.unanswered = false;
         stream.asked = null;
         stream.routeless = false;
         stream.no_route = false;
@@ -289,7 +292,6 @@ pub const Stream = struct {
                     }
                     if (stream.request_done and !stream.upstream_called) {
                         stream.upstream_called = true;
-                        if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     }
                     switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
                         .ran => continue,
@@ -641,8 +643,7 @@ pub const Stream = struct {
         const side = frame.side;
         if (frame.position == stream.filters.items.len) {
             stream.pop();
-            if (side == .request) stream.request_done = true else stream.endResponse();
-            return;
+            return if (side == .request) stream.endRequest() else stream.endResponse();
         }
         const filter = stream.filterAt(side, frame.position);
         const half = filter.half(side);
@@ -803,6 +804,7 @@ pub const Stream = struct {
                             filter.created = false;
                             filter.stop = false;
                             stream.unheard = true;
+                            stream.unanswered = true;
                             try stream.localReply(reply);
                             stream.stage = .finish_log;
                             return;
@@ -989,16 +991,22 @@ pub const Stream = struct {
         }
         try exchange.forRouter(map);
         stream.request_routed = true;
-        stream.request_done = end_stream;
         // A filter that had stopped the headers alone may still write to them, but they are on their way.
         stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
         if (stream.recording) try exchange.keepUpstreamRequestHead(stream);
+        if (end_stream) try stream.endRequest();
     }
 
     fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
         try arena_zig.appendBytes(&stream.upstream_body, body.bytes.items);
         arena_zig.clear(&body.bytes);
-        if (end_stream) stream.request_done = true;
+        if (end_stream) try stream.endRequest();
+    }
+
+    fn endRequest(stream: *Stream) error{OutOfMemory}!void {
+        if (stream.request_done) return;
+        stream.request_done = true;
+        if (stream.recording) try exchange.keepUpstreamRequest(stream);
     }
 
     fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
