@@ -17,7 +17,7 @@ __all__ = ["Arm", "Rollout", "Rules", "Tick", "graph", "watch"]
 
 TICK_SECONDS = 0.5
 FEW = 20
-"""Requests below which no share is judged: score intervals are too narrow there."""
+"""Requests below which nothing is judged: the bounds of shares and medians are too rough there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Rules:
 
     Its share of failed requests (5xx) may be ``errors`` above the old version's, and its median latency
     ``slower`` times that of the old one above it. Neither counts before the lower bound of the difference is
-    beyond it (``bounds.SURE``), so that chance alone takes no version back. ``enough`` requests have to meet
-    each version before it is promoted.
+    beyond it (``bounds.SURE``), so that chance alone takes no version back. ``enough`` requests, at least 20,
+    have to meet each version before it is promoted.
     """
 
     errors: float = 0.01
@@ -151,9 +151,9 @@ def watch(
         if bad:
             return bad, False, tuple(ticks), stable, canary
         if over:
-            few = min(stable.requests, canary.requests)
-            if few < rules.enough:
-                reason = f"{few} requests met one of the versions, and {rules.enough} are needed to judge"
+            few, enough = min(stable.requests, canary.requests), max(rules.enough, FEW)
+            if few < enough:
+                reason = f"{few} requests met one of the versions, and {enough} are needed to judge"
                 return reason, False, tuple(ticks), stable, canary
             low, high = difference((canary.errors, canary.requests), (stable.errors, stable.requests))
             reason = f"it did as well as the old version ({low:+.1%} to {high:+.1%} failed requests)"
