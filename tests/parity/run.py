@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -22,6 +23,8 @@ from machine.model import Case
 from machine.shrink import shrink
 from machine.sound import comparable
 from machine.tcp import connections
+
+from wasmhub_magics.envoy.report import Difference
 
 CASES = Path(__file__).with_name("cases.json")
 
@@ -99,17 +102,31 @@ def how(verdict: Verdict) -> str:
 
 
 def smaller(judge: Judge, case: Case, verdict: Verdict) -> Case:
-    """The case cut down to what shows a difference in the same field."""
-    field = verdict.differences[0].field.rstrip("0123456789")
+    """The case cut down to what shows the same kind of difference."""
+    wanted = kind(verdict.differences[0])
     small = shrink(
         case,
         verdict.number,
         lambda each: (
-            comparable(each)
-            and any(d.field.startswith(field) for v in judge.run(each) for d in v.differences)
+            comparable(each) and any(kind(d) == wanted for v in judge.run(each) for d in v.differences[:1])
         ),
     )
     return small.replace(about=str(verdict.differences[0]))
+
+
+def kind(difference: Difference) -> tuple[str, ...]:
+    """What tells a difference from another one: the field and, in the log, what either side was at."""
+    field = re.sub(r"\d+", "#", difference.field)
+    if not field.startswith("log line"):
+        return (field,)
+    return (field, *(_step(line) for line in (difference.embedded, difference.envoy)))
+
+
+def _step(line: str) -> str:
+    words = re.sub(r"^\[\w+\] ", "", line).split()
+    if words[:1] == ["=="]:
+        return words[2]
+    return " ".join(words[:2]) if words and words[0].startswith("prop") else "".join(words[:1])
 
 
 def write(case: Case) -> None:
