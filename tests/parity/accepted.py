@@ -28,6 +28,7 @@ LEFT_OUT = (
     "changes to a body, its end or its stream where content-length stands: HTTP/1 framing breaks outside",
     "another method for a client's HEAD: the client goes before the body comes",
     "headers that HTTP cannot carry (control characters, no authority, a method or status that is none)",
+    "the end of a body dropped by one filter while another holds its headers: Envoy 1.40 never comes back",
     "a request without :method that has a body: whether the answer comes before the body is left to chance",
     "xds.node: Envoy's own build and extensions as a protobuf message",
     "properties of the upstream where a connection may be open or not: in bodies, after early answers",
@@ -67,7 +68,7 @@ def _overtaken(verdict: Verdict) -> bool:
     mine = verdict.embedded
     return (
         mine is not None
-        and mine.upstream_request is not None
+        and mine.response is not None
         and mine.upstream_response is None
         and all(difference.field.startswith("upstream") for difference in verdict.differences)
     )

@@ -66,8 +66,9 @@ class Real(EnvoyProxy):
     def __init__(self, timeout: float) -> None:
         self._change = threading.Condition()
         self._turn: _Turn | None = None
-        self._asks: dict[int, list[Ask]] = {}
-        self._serving: set[int] = set()
+        self._asks: dict[int, tuple[_Turn, list[Ask]]] = {}
+        self._serving: dict[int, _Turn] = {}
+        # What a thread serves may end when the next exchange has begun: it belongs to the turn it began in.
         clusters = {**dict.fromkeys(CLUSTERS, self._cluster), RPC: Grpc(self._rpc)}
         super().__init__((), slots=3, timeout=timeout, log_level="trace", clusters=clusters)
         for name, server in self._clusters._servers.items():
@@ -100,7 +101,7 @@ class Real(EnvoyProxy):
             return super()._ask(server, request)
 
         def idle() -> bool:
-            self._set(sent=True)
+            self._set(turn, sent=True)
             if self._ticks() < turn.ticks:
                 return False
             waits = any(ask not in turn.delivered for ask in turn.order if ask not in turn.late)
@@ -109,7 +110,7 @@ class Real(EnvoyProxy):
             return self._settled()
 
         answer = ask(server.port, request, timeout=self.timeout, pace=self._pace, idle=idle)
-        self._set(sent=True, done=True)
+        self._set(turn, sent=True, done=True)
         self._wait(lambda: turn.delivered >= set(turn.order) and turn.opened >= turn.streams)
         return answer
 
@@ -129,14 +130,14 @@ class Real(EnvoyProxy):
         turn, path = self._turn, f"/{call.service}/{call.method}"
         if turn is None:
             return None
-        under_way = self._asks.get(threading.get_ident(), [])
+        _, under_way = self._asks.get(threading.get_ident(), (turn, []))
         ask = Ask(path, 1 + sum(known.path == path for known in (*turn.delivered, *under_way)))
         if ask in turn.order:
             self._await_turn(turn, ask)
         return turn.each.spoken(path, ask.number)
 
     def _await_turn(self, turn: _Turn, ask: Ask) -> None:
-        self._asks.setdefault(threading.get_ident(), []).append(ask)
+        self._asks.setdefault(threading.get_ident(), (turn, []))[1].append(ask)
         before = {known for known in turn.order[: turn.order.index(ask)] if known.path != ask.path}
 
         def mine() -> bool:
@@ -150,16 +151,16 @@ class Real(EnvoyProxy):
         turn = self._turn
         assert turn is not None
         self._wait(lambda: turn.delivered >= turn.early)
-        self._serving.add(threading.get_ident())
-        self._set(sending=True)
+        self._serving[threading.get_ident()] = turn
+        self._set(turn, sending=True)
         return turn.each.response.response()
 
     def _delivered(self) -> None:
-        asks = self._asks.pop(threading.get_ident(), None)
-        if asks and self._turn is not None:
+        served = self._asks.pop(threading.get_ident(), None)
+        if served is not None:
             self._settled()
             with self._change:
-                self._turn.delivered.update(asks)
+                served[0].delivered.update(served[1])
                 self._change.notify_all()
 
     def _opened(self, session: GrpcSession) -> None:
@@ -169,20 +170,20 @@ class Real(EnvoyProxy):
                 self._change.notify_all()
 
     def _answered(self) -> None:
-        if threading.get_ident() not in self._serving:
+        turn = self._serving.pop(threading.get_ident(), None)
+        if turn is None:
             return  # an old connection has ended
-        self._serving.discard(threading.get_ident())
         self._settled()
-        self._set(sending=False, answered=True)
+        self._set(turn, sending=False, answered=True)
 
     def _settled(self) -> bool:
         """Wait until Envoy has done what it could do so far."""
         return self._server.barrier.wait(self.timeout) and self._server.barrier.wait(self.timeout)
 
-    def _set(self, **values: bool) -> None:
+    def _set(self, turn: _Turn, **values: bool) -> None:
         with self._change:
             for name, value in values.items():
-                setattr(self._turn, name, value)
+                setattr(turn, name, value)
             self._change.notify_all()
 
     def _wait(self, ready: Callable[[], bool]) -> None:

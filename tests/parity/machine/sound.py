@@ -234,6 +234,25 @@ def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(s for s in steps if not loose(s))
 
 
+def _dropped(scripts: Scripts) -> Scripts:
+    """Without ends of bodies that one filter drops while another holds the headers until later."""
+    for letter, side in (("b", "0"), ("B", "1")):
+        late = {
+            place
+            for place, steps in enumerate(scripts)
+            if any(s[0][0] in "akqimeg" and s[1:] == ("continue", side) for s in steps)
+        }
+        if not late:
+            continue
+
+        def drops(place: int, step: Step, letter: str = letter, late: set[int] = late) -> bool:
+            stops = step[0][0] == letter and step[1] == "return" and step[2] not in ("0", "1", "2")
+            return stops and bool(late - {place})
+
+        scripts = tuple(tuple(s for s in f if not drops(place, s)) for place, f in enumerate(scripts))
+    return scripts
+
+
 def _resolved(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Without names beside what is asked for: Envoy does that inside of the call that resolves a name."""
     busy = {step[0][0] for step in steps if step[1] in ("reply", "continue", "close", "trap")}
@@ -247,7 +266,7 @@ def sound(filters: tuple[Filter, ...], request: Message, response: Message, scri
         less = _unfinished(
             _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
         )
-        less = _framed(filters, request, response, less, answers)
+        less = _framed(filters, request, response, _dropped(less), answers)
         less = tuple(_resolved(_paused(_one_answer(_untrapped(steps)))) for steps in less)
         if less == scripts:
             return scripts
