@@ -100,7 +100,7 @@ class Proxy:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What start-up had to say besides the log; each exchange has warnings of its own."""
-        return self._workers[-1].warnings if self._workers else ()
+        return self._workers[-1].chain.warnings if self._workers else ()
 
     @property
     def memory(self) -> tuple[int, ...]:
@@ -284,7 +284,7 @@ class Proxy:
         while isinstance(step, Request | CallOut | GrpcNews):
             try:
                 if isinstance(step, GrpcNews):
-                    parts = step.session.feed(step.messages, step.ended)
+                    parts = step.session.feed(step.messages, step.ended, apart=step.apart)
                     go_on = partial(self._give_grpc, parts)
                 elif isinstance(step, CallOut):
                     cluster = self._asked[step.cluster]
@@ -333,7 +333,7 @@ class Proxy:
         try:
             worker.start()
         finally:
-            self._log += worker.start_log
+            self._log += worker.chain.start_log
 
     def _worker(self) -> Worker:
         if self._broken or not self._workers:

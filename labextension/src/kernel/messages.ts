@@ -128,6 +128,8 @@ export interface ImageDetails {
   readonly readme: string;
   readonly verdicts: readonly (readonly [string, string])[];
   readonly cell: string;
+  readonly trial: string;
+  readonly schema: string;
   readonly source: string;
 }
 
