@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from wasmhub_magics import Filter, Proxy, Request, build, load
-from wasmhub_magics.build import BuildOptions, languages
+from wasmhub_magics.build import BuildOptions, find_language, languages
+from wasmhub_magics.build.cache import cache_root
 from wasmhub_magics.build.rust_toolchain import find_rust
 from wasmhub_magics.errors import BuildError
 from wasmhub_magics.examples import Table, example, starter
@@ -51,6 +52,9 @@ def plainly(language: str, folder: Path) -> tuple[list[str], dict[str, str]]:
         return ["zig"], {}
     if language == "zig":
         return [f"ZIG={sys.executable} -m ziglang"], {}
+    if language == "go":
+        home = cache_root() / "go" / find_language("go").detect().version
+        return [], {"GOCACHE": str(home / "build"), "GOMODCACHE": str(home / "mod")}
     if language != "rust":
         return [], {}
     rust = find_rust()
