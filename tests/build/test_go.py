@@ -107,6 +107,9 @@ def test_modules_of_the_proxy_and_folders_are_used_as_named(tmp_path: Path) -> N
     )
     options = BuildOptions(packages=("github.com/tidwall/gjson@v1.18.0", f"example.com/mine={tmp_path}"))
     assert sent(source, options)["x-mine"] == "b"
+    packages = dict(build_module(source, "go", options=options).packages)
+    assert packages["github.com/tidwall/gjson"] == "v1.18.0"
+    assert packages.keys() >= {"example.com/mine", "github.com/tidwall/match"}  # that of a module as well
 
 
 def test_definitions_and_further_files_reach_the_source() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .diagnostics import column_of_byte, failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
+from .packages import in_go_module
 from .process import Finished, run
 from .sources import locked, shared_folder, write_sources
 
@@ -154,7 +155,7 @@ class Go:
                 raise failure(self.title, found or _unplaced(done.stderr, folder), source, options)
             data = (folder / "cell.wasm").read_bytes()
             (folder / "cell.wasm").replace(workdir / "cell.wasm")
-        return Compiled(data, found)
+        return Compiled(data, found, in_go_module(data))
 
 
 def packages_of_sdk(source: str, options: BuildOptions) -> set[str]:
