@@ -145,7 +145,7 @@ def test_packages_that_only_the_sdk_itself_has_come_from_it(
     assert sent(source)["x-host"] == "localhost"
     monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path))
     request.getfixturevalue("unplugged")
-    with pytest.raises(BuildError, match="go cannot get a module: github.com/proxy-wasm") as caught:
+    with pytest.raises(BuildError, match=r"go cannot get a module: github\.com/proxy-wasm") as caught:
         build_module(source, "go", force=True)
     assert "connect to the module proxy once" in caught.value.do
     assert "https://" not in str(caught.value)
