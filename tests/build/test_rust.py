@@ -176,12 +176,14 @@ def test_without_a_network_what_was_built_before_builds_and_a_new_crate_says_wha
 
 
 def test_debug_keeps_source_lines_and_names_are_kept_always() -> None:
-    source = BARE + '#[no_mangle] pub extern "C" fn proxy_on_log(_: u32) { println!("done"); }'
+    source = BARE + '#[no_mangle] pub extern "C" fn proxy_on_log(_: u32) { panic!("no"); }'
     plain = build_module(source, "rust").module
     debug = build_module(source, "rust", options=BuildOptions(debug=True)).module
     assert plain.custom(".debug_line") is None
     assert plain.custom("name") is not None
     assert b"cell.rs" in (debug.custom(".debug_line") or b"") + (debug.custom(".debug_str") or b"")
+    with Proxy(Plugin(debug, "lines")) as proxy:
+        assert "proxy_on_log (cell.rs line 5)" in proxy.send().log[-1].message
 
 
 def test_the_same_source_gives_the_same_bytes_without_a_path_of_this_machine(kept: Path) -> None:

@@ -40,7 +40,7 @@ BROKEN = (
 )
 SLOW = (
     "(loop $more (local.set 3 (i32.add (local.get 3) (i32.const 1)))"
-    " (br_if $more (i32.lt_u (local.get 3) (i32.const 20000000))))"
+    " (br_if $more (i32.lt_u (local.get 3) (i32.const 5000000))))"
 )
 
 

@@ -19,7 +19,7 @@ def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The same as HTML."""
-    left = "style='text-align:left'"
+    left = "style='text-align:left;padding-right:1em'"
     heads = "".join(f"<th {left}>{html.escape(cell)}</th>" for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows

@@ -108,14 +108,12 @@ class _Upload:
         if self.blob.size > PIECE:
             self.note.write(session)
         while self.blob.size - start > count:
-            began = time.monotonic()
             response = self._request("PATCH", session, start, count)
             self._expect(response, TAKEN)
             session = urljoin(session, response.headers.get("Location", ""))
             self.note.write(session)
             start += count
-            fast = int(count / max(time.monotonic() - began, 0.001) * MOMENT) // PIECE * PIECE
-            count = _pieces[self.registry.host] = min(max(PIECE, fast), LARGEST_PIECE)
+            count = _pieces[self.registry.host]
         joined = "&" if urlsplit(session).query else "?"
         address = f"{session}{joined}digest={quote(self.blob.digest, safe='')}"
         response = self._request("PUT", address, start, self.blob.size - start)
@@ -131,13 +129,18 @@ class _Upload:
         for _ in source.parts(start):
             pass
         place = {"Content-Range": f"{start}-{start + count - 1}"} if 0 < count < self.blob.size else {}
-        return self.registry.do_request(
+        began = time.monotonic()
+        response = self.registry.do_request(
             address,
             method,
             data=tuple(source.parts(count)),
             headers={"Content-Type": "application/octet-stream", **place},
             moved=partial(self._tell, start) if self.moved else None,
         )
+        if count >= PIECE:
+            fast = int(count / max(time.monotonic() - began, 0.001) * MOMENT) // PIECE * PIECE
+            _pieces[self.registry.host] = min(max(PIECE, fast), LARGEST_PIECE)
+        return response
 
     def _tell(self, start: int, sent: int) -> None:
         assert self.moved is not None

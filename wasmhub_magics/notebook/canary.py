@@ -74,7 +74,7 @@ class _Course:
 
         self._ticks.append(tick)
         text = f"{self._title} … {tick.seconds:.0f} of {self._seconds:g} s"
-        self._show({"text/plain": text, "text/html": f"<div>{text}{graph(self._ticks)}</div>"})
+        self._show({"text/plain": text, "text/html": f"<div>{text}</div>{graph(self._ticks)}"})
 
     def end(self) -> None:
         """Clear it."""
