@@ -148,7 +148,7 @@ class Go:
             done = go("build", *flags)
             if done.code and re.search(r"missing go\.sum entry|updates to go\.mod needed", done.stderr):
                 done = go("build", "-mod=mod", *flags)
-            if done.code and re.search(r'/@v/\S+\.(?:zip|mod|info)(?:"|:) ', done.stderr):
+            if done.code and re.search(r'/@v/\S+\.(?:zip|mod|info)"?: ', done.stderr):
                 raise _unavailable(done.stderr, folder)
             found = tuple(_diagnostics(done.stderr, source, options, folder))
             if done.code:
