@@ -102,13 +102,15 @@ def gateway(folder: Path, namespace: str, labels: dict[str, str]) -> Iterator[Pa
         "WASM_INSECURE_REGISTRIES": "*",
         "HOME": "/tmp",
     }
+    # the agent's Envoy would outlive an agent that is killed: with their process namespace both end
+    alone = [tool("unshare", "apt-get install util-linux"), "--pid", "--fork", "--kill-child"]
     chroot = [tool("chroot", "install coreutils"), str(root), "/pilot-agent", "proxy", "router"]
-    command = [*chroot, "--domain", f"{namespace}.svc.cluster.local", "--concurrency", "1"]
+    command = [*alone, *chroot, "--domain", f"{namespace}.svc.cluster.local", "--concurrency", "1"]
     child = spawn(command, log, environment)
     try:
         yield log
     finally:
-        child.terminate()  # it ends its Envoy itself
+        child.kill()
         child.wait()
 
 

@@ -25,7 +25,7 @@ pub fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
     stream.request_routed = true;
     // A filter that had stopped the headers alone may still write to them, but they are on their way.
     stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
-    if (stream.recording) try exchange.keepUpstreamRequestHead(stream);
+    if (stream.recording and !stream.request_done) try exchange.keepUpstreamRequestHead(stream);
     if (end_stream) try stream.endRequest();
 }
 
