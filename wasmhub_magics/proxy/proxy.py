@@ -100,7 +100,7 @@ class Proxy:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What start-up had to say besides the log; each exchange has warnings of its own."""
-        return self._workers[-1].warnings if self._workers else ()
+        return self._workers[-1].chain.warnings if self._workers else ()
 
     @property
     def memory(self) -> tuple[int, ...]:
@@ -333,7 +333,7 @@ class Proxy:
         try:
             worker.start()
         finally:
-            self._log += worker.start_log
+            self._log += worker.chain.start_log
 
     def _worker(self) -> Worker:
         if self._broken or not self._workers:
