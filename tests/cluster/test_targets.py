@@ -82,7 +82,7 @@ def test_a_rollback_brings_the_former_version_back_and_the_history_tells_it(serv
     first = [each["spec"] for each in listed(server, target, where)]
     deploy(two, target, image=pushed(two, "v2"), **where, **QUICK, **NEEDS.get(target, {}))
     assert [each["spec"] for each in listed(server, target, where)] != first
-    back = rollback("greeter", target=target, **where)
+    back = rollback("greeter", target=target, **where, **QUICK)
     assert [each["spec"] for each in listed(server, target, where)] == first
     assert (back.version, back.digest) == (3, one.module.digest)
     versions = list(history("greeter", target, **where))
@@ -204,7 +204,7 @@ def test_filters_on_one_gateway_share_its_policy_in_the_order_of_their_priority(
     rollback_target = deploy(make("three", "first"), "envoy-gateway",
                              image=pushed(make("three", "first"), "v3"), priority=9, **options)  # fmt: skip
     assert rollback_target.version == 2
-    rollback("first", target="envoy-gateway", **where)
+    rollback("first", target="envoy-gateway", **where, **QUICK)
     (live,) = listed(server, "envoy-gateway", where)
     assert [entry["name"] for entry in live["spec"]["wasm"]] == ["first", "last"]
     for name in ("first", "last"):

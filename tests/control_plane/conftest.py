@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "cluster"))
 
 from servers.apiserver import ApiServer, api_server
-from servers.gateway import POD_ADDRESS, Control, control_plane, isolate, proxy
+from servers.gateway import POD_ADDRESS, Control, Proxy, control_plane, isolate, proxy
 from servers.registry import docker_registry
 
 CLASS = {
@@ -63,7 +63,7 @@ def upstream(server: ApiServer) -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def gateway(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
-    """A Gateway named eg in namespace shop that serves on PORT, with its controller and its proxy."""
+    """A Gateway named eg in namespace shop that serves on PORT, with its controller."""
     with control_plane(server, tmp_path_factory.mktemp("control")) as control:
         server.create(CLASS, "gatewayclasses")
         shop = server.namespace("shop")
@@ -89,5 +89,11 @@ def gateway(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathF
              "spec": {"parentRefs": [{"name": "eg"}],
                       "rules": [{"backendRefs": [{"name": "back", "port": 80}]}]}}, "httproutes", shop,
         )  # fmt: skip
-        with proxy(control, tmp_path_factory.mktemp("proxy")):
-            yield control
+        yield control
+
+
+@pytest.fixture(scope="session")
+def envoy(gateway: Control, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """The proxy that the controller has asked for."""
+    with proxy(gateway, tmp_path_factory.mktemp("proxy")) as running:
+        yield running

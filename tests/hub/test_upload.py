@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,6 +24,8 @@ from wasmhub_magics.module import Module
 from wasmhub_magics.paths import cache_root
 
 SIZE = 20_000_000
+RESET = struct.pack("ii", 1, 0)
+"""A connection that is closed with this is cut, whatever was not read yet."""
 
 
 class Cutter:
@@ -68,6 +71,8 @@ class Cutter:
                 if up:
                     self.sent += len(data)
                     if self.limit is not None and self.sent > self.limit:
+                        source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                        source.close()
                         break
                 sink.sendall(data)
         for each in (source, sink):

@@ -56,11 +56,13 @@ static void number(uint64_t value) {
   while (n) byte(digits[--n]);
 }
 static void text(const char *bytes, size_t size) {
-  uint32_t hash = 2166136261u;
+  uint32_t hash = 2166136261u; // of what is not shown: a random request id is at the front
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)bytes[i];
-    hash = (hash ^ c) * 16777619u;
-    if (i >= 300) continue;
+    if (i >= 300) {
+      hash = (hash ^ c) * 16777619u;
+      continue;
+    }
     if (c > 32 && c < 127 && c != '%')
       byte((char)c);
     else
@@ -272,7 +274,7 @@ static void bad(uint32_t which, uint32_t kind, uint32_t how) {
   }
   status(result);
   byte(' ');
-  number(size);
+  number(which == 8 && kind == PW_RESPONSE_HEADERS && size ? size - timed() : size);
 }
 
 static void wasi(uint32_t which, uint32_t arg) {

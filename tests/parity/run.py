@@ -58,7 +58,7 @@ def main() -> int:
                     continue
                 found += 1
                 where = "start" if verdict.number is None else f"exchange {verdict.number}"
-                print(f"case {case.seed}, {where}: {verdict.differences[0]}", flush=True)
+                print(f"case {case.seed}, {where}: {verdict.differences[0]}{how(verdict)}", flush=True)
                 if shrunk < options.shrink:
                     shrunk += 1
                     judge.hasty = True
@@ -77,6 +77,15 @@ def main() -> int:
     print(f"parity: {done} exchanges, {found} differences")
     missing = coverage.missing if done >= 5000 else ()
     return 1 if found or missing else 0
+
+
+def how(verdict: Verdict) -> str:
+    """How the exchange went on both sides, for differences that do not come every time."""
+    mine, other = verdict.embedded, verdict.real
+    if mine is None or other is None:
+        return ""
+    said = "".join(f"\n  {warning}" for warning in other.warnings)
+    return f"\n  ({mine.outcome} {mine.details}; Envoy: {other.outcome} {other.details}){said}"
 
 
 def smaller(judge: Judge, case: Case, verdict: Verdict) -> Case:

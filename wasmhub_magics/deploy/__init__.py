@@ -34,6 +34,7 @@ __all__ = [
     "Version",
     "canary",
     "deploy",
+    "forget",
     "history",
     "plan",
     "rollback",
@@ -114,6 +115,8 @@ def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:
 def status(target: str = "", **where: Any) -> Status:
     """All deployments of this Python process, each asked of its proxy or cluster now.
 
+    A cluster that does not answer does not spoil it: its deployments are ``unknown``, with the reason.
+
     With a ``target`` of a cluster and a place (``context``, ``namespace``, ``kubeconfig``) it lists all that
     this package has deployed there, by whomever.
     """
@@ -161,6 +164,24 @@ def _target(name: str) -> LocalEnvoy | Directory | ClusterTarget:
     if name not in _TARGETS:
         raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
     return _TARGETS[name]
+
+
+def forget(name: str = "", target: str = "") -> tuple[Deployment, ...]:
+    """Look no longer after deployments that were made from here; where they are, nothing changes.
+
+    For a cluster that is gone for good, or that somebody else looks after from now on. Without a name all
+    deployments of the target are meant, without a target those of all targets but the local Envoy. Gives
+    what was forgotten. Raises DeployError for an unknown name, and for the local Envoy.
+    """
+    names = [target] if target else [key for key in _TARGETS if key != _ENVOY.name]
+    gone: list[Deployment] = []
+    for each in map(_target, names):
+        if isinstance(each, LocalEnvoy):
+            raise DeployError("the local Envoy is looked after here alone", do="undeploy ends it")
+        gone += each.forget(name)
+    if name and not gone:
+        raise unknown(name, [n for each in map(_target, names) for n in each.names()])
+    return tuple(gone)
 
 
 def _find(name: str, target: str, where: dict[str, Any]) -> _Versioned:

@@ -16,9 +16,19 @@ from .product import Condition
 __all__ = ["Deployment", "State", "Status", "Target"]
 
 State: TypeAlias = Literal[
-    "serving", "stopped", "undeployed", "written", "applied", "waiting", "accepted", "refused"
+    "serving",
+    "stopped",
+    "undeployed",
+    "written",
+    "applied",
+    "waiting",
+    "accepted",
+    "refused",
+    "unknown",
+    "gone",
 ]
-"""``applied``: the cluster keeps it and the product writes nothing about it. ``written``: files were."""
+"""``applied``: the cluster keeps it and the product writes nothing about it. ``written``: files were.
+``unknown``: its cluster does not say. ``gone``: somebody else has taken it away."""
 
 
 def _no_log() -> tuple[LogLine, ...]:
@@ -118,10 +128,12 @@ class Status:
         if not self.deployments:
             return "nothing is deployed"
         rows = [COLUMNS, *map(_row, self.deployments)]
+        told = [f"{d.name} on {d.target}: {line}" for d in self.deployments for line in d.notes]
         widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        return "\n".join(
+        lines = [
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
+        ]
+        return "\n".join([*lines, *told])
 
     def _repr_html_(self) -> str:
         if not self.deployments:
@@ -133,7 +145,12 @@ class Status:
             + "</tr>"
             for d in self.deployments
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        told = "".join(
+            f"<div style='opacity:.8'>{html.escape(f'{d.name} on {d.target}: {line}')}</div>"
+            for d in self.deployments
+            for line in d.notes
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{told}"
 
 
 class Target(Protocol):

@@ -145,6 +145,14 @@ class Directory:
                     found.append(self._deployment(folder, name, versions[-1], "written"))
             return tuple(found)
 
+    def forget(self, name: str = "") -> tuple[Deployment, ...]:
+        """Look no longer after one of them, or after all; what was forgotten."""
+        with self._lock:
+            gone = tuple(each for each in self.status() if name in ("", each.name))
+            for each in gone:
+                del self._made[each.name]
+            return gone
+
     def knows(self, name: str) -> bool:
         """Whether it was written from here."""
         return name in self._made

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
+from .arrival import Work
 from .credentials import given_credential
 from .layout import Packed
 from .manifest import Blob, Descriptor
 from .reference import Reference
 
 __all__ = ["Moved", "Place", "opened"]
+
+T = TypeVar("T")
 
 Moved: TypeAlias = Callable[[str, int, int], None]
 """Told of what moves: what it is, bytes so far, bytes in all."""
@@ -28,7 +31,13 @@ class Place(Protocol):
         """A manifest that an index names; its digest was checked."""
         ...
 
-    def blob(self, reference: Reference, descriptor: Descriptor, moved: Moved | None = None) -> bytes:
+    def read(
+        self, reference: Reference, descriptor: Descriptor, work: Work[T], moved: Moved | None = None
+    ) -> T:
+        """What ``work`` makes of a blob while it is read; it counts only if the digest is the right one."""
+        ...
+
+    def blob(self, reference: Reference, descriptor: Descriptor) -> bytes:
         """The bytes of a blob; their digest was checked."""
         ...
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import HubError, ImageNotFound, RequestError
 from ..module import Module
 from .about import About, pack_about
+from .arrival import together
 from .image import Image, describe
 from .keys import PrivateKey, private_key
 from .layout import LAYOUTS, Layout, Packed, pack
@@ -171,22 +173,27 @@ def _artifacts(plan: _Plan, subject: Descriptor) -> list[Packed | None]:
 
 def _read_back(place: Place, plan: _Plan) -> Image:
     """What is there now under the name. Raises HubError where that is something else than was pushed."""
-    target, manifest = plan.target, plan.packed.manifest
+    target, manifest = plan.target.at(plan.packed.manifest.digest), plan.packed.manifest
     again = "push again; if it stays so, the registry changes what it is given"
-    try:
-        image = describe(place, target.at(manifest.digest))
-    except ImageNotFound:
-        raise HubError(
-            "what was pushed cannot be read back under its digest",
-            where=str(target.at(manifest.digest)),
-            do=again,
-        ) from None
-    named = Manifest.parse(manifest, str(target))
-    for descriptor in (*named.layers, *([named.config] if named.config else [])):
+    found: list[Image] = []
+
+    def read() -> None:
+        try:
+            found.append(describe(place, target))
+        except ImageNotFound:
+            raise HubError(
+                "what was pushed cannot be read back under its digest", where=str(target), do=again
+            ) from None
+
+    def look(descriptor: Descriptor) -> None:
         if not place.has_blob(target, descriptor):
             raise HubError(
                 f"what was pushed is not all there: {descriptor.digest[:19]} is missing",
                 where=str(target),
                 do=again,
             )
-    return replace(image, reference=target)
+
+    named = Manifest.parse(manifest, str(target))
+    parts = (*named.layers, *([named.config] if named.config else []))
+    together([read, *(partial(look, part) for part in parts)], len(parts))
+    return replace(found[0], reference=plan.target)

@@ -317,7 +317,9 @@ class _Handler(Exchange):
         digest = bool(re.fullmatch(_DIGEST, ref))
         reference = Reference(name, "" if digest else ref, ref if digest else "")
         _, manifest = find(self.store, reference)
-        content = unpack(manifest, lambda wanted: self.store.blob(reference, wanted), str(reference))
+        content = unpack(
+            manifest, lambda layer, work: self.store.read(reference, layer, work), str(reference)
+        )
         self.send(200, content.data, "application/wasm")
 
 

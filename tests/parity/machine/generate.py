@@ -17,7 +17,7 @@ class Generator(Beside):
 
     def filter(self) -> Filter:
         steps: list[Step] = []
-        for callback in "RvCc":
+        for callback in "RvCcldx":
             if self.chance(0.2):
                 for _ in range(self.random.randint(1, 3)):
                     steps += self.step(callback + "*")

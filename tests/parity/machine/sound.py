@@ -25,7 +25,8 @@ def _one_answer(steps: Iterable[Step]) -> tuple[Step, ...]:
     answered = any(step[1] == "reply" for step in steps)
     for step in steps:
         again = step[1] == "reply" and any(known[1] == "reply" for known in kept)
-        if not again and not (step[1] == "close" and answered):
+        closed = step[1] == "close" and any(known[1] == "close" for known in kept)
+        if not again and not closed and not (step[1] == "close" and answered):
             kept.append(step)
     return tuple(kept)
 
@@ -188,7 +189,8 @@ def _framed(
         letter = _origin(step, steps)[0]
         side = "0" if letter in "bt" else "1"
         late = letter in BODY + TRAILERS
-        sized = sized_requests if side == "0" else sized_responses or (answered and letter == "T")
+        cut = letter == "T" or (letter == "B" and step[1:] != ("return", "1") and step[1:] != ("return", "2"))
+        sized = sized_requests if side == "0" else sized_responses or (answered and cut)
         return late and sized and step[1] in ("return", "continue", "reply", "close")
 
     def halts(place: int, step: Step) -> bool:

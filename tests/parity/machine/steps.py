@@ -146,7 +146,10 @@ class Steps(Messages):
                 yield (
                     when,
                     *self.pick(
-                        ("get", "0", ":path"), ("pairs", "2"), ("buf", "0", "0", "9"), ("prop", "plugin_name")
+                        ("get", "0", ":path"),
+                        ("pairs", "2"),
+                        ("buf", self.buffer(callback), "0", "9"),
+                        ("prop", "plugin_name"),
                     ),
                 )
                 yield when, "fed"

@@ -62,7 +62,7 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     };
     if (filter.logging) {
         if (kind == .request_trailers or !map.exists) return null;
-        return map;
+        return if (kind == .response_trailers and stream.response.unlogged) null else map;
     }
     const visible = switch (kind) {
         .request_headers => filter.half(.request).headers,
@@ -121,6 +121,7 @@ fn target(context: *Context, raw: u32) Error!*headers.Map {
             if (half.trailers) return &flow.trailers;
             if (half.data and filter.end_of_stream and !flow.trailers.exists) {
                 flow.trailers.exists = true;
+                flow.unlogged = filter.logging;
                 half.trailers = true;
                 return &flow.trailers;
             }

@@ -84,6 +84,10 @@ pub const Flow = struct {
     /// The holder lets bytes pass the limit, and the peer is not read meanwhile.
     streaming: bool = false,
     stalled: bool = false,
+    /// A filter in this direction was running when the proxy answered: nothing goes on any more.
+    aborted: bool = false,
+    /// The trailers were made in the log, which does not show them.
+    unlogged: bool = false,
     /// The data frame that comes next when the peer is read again; null while it is read.
     unread: ?usize = null,
     /// The peer has sent everything.
@@ -97,6 +101,8 @@ pub const Flow = struct {
         flow.held.clear();
         flow.streaming = false;
         flow.stalled = false;
+        flow.aborted = false;
+        flow.unlogged = false;
         flow.unread = null;
         flow.complete = false;
         flow.bytes = 0;
@@ -167,8 +173,14 @@ pub const Stream = struct {
     asked_for_head: bool = false,
     /// No route fits the request.
     routeless: bool = false,
+    /// The router has said so.
+    no_route: bool = false,
     /// The client went before the response was complete.
     hung_up: bool = false,
+    /// An answer that a filter asked for in its creation at the end goes through the others.
+    unheard: bool = false,
+    /// What a running callback has asked to answer counts although it traps: see `fail`.
+    asked: ?reply_zig.Reply = null,
     /// The client gets no body, whatever there is.
     bodiless: bool = false,
     /// Somebody will read the result: off in loops.
@@ -222,7 +234,10 @@ pub const Stream = struct {
         stream.upstream_answered = false;
         stream.upstream_complete = false;
         stream.hung_up = false;
+        stream.unheard = false;
+        stream.asked = null;
         stream.routeless = false;
+        stream.no_route = false;
         stream.details = "";
         stream.detailed = false;
         stream.code = 0;
@@ -248,6 +263,7 @@ pub const Stream = struct {
         }
         if (prepared.refused) |refused| {
             stream.request.headers.exists = refused.seen;
+            stream.request.complete = refused.late and prepared.chunks.len == 0 and !prepared.trailers.exists;
             stream.routeless = true;
             return stream.localReply(.{ .status = refused.status, .body = refused.body, .details = refused.details });
         }
@@ -305,7 +321,7 @@ pub const Stream = struct {
                     }
                     stream.finish();
                 },
-                .finish_log => stream.stepLog(),
+                .finish_log => try stream.stepLog(),
                 .finish_done => stream.stepDone(),
                 .ended => {
                     arena_zig.clear(&stream.actions);
@@ -339,8 +355,6 @@ pub const Stream = struct {
         stream.code = answer.status;
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
-        const method = stream.request.headers.get(":method") orelse "";
-        stream.asked_for_head = headers.same(method, "HEAD");
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
@@ -374,7 +388,13 @@ pub const Stream = struct {
 
     pub fn outcome(stream: *const Stream) Outcome {
         if (stream.was_reset) return .reset;
-        return if (stream.response_done) .complete else .paused;
+        return if (stream.response_done and !stream.hung_up) .complete else .paused;
+    }
+
+    /// Whether the codec had refused the request before its headers were read.
+    pub fn unread(stream: *const Stream) bool {
+        const refused = stream.prepared.refused orelse return false;
+        return !refused.seen;
     }
 
     // Steps of the machine.
@@ -418,11 +438,12 @@ pub const Stream = struct {
             .enter => {
                 const bodiless = side == .response and stream.asked_for_head;
                 const empty = bodiless or (chunks.len == 0 and !trailers.exists);
+                const open = side == .request and stream.prepared.tunnel;
                 flow_of.headers.exists = true;
-                flow_of.complete = empty;
+                flow_of.complete = empty and !open;
                 stream.upstream_complete = empty and side == .response;
                 if (empty) stream.pop() else frame.phase = .rest;
-                return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
+                return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty and !open });
             },
             .rest => {
                 if (flow_of.stalled) {
@@ -484,7 +505,10 @@ pub const Stream = struct {
             if (filter.failed()) return;
             if (!filter.created) {
                 create(filter);
-                if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+                if (stream.replies()) {
+                    stream.note(&stream.actions.items[0].reply);
+                    stream.asked = stream.actions.items[0].reply;
+                }
             }
             frame.phase = .created;
         }
@@ -534,7 +558,7 @@ pub const Stream = struct {
         if (frame.position == stream.filters.items.len) {
             const end_stream = frame.end_stream;
             const body = flow_of.body(frame.source);
-            const added = frame.trailers_added;
+            const added = if (stream.unheard) null else frame.trailers_added;
             stream.pop();
             if (added) |position| try stream.pushAdded(side, position);
             return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
@@ -753,7 +777,7 @@ pub const Stream = struct {
 
     /// The end of a stream: first every filter logs, then each is done and deleted. What is noted before a callback
     /// is where it goes on after a trap.
-    fn stepLog(stream: *Stream) void {
+    fn stepLog(stream: *Stream) error{OutOfMemory}!void {
         while (stream.finish_index < stream.filters.items.len) {
             const filter = &stream.filters.items[stream.finish_index];
             const vm = filter.context.vm;
@@ -762,12 +786,28 @@ pub const Stream = struct {
                 stream.finish_step = .create;
                 continue;
             }
+            if (stream.unheard) {
+                stream.unheard = false;
+                filter.created = true;
+            }
             if (stream.finish_step == .create) {
                 stream.finish_step = .log;
                 if (!filter.created) {
                     create(filter);
-                    // An answer comes too late now, but what it says about itself is noted.
-                    if (stream.replies()) stream.note(&stream.actions.items[0].reply);
+                    if (stream.replies()) {
+                        const reply = stream.actions.items[0].reply;
+                        stream.note(&reply);
+                        arena_zig.clear(&stream.actions);
+                        // Nobody hears it, but where there was no answer yet the other filters are asked about it.
+                        if (!stream.response.headers.exists) {
+                            filter.created = false;
+                            filter.stop = false;
+                            stream.unheard = true;
+                            try stream.localReply(reply);
+                            stream.stage = .finish_log;
+                            return;
+                        }
+                    }
                 }
             }
             stream.finish_index += 1;
@@ -854,6 +894,7 @@ pub const Stream = struct {
     }
 
     fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
+        if (stream.flow(side).aborted) return;
         try stream.push(.{ .kind = .continuation, .side = side, .position = stream.positionOf(side, filter) });
     }
 
@@ -864,10 +905,14 @@ pub const Stream = struct {
         stream.finish();
     }
 
-    /// The filter's VM is dead: answer 503 in its place, once (`failStream`).
+    /// The filter's VM is dead: answer 503 in its place, once (`failStream`). What its creation had asked to
+    /// answer comes before that, and of several answers the first is sent, with the details of the last.
     fn fail(stream: *Stream, filter: *Filter) error{OutOfMemory}!void {
         filter.failure_sent = true;
-        try stream.localReply(.{ .status = 503, .grpc_status = 14, .details = "wasm_fail_stream" });
+        var reply = stream.asked orelse reply_zig.Reply{ .status = 503, .grpc_status = 14, .details = "" };
+        stream.asked = null;
+        reply.details = "wasm_fail_stream";
+        try stream.localReply(reply);
     }
 
     /// What an answer says about itself is known before it is made.
@@ -877,8 +922,19 @@ pub const Stream = struct {
         stream.code = reply.status;
     }
 
+    /// The direction in which a filter is being called.
+    fn iterating(stream: *const Stream) ?Side {
+        if (stream.frames.items.len == 0) return null;
+        const frame = &stream.frames.items[stream.frames.items.len - 1];
+        return switch (frame.kind) {
+            .headers, .data, .trailers => frame.side,
+            .continuation, .request_source, .response_source => null,
+        };
+    }
+
     /// Answer in the upstream's place. What still runs on the way in is over.
     pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
+        const running = stream.iterating();
         arena_zig.clear(&stream.frames);
         const sent = stream.code;
         stream.note(&reply);
@@ -902,6 +958,13 @@ pub const Stream = struct {
         if (!head_only) try stream.response.chunk.set(reply.body);
         // Filters whose state is in the middle of a response are not asked about another one.
         stream.direct = direct;
+        if (running) |side| stream.flow(side).aborted = true;
+        const early = stream.asked != null;
+        stream.asked = null;
+        if (!early and !stream.request_routed and !stream.request.headers.intact) {
+            // The route is looked for once more, in the headers that filters have left.
+            if (exchange.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
+        }
         const position = if (direct) stream.filters.items.len else 0;
         stream.stage = .response;
         // A data frame waits under the headers, and runs after them.
@@ -918,12 +981,18 @@ pub const Stream = struct {
         if (!map.intact or !stream.prepared.routable) {
             if (exchange.refusal(map)) |refused| {
                 stream.routeless = refused.status == 404;
+                stream.no_route = stream.routeless;
+                stream.request_routed = !stream.routeless; // the upstream's codec refuses it
                 return stream.localReply(refused);
             }
+            try exchange.schemeForRouter(map);
         }
         try exchange.forRouter(map);
         stream.request_routed = true;
         stream.request_done = end_stream;
+        // A filter that had stopped the headers alone may still write to them, but they are on their way.
+        stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
+        if (stream.recording) try exchange.keepUpstreamRequestHead(stream);
     }
 
     fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
