@@ -78,7 +78,7 @@ def test_builds_take_turns_and_the_requests_of_a_mix_come_by_their_shares(
     assert old.request == new.request == "mix of 75% GET /items, 25% POST /orders"
     assert old.filtered.statuses == new.filtered.statuses == ((200, 30), (201, 10))
     assert old.unfiltered == new.unfiltered
-    assert old.histogram.count == 40
+    assert old.exchanges == new.exchanges == 40
     assert {len(request.headers.getall("x-added")) for request in seen} == {0, 1, 10}
     assert len(told[-1].lines) == 3
 
