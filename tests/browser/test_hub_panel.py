@@ -94,7 +94,8 @@ def test_a_notebook_without_a_kernel_is_offered_one(started: Notebook, panel: Lo
 
 def test_images_are_searched_read_and_used_in_a_cell(started: Notebook, panel: Locator, page: Page) -> None:
     readme = "readme = '# The greeter\\n\\nIt *logs*. <script>window.hurt = true</script>'"
-    run(started, LOAD, GREETER, readme, PUBLISH)
+    schema = "schema = {'type': 'object', 'title': 'Words to log'}"
+    run(started, LOAD, GREETER, f"{readme}\n{schema}", f"{PUBLISH} --schema @schema")
     panel.get_by_role("tab", name="Images").click()
     panel.get_by_role("button", name="demo/greeter:v1").wait_for(timeout=ANSWER_MS)
     panel.get_by_role("searchbox", name="Search images").fill("no such words")
@@ -104,11 +105,16 @@ def test_images_are_searched_read_and_used_in_a_cell(started: Notebook, panel: L
     image = panel.get_by_role("article", name="demo/greeter:v1")
     expect(image.get_by_role("heading", name="The greeter")).to_be_visible(timeout=ANSWER_MS)
     expect(image).to_contain_text("logs what is asked")
-    expect(image).to_contain_text("Istio")
+    for told in ("Istio", "unsigned", "Words to log", "ctx.log('asked')"):
+        expect(image).to_contain_text(told)
     assert page.evaluate("() => window.hurt") is None
     before = page.locator(".jp-Notebook .jp-CodeCell").count()
     image.get_by_role("button", name="Use in a cell").click()
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(before + 1, timeout=ANSWER_MS)
+    image.get_by_role("button", name="Try").click()
+    tester = page.locator(".jp-Notebook .jp-CodeCell .wht")
+    tester.get_by_role("button", name="Send").click(timeout=ANSWER_MS)
+    expect(tester).to_contain_text("asked", timeout=ANSWER_MS)
     panel.get_by_role("button", name="Back to the list").click()
     expect(panel.get_by_role("searchbox", name="Search images")).to_have_value("asked")
     assert ours(started) == []

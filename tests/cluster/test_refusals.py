@@ -14,7 +14,7 @@ import yaml
 from servers.apiserver import free_port
 from servers.filters import make, with_import
 
-from wasmhub_magics.deploy import deploy, forget, plan, status, undeploy
+from wasmhub_magics.deploy import deploy, forget, logs, plan, status, undeploy
 from wasmhub_magics.errors import (
     ClusterUnreachable,
     Conflict,
@@ -411,7 +411,7 @@ def test_a_module_that_the_proxies_there_cannot_load_is_refused_with_what_they_l
     container = {"name": "istio-proxy", "image": "docker.io/istio/proxyv2:1.25.2"}
     server.create(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop-1", "labels": {"app": "shop"}},
-         "spec": {"containers": [container]}}, "pods", where["namespace"],
+         "spec": {"containers": [container], "nodeName": "gone"}}, "pods", where["namespace"],
     )  # fmt: skip
     wanted = '(import "wasi_snapshot_preview1" "fd_readdir" (func (param i32 i32 i32 i64 i32) (result i32)))'
     plain = make("one")
@@ -421,6 +421,13 @@ def test_a_module_that_the_proxies_there_cannot_load_is_refused_with_what_they_l
         deploy(plugin, "istio", image=reference, labels={"app": "shop"}, **where)
     assert extensions(server, where) == []
     assert deploy(plugin, "istio", image=reference, labels={"app": "other"}, **where).state == "applied"
+    assert "none has the labels app=other" in repr(logs("greeter", "istio", **where))
+    undeploy("greeter", "istio", **where)
+    deploy(plain, "istio", image=pushed(plain, "plain"), labels={"app": "shop"}, **where)
+    told = logs("greeter", "istio", **where)  # its node does not answer
+    assert len(told) == 0
+    assert f"the log of {where['namespace']}/shop-1" in told.notes[0]
+    assert "Envoy 1.33) not ready cannot be read" in told.notes[0]
 
 
 def test_the_client_is_asked_for_where_it_is_missing():

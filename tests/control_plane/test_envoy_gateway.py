@@ -3,11 +3,12 @@
 import contextlib
 import http.client
 import threading
-import time
 
 import pytest
 from servers.gateway import Control
 
+from tests.control_plane.asking import ask as ask_at
+from tests.control_plane.asking import until as until_at
 from tests.control_plane.conftest import PORT
 from wasmhub_magics import build
 from wasmhub_magics import deploy as wasmhub_deploy
@@ -25,27 +26,11 @@ def on_response_headers(ctx):
 
 
 def ask(path="/"):
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-    except OSError:
-        return 0, {}, b""
-    finally:
-        connection.close()
+    return ask_at(PORT, path)
 
 
 def until(control: Control, wanted, path="/"):
-    """Ask until the answer is as wanted: a controller and a proxy hear of changes a moment later."""
-    deadline = time.monotonic() + 120
-    while True:
-        answer = ask(path)
-        if wanted(answer):
-            return answer
-        if time.monotonic() > deadline:
-            pytest.fail(f"{answer}\n{control.log.read_text()[-3000:]}")
-        time.sleep(0.05)
+    return until_at(PORT, control.log, wanted, path)
 
 
 @pytest.fixture

@@ -66,18 +66,20 @@ class Cutter:
             each.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
-        with suppress(OSError):
+        try:
             while data := source.recv(1 << 16):
                 if up:
                     self.sent += len(data)
                     if self.limit is not None and self.sent > self.limit:
                         source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                         source.close()
-                        break
+                        raise ConnectionAbortedError
                 sink.sendall(data)
-        for each in (source, sink):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            for each in (source, sink):
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from .history import History
 from .intent import Intent, Phase, Ref, Side, make_scope
 from .istio import Istio
 from .kubernetes import ClusterDeployments
+from .logs import Logs
 from .plan import Plan
 from .product import Product
 
@@ -117,6 +118,10 @@ class ClusterTarget:
     def rollback(self, name: str, to: int | None = None, *, wait: float = 20.0, **where: Any) -> Deployment:
         """Apply an earlier version again."""
         return self._place(name, where).rollback(name, to, wait=wait)
+
+    def logs(self, name: str, last: int = 50, **where: Any) -> Logs:
+        """What the proxies that run a filter have logged about Wasm."""
+        return self._place(name, where).logs(name, last)
 
     def history(self, name: str, **where: Any) -> History:
         """The versions of a deployment, as the cluster keeps them."""

@@ -12,6 +12,7 @@ from ..errors import DeployError
 from ..plugin import Plugin
 from ..proxy.exchange import LogLine
 from .product import Condition
+from .tables import table_html, table_text
 
 __all__ = ["Deployment", "State", "Status", "Target"]
 
@@ -127,30 +128,18 @@ class Status:
     def __repr__(self) -> str:
         if not self.deployments:
             return "nothing is deployed"
-        rows = [COLUMNS, *map(_row, self.deployments)]
         told = [f"{d.name} on {d.target}: {line}" for d in self.deployments for line in d.notes]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
-        return "\n".join([*lines, *told])
+        return "\n".join([table_text(COLUMNS, list(map(_row, self.deployments))), *told])
 
     def _repr_html_(self) -> str:
         if not self.deployments:
             return "<div>nothing is deployed</div>"
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in COLUMNS)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in _row(d))
-            + "</tr>"
-            for d in self.deployments
-        )
         told = "".join(
             f"<div style='opacity:.8'>{html.escape(f'{d.name} on {d.target}: {line}')}</div>"
             for d in self.deployments
             for line in d.notes
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{told}"
+        return table_html(COLUMNS, list(map(_row, self.deployments))) + told
 
 
 class Target(Protocol):

@@ -17,6 +17,7 @@ from .fit import fit
 from .gaps import inexpressible
 from .history import History, Version, annotation, named, read, written
 from .intent import Intent
+from .logs import Logs, from_pods
 from .placed import Placed, bare, lonely, notes_of, ordered, without
 from .plan import Plan, changes
 from .prerequisites import check_secret, home_of, served
@@ -135,6 +136,11 @@ class ClusterDeployments:
     def status(self) -> tuple[Deployment, ...]:
         """All of them with what the cluster says now."""
         return tuple(self._deployment(placed, (), 0.0) for placed in self.all())
+
+    def logs(self, name: str, last: int) -> Logs:
+        """What the proxies that run it have logged about Wasm."""
+        placed = self.find(name)
+        return from_pods(self.cluster, self.product.pods(placed.live), placed.name, self.product.name, last)
 
     def history(self, name: str) -> History:
         """The versions of a deployment."""

@@ -90,6 +90,11 @@ class ChallengeAuth(oras.auth.base.AuthBackend):  # type: ignore[misc]
             self._looked_up = True
         return self._given
 
+    @property
+    def user(self) -> str:
+        """Whom it has named so far; empty where nobody asked."""
+        return self._given.username if self._given else ""
+
     def get_auth_header(self) -> dict[str, str]:
         """The header of the last answer, which mostly holds for the next request too."""
         return {"Authorization": self._header} if self._header else {}

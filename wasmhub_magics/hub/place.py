@@ -23,6 +23,10 @@ Moved: TypeAlias = Callable[[str, int, int], None]
 class Place(Protocol):
     """What push, pull and search need of the local store and of a registry."""
 
+    def reach(self) -> None:
+        """Find out whether it is there at all, which every other call does too. Raises HubError."""
+        ...
+
     def manifest(self, reference: Reference) -> Blob:
         """The manifest that a digest or else a tag names; its digest was checked where one is known."""
         ...

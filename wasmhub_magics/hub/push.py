@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..errors import HubError, ImageNotFound, RequestError
 from ..module import Module
 from .about import About, pack_about
-from .arrival import together
+from .arrival import Beside, together
 from .image import Image, describe
 from .keys import PrivateKey, private_key
 from .layout import LAYOUTS, Layout, Packed, pack
@@ -84,33 +84,6 @@ def push(
     told = about or About()
     told = replace(told, title=told.title or name or target.repository.rpartition("/")[2])
     signer = None if key is None else private_key(key, key_password)
-    plans = [
-        _Plan(
-            named,
-            pack(
-                module,
-                name=told.title,
-                layout=each,
-                abi=abi,
-                root_id=root_id,
-                annotations={**told.annotations, **(annotations or {})},
-                compress=compress,
-            ),
-            told,
-            provenance,
-            sbom,
-            signer,
-            moved,
-        )
-        for each, named in _targets(target, layout)
-    ]
-    digest = plans[0].packed.manifest.digest
-    if target.digest and target.digest != digest:
-        raise RequestError(
-            f"this image has the digest {digest}, not the one of the reference",
-            where=str(target),
-            do="push to a tag",
-        )
     with opened(
         target,
         username=username,
@@ -119,6 +92,35 @@ def push(
         tls_verify=tls_verify,
         timeout=timeout,
     ) as place:
+        reached = Beside(place.reach)  # while the image is made
+        plans = [
+            _Plan(
+                named,
+                pack(
+                    module,
+                    name=told.title,
+                    layout=each,
+                    abi=abi,
+                    root_id=root_id,
+                    annotations={**told.annotations, **(annotations or {})},
+                    compress=compress,
+                ),
+                told,
+                provenance,
+                sbom,
+                signer,
+                moved,
+            )
+            for each, named in _targets(target, layout)
+        ]
+        digest = plans[0].packed.manifest.digest
+        if target.digest and target.digest != digest:
+            raise RequestError(
+                f"this image has the digest {digest}, not the one of the reference",
+                where=str(target),
+                do="push to a tag",
+            )
+        reached.result()
         images = [_publish(place, plan) for plan in plans]
         noted = announce(place, images[0], told, index) if index else ()
     local = () if target.local or not is_loopback(target.registry) else (_LOCAL,)

@@ -112,7 +112,8 @@ class Registry(Transport):
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         self._probe()  # what is wrong with the registry as a whole is told at once
-        first, *others = sorted(packed.blobs, key=lambda blob: -blob.size) or (None,)
+        blobs = {blob.digest: blob for blob in packed.blobs}.values()
+        first, *others = sorted(blobs, key=lambda blob: -blob.size) or (None,)
         if first:  # a caller is told of the largest one, in his own thread
             tasks = [partial(self._send_blob, reference, blob) for blob in others]
             together([partial(self._send_blob, reference, first, moved), *tasks], THREADS)

@@ -47,6 +47,9 @@ class Store:
         self.path = Path(path).expanduser().absolute() if path is not None else _default_path()
         self.quota = parse_size(os.environ.get("WASMHUB_QUOTA", "")) if quota is None else quota
 
+    def reach(self) -> None:
+        """Nothing: it is made by the first push."""
+
     def repositories(self) -> tuple[str, ...]:
         """The names of all repositories, sorted. Raises StoreError where the store cannot be read."""
         found = []

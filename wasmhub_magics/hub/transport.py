@@ -115,6 +115,10 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.host}>"
 
+    def reach(self) -> None:
+        """Find out whether a registry answers, and how. Raises RegistryUnreachable and NotARegistry."""
+        self._probe()
+
     def check_login(self) -> None:
         """Ask whether the credential is accepted.
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from ..errors import HubError, RegistryUnreachable, Unauthorized
+from ..errors import HubError
 from ..paths import cache_root
 from .manifest import Blob
 from .pieces import Source
@@ -44,18 +44,26 @@ TAKEN = (202, 201, 204)
 def upload(registry: Registry, reference: Reference, blob: Blob, moved: Moved | None) -> None:
     """Send a blob, or the rest of it. Raises HubError."""
     made = _Upload(registry, reference, blob, moved)
-    if blob.size <= PIECE:
-        made.finish(made.begin(), 0)
-        return
     session, start = made.resumed()
     try:
         made.send(session or made.begin(), start)
-    except HubError as error:
-        if not session or isinstance(error, RegistryUnreachable | Unauthorized):
-            raise
-        made.note.remove()  # what the registry keeps is not what was noted: from the start then
-        made.send(made.begin(), 0)
+    except _Lost as lost:
+        made.note.remove()
+        if not session:
+            raise lost.error from None
+        try:
+            made.send(made.begin(), 0)  # what the registry keeps is not what was noted
+        except _Lost as again:
+            raise again.error from None
     made.note.remove()
+
+
+class _Lost(Exception):
+    """A registry does not know an upload, or not so far."""
+
+    def __init__(self, error: HubError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -97,38 +105,42 @@ class _Upload:
     def send(self, session: str, start: int) -> None:
         """Send what follows ``start``: pieces each of which the registry keeps, the last one with the end."""
         count = _pieces.get(self.registry.host, PIECE)
-        self.note.write(session)
+        if self.blob.size > PIECE:
+            self.note.write(session)
         while self.blob.size - start > count:
-            began = time.monotonic()
             response = self._request("PATCH", session, start, count)
-            if response.status_code not in TAKEN:
-                raise self.registry._failed(response, str(self.reference))
+            self._expect(response, TAKEN)
             session = urljoin(session, response.headers.get("Location", ""))
             self.note.write(session)
             start += count
-            fast = int(count / max(time.monotonic() - began, 0.001) * MOMENT) // PIECE * PIECE
-            count = _pieces[self.registry.host] = min(max(PIECE, fast), LARGEST_PIECE)
-        self.finish(session, start)
-
-    def finish(self, session: str, start: int) -> None:
-        """Send the rest and have it made a blob."""
+            count = _pieces[self.registry.host]
         joined = "&" if urlsplit(session).query else "?"
         address = f"{session}{joined}digest={quote(self.blob.digest, safe='')}"
         response = self._request("PUT", address, start, self.blob.size - start)
-        self.registry._expect(response, 201, str(self.reference))
+        self._expect(response, (201,))
+
+    def _expect(self, response: Any, good: tuple[int, ...]) -> None:
+        if response.status_code not in good:
+            error = self.registry._failed(response, str(self.reference))
+            raise _Lost(error) if response.status_code in (400, 404, 416) else error
 
     def _request(self, method: str, address: str, start: int, count: int) -> Any:
         source = Source(self.blob.parts)
         for _ in source.parts(start):
             pass
         place = {"Content-Range": f"{start}-{start + count - 1}"} if 0 < count < self.blob.size else {}
-        return self.registry.do_request(
+        began = time.monotonic()
+        response = self.registry.do_request(
             address,
             method,
             data=tuple(source.parts(count)),
             headers={"Content-Type": "application/octet-stream", **place},
             moved=partial(self._tell, start) if self.moved else None,
         )
+        if count >= PIECE:
+            fast = int(count / max(time.monotonic() - began, 0.001) * MOMENT) // PIECE * PIECE
+            _pieces[self.registry.host] = min(max(PIECE, fast), LARGEST_PIECE)
+        return response
 
     def _tell(self, start: int, sent: int) -> None:
         assert self.moved is not None

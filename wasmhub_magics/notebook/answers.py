@@ -107,6 +107,8 @@ def image(reference: str) -> ImageDetails:
             for each in found.verdicts
         ),
         cell=found.entry.cell,
+        trial=found.entry.trial,
+        schema="" if found.schema is None else json.dumps(found.schema, indent=2, ensure_ascii=False),
         source=found.about.source,
     )
 

@@ -135,8 +135,9 @@ class ExampleRow:
 class ImageDetails:
     """All that is known of an image.
 
-    ``facts`` and ``verdicts`` are pairs of a word and a value, ``readme`` is Markdown. ``cell`` is what to
-    write in a notebook to use it; ``source`` is empty where it was not published.
+    ``facts`` and ``verdicts`` are pairs of a word and a value, ``readme`` is Markdown, ``schema`` the JSON
+    Schema of its configuration. ``cell`` is what to write in a notebook to use it, ``trial`` to open the
+    tester on it; ``schema`` and ``source`` are empty where they were not published.
     """
 
     reference: str
@@ -146,4 +147,6 @@ class ImageDetails:
     readme: str = ""
     verdicts: tuple[tuple[str, str], ...] = ()
     cell: str = ""
+    trial: str = ""
+    schema: str = ""
     source: str = ""

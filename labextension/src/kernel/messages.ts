@@ -113,6 +113,8 @@ export interface ImageDetails {
   readonly readme: string;
   readonly verdicts: readonly (readonly [string, string])[];
   readonly cell: string;
+  readonly trial: string;
+  readonly schema: string;
   readonly source: string;
 }
 

@@ -146,6 +146,8 @@ function readDetails(value: unknown): ImageDetails {
     readme: text(from.readme),
     verdicts: list(from.verdicts, readPair),
     cell: text(from.cell),
+    trial: text(from.trial),
+    schema: text(from.schema),
     source: text(from.source)
   };
 }

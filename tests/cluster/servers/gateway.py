@@ -162,7 +162,7 @@ def proxy(control: Control, folder: Path) -> Iterator[Proxy]:
         for name, text in (each.get("data") or {}).items():
             if name.endswith(".json"):
                 (root / "sds" / name).write_text(text)
-    _install(find_envoy().path, root)
+    install(find_envoy().path, root)
     names = {"$(ENVOY_POD_NAME)": "proxy", "$(ENVOY_POD_NAMESPACE)": SYSTEM, "$(ENVOY_SERVICE_ZONE)": "zone"}
     names[f"{host}."] = "127.0.0.1"  # there is no name server
     arguments = [
@@ -199,7 +199,7 @@ def _pod(control: Control, deployment: Json) -> None:
     control.server.ask("PUT", path, made)
 
 
-def _install(binary: Path, root: Path) -> None:
+def install(binary: Path, root: Path) -> None:
     """Copy a program and the libraries it needs."""
     shutil.copy(binary, root / "envoy")
     listed = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=True).stdout
@@ -226,4 +226,4 @@ def _secret(server: ApiServer, name: str) -> dict[str, bytes]:
     return {key: base64.b64decode(value) for key, value in data.items()}
 
 
-__all__ = ["ADMIN", "POD_ADDRESS", "Control", "Proxy", "control_plane", "isolate", "proxy"]
+__all__ = ["ADMIN", "POD_ADDRESS", "Control", "Proxy", "control_plane", "install", "isolate", "proxy"]

@@ -320,6 +320,8 @@ pub fn keepUpstreamRequestHead(stream: *Stream) OutOfMemory!void {
 
 /// The rest of the upstream request, once the router has all of it.
 pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
+    // A filter that goes on where nothing was held may send a body without headers.
+    if (!stream.request_routed) try keepUpstreamRequestHead(stream);
     std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     try putText(stream.upstream_body.items);

@@ -211,7 +211,7 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const in_hand = stream.direct and filter.half(.response).headers;
     const map = if (in_hand) &stream.overwritten else &stream.response.headers;
     const trailers = &stream.response.trailers;
-    const visible = filter.half(.response).headers or filter.logging;
+    const visible = filter.half(.response).headers or (filter.logging and !stream.unanswered);
     const trailers_visible = filter.half(.response).trailers or filter.logging;
     switch (key) {
         .code => {

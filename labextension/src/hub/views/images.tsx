@@ -146,6 +146,13 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
       {image.description !== '' && <p>{image.description}</p>}
       <div className="wh-buttons">
         <Button strong label={trans.__('Use in a cell')} onClick={() => uses.insert(image.cell)} />
+        {image.trial !== '' && (
+          <Button
+            label={trans.__('Try')}
+            title={trans.__('Open the request tester on it')}
+            onClick={() => uses.insert(image.trial)}
+          />
+        )}
       </div>
       {image.verdicts.length > 0 && (
         <>
@@ -161,6 +168,12 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
       )}
       <h4>{trans.__('Facts')}</h4>
       <Facts pairs={image.facts} />
+      {image.schema !== '' && (
+        <details>
+          <summary>{trans.__('Schema of the configuration')}</summary>
+          <pre tabIndex={0}>{image.schema}</pre>
+        </details>
+      )}
       {image.source !== '' && (
         <details>
           <summary>{trans.__('Source')}</summary>
