@@ -135,6 +135,22 @@ def test_without_a_network_what_was_built_before_builds_and_a_new_module_says_wh
     assert "connect to the module proxy once" in caught.value.do
 
 
+def test_packages_that_only_the_sdk_itself_has_come_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    source = sdk(
+        'host, _ := properties.GetRequestHost()\n\tproxywasm.AddHttpRequestHeader("x-host", host)',
+        '"github.com/proxy-wasm/proxy-wasm-go-sdk/properties"',
+    )
+    assert sent(source)["x-host"] == "localhost"
+    monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path))
+    request.getfixturevalue("unplugged")
+    with pytest.raises(BuildError, match=r"go cannot get a module: github\.com/proxy-wasm") as caught:
+        build_module(source, "go", force=True)
+    assert "connect to the module proxy once" in caught.value.do
+    assert "https://" not in str(caught.value)
+
+
 def test_headers_bodies_properties_and_answers_are_as_the_sdk_tells_them_and_envoy_agrees() -> None:
     source = (
         sdk(
