@@ -70,9 +70,12 @@ pub fn answered(bytes: []u8) OutOfMemory!void {
         switch (outcome) {
             0 => try stream.answer(&reader, due),
             1 => try stream.local(due, callout.refused, before ++ "{remote_connection_failure|delayed_connect_error:_Connection_refused}"),
-            2 => try stream.local(due, callout.closed, before ++ "{connection_termination}"),
+            2 => {
+                const why = "{connection_termination}";
+                try stream.local(due, callout.closed, if (stream.headers_came) after ++ why else before ++ why);
+            },
             3 => {
-                stream.details = "upstream_reset_after_response_started{remote_reset}";
+                stream.details = after ++ "{remote_reset}";
                 if (!stream.headers_came) try stream.headersCame(due, if (stream.ended) broken_head else bare_head, false);
                 try stream.fail(due, 13, "");
             },
@@ -88,6 +91,7 @@ pub fn answered(bytes: []u8) OutOfMemory!void {
 }
 
 pub const before = "upstream_reset_before_response_started";
+const after = "upstream_reset_after_response_started";
 const bare_head = "\x01\x00\x00\x00" ++ "\x07\x00\x00\x00:status" ++ "\x03\x00\x00\x00200";
 const broken_head = "\x02\x00\x00\x00" ++ "\x07\x00\x00\x00:status" ++ "\x03\x00\x00\x00200" ++
     "\x1d\x00\x00\x00x-envoy-upstream-service-time" ++ "\x01\x00\x00\x000";
