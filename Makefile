@@ -19,9 +19,9 @@ test: .make/installed .make/cpp  ## every test, the notebooks and the browser in
 	@$(BIN)/python -m pytest
 	@$(BIN)/python tests/cluster/run.py $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider notebooks
 
-test-cluster: .make/installed  ## filters through Envoy Gateway's own control plane, built from its module
+test-cluster: .make/installed  ## filters through Envoy Gateway's and Istio's own control planes, built from their modules
 	@.ci/debian docker-registry etcd-server
-	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver envoy-gateway
+	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver envoy-gateway pilot-discovery pilot-agent
 	@$(BIN)/python -c 'import sys; sys.path.insert(0, "tests/cluster"); from servers import crds; list(crds.products())'
 	@unshare --map-root-user --net $(BIN)/python -m pytest tests/control_plane
 

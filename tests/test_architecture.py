@@ -12,8 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
-    "errors", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link", "profile", "dwarf",
-    "module", "plugin", "curl", "formats",
+    "errors", "docker_client", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link",
+    "profile", "dwarf", "module", "plugin", "curl", "formats",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},

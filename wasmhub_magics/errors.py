@@ -22,6 +22,7 @@
     │   ├── NotAFilter          the image holds no filter, or its content is damaged
     │   ├── Untrusted           no signature counts, or a policy forbids the image
     │   └── StoreError          the local store cannot be read or written
+    │       └── StoreFull       its disk, or what it may hold, is full
     └── DeployError             a deployment could not be made, seen or undone
         ├── Inexpressible       the target cannot say all that was asked for; carries the gaps
         ├── ClusterUnreachable  no cluster answers
@@ -64,6 +65,7 @@ __all__ = [
     "RequestError",
     "StartError",
     "StoreError",
+    "StoreFull",
     "ToolchainMissing",
     "Unauthorized",
     "Untrusted",
@@ -218,6 +220,10 @@ class Untrusted(HubError):
 
 class StoreError(HubError):
     """The local store cannot be read or written."""
+
+
+class StoreFull(StoreError):
+    """The disk of the local store, or what it may hold, is full."""
 
 
 class DeployError(WasmhubError):

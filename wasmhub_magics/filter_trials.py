@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .errors import WasmhubError
 from .http import Request
-from .plugin import Plugin
+from .plugin import HasPlugin, Plugin
 from .proxy import Upstream, echo
 
 if TYPE_CHECKING:
     from .envoy import ParityReport
-    from .latency import LatencyReport, Sweep
+    from .latency import Comparison, LatencyReport, Sweep
     from .page import Share
     from .testing import Case, Fault, Results, Simulation
 
@@ -47,6 +47,14 @@ class Trials:
 
         measure: Callable[..., LatencyReport] = latency.bench_envoy if engine == "envoy" else latency.bench
         return measure([self.plugin], request or Request(), upstream=upstream, baseline=baseline, **options)
+
+    def bench_beside(
+        self, *others: HasPlugin, request: Request | None = None, engine: Engine = "embedded", **options: Any
+    ) -> Comparison:
+        """Measure other builds or filters, and this one, in turns: ``latency.bench_beside``."""
+        from .latency import bench_beside
+
+        return bench_beside(*others, self.plugin, request=request, engine=engine, **options)
 
     def sweep(self, request: Request | None = None, **options: Any) -> Sweep:
         """Raise the rate of requests against a real Envoy until it no longer keeps up: ``latency.sweep``."""

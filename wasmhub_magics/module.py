@@ -44,6 +44,13 @@ class Module:
                 f"the module cannot be read: {error.strerror}", where=str(path), do="check the path"
             ) from None
 
+    @classmethod
+    def hashed(cls, data: bytes, digest: str) -> Module:
+        """A module whose digest was computed while it was read."""
+        made = cls(data)
+        object.__setattr__(made, "digest", digest)
+        return made
+
     @cached_property
     def digest(self) -> str:
         """``sha256:`` and the hex digest of the bytes."""

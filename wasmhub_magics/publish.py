@@ -98,9 +98,11 @@ def _flags(options: BuildOptions) -> str:
 
 
 def _parts(built: Build) -> tuple[tuple[str, str], ...]:
-    """The toolchain, and the packages that the source names, as (name, version)."""
+    """The toolchain, and all packages of the module or at least those that the source names."""
     name, _, version = built.toolchain.rpartition(" ")
     parts = [(name or version, version if name else "NOASSERTION")] if built.toolchain else []
+    if built.packages:
+        return (*parts, *built.packages)
     for package in built.options.packages:
         mark = "=" if "=" in package else "@"
         title, _, number = package.partition(mark)

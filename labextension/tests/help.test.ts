@@ -22,9 +22,9 @@ describe('help', () => {
     expect(await entryOf('proxy_log', 'c')).toMatchObject({ results: 'Ok; BadArgument for an unknown level' });
     expect((await entriesFor('pw_set_h', 'c')).map(each => each.name)).toContain('pw_set_header');
   });
-  it('offers snippets by any of their words, once one is begun', () => {
-    expect(snippetsFor('bod', 'python').map(each => each.label)).toEqual(['change a body']);
-    expect(snippetsFor('', 'python')).toEqual([]);
-    expect(snippetsFor('bod', 'c')).toEqual([]);
+  it('offers snippets by any of their words, once one is begun', async () => {
+    expect((await snippetsFor('bod', 'python')).map(each => each.label)).toEqual(['change a body']);
+    expect(await snippetsFor('', 'python')).toEqual([]);
+    expect(await snippetsFor('bod', 'c')).toEqual([]);
   });
 });

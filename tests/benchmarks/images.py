@@ -13,31 +13,49 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit
 
 import wasmtime
 
-from wasmhub_magics.hub import Entry, Query, pull, push
+from wasmhub_magics.hub import Entry, pull, push, search
 from wasmhub_magics.hub.index import Index
+from wasmhub_magics.hub.layout import Packed, pack
+from wasmhub_magics.hub.manifest import MANIFEST, Blob
 from wasmhub_magics.module import Module
 
 SIZE = 20_000_000
 ROUNDS = 9
+HOST = "registry.example"
 WORDS = "auth token header rate limit cache trace log metric route retry canary shadow cors jwt".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True)
 class Moved:
-    """Seconds of a push or pull and of the bare request, in turns; medians and the ratio of the medians."""
+    """Medians in seconds of what was done in turns.
+
+    ``bare`` is the request for the large blob alone, ``whole`` those for all blobs and the manifest, without
+    which there is no image; ``hashed`` is one pass of sha256 over the large blob, which no request has.
+    """
 
     ours: float
     bare: float
-    ratio: float
+    whole: float
+    hashed: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.bare
+
+    @property
+    def floor(self) -> float:
+        """What a client needs that checks digests after the requests, in seconds."""
+        return self.whole + self.hashed
 
 
 @contextlib.contextmanager
@@ -72,59 +90,92 @@ def registry() -> Iterator[str]:
 
 @cache
 def moved() -> tuple[Moved, Moved]:
-    """A push and a pull of a 20 MB module, each beside a bare PUT and GET of as many bytes."""
-    os.environ["WASMHUB_CACHE"] = tempfile.mkdtemp(prefix="wasmhub-bench-")
-    ours_up, bare_up, ours_down, bare_down = [], [], [], []
-    with registry() as address:
-        for turn in range(ROUNDS + 1):
-            module = big_module(turn)
-            name = f"{address}/bench/r{uuid.uuid4().hex}"
-            plain = big_module(1000 + turn).data
-            digest = f"sha256:{hashlib.sha256(plain).hexdigest()}"
-            _ = module.digest  # a build has told it already
-            up = (
-                timed(lambda module=module, name=name: push(module, f"{name}:v1", index=False)),
-                timed(lambda name=name, plain=plain, digest=digest: put(name, plain, digest)),
-            )
-            down = (
-                timed(lambda name=name: pull(f"{name}:v1")),
-                timed(lambda name=name, digest=digest: get(name, digest)),
-            )
-            if turn:  # the first is for the caches
-                ours_up.append(up[0])
-                bare_up.append(up[1])
-                ours_down.append(down[0])
-                bare_down.append(down[1])
-    shutil.rmtree(os.environ.pop("WASMHUB_CACHE"), ignore_errors=True)
-    return figure(ours_up, bare_up), figure(ours_down, bare_down)
+    """A push and a pull of a 20 MB module, each in turns with bare requests that move as many bytes."""
+    with registry() as address, own_cache():
+        turns = [one_turn(address, number) for number in range(ROUNDS + 1)][1:]  # the first is for the caches
+    ups, downs = zip(*turns, strict=True)
+    return figure(ups), figure(downs)
 
 
-def figure(ours: list[float], bare: list[float]) -> Moved:
-    return Moved(median(ours), median(bare), median(ours) / median(bare))
+def figure(turns: Iterable[list[float]]) -> Moved:
+    return Moved(*(median(each) for each in zip(*turns, strict=True)))
 
 
-def put(name: str, data: bytes, digest: str) -> None:
+def one_turn(address: str, number: int) -> tuple[list[float], list[float]]:
+    """Seconds of all the ways up and of all the ways down, in one order and then in the other."""
+    ours, bare, whole = (f"{address}/bench/r{uuid.uuid4().hex}" for _ in range(3))
+    module = big_module(number)
+    _ = module.digest  # a build has told it already
+    one, other = (pack(big_module(n * 1000 + number), name="bench") for n in (1, 2))
+    layer = one.blobs[0]
+    _ = [blob.data for packed in (one, other) for blob in packed.blobs]  # whole, as bare requests want them
+    up: list[Callable[[], object]] = [
+        lambda: push(module, f"{ours}:v1"),
+        lambda: put(bare, layer),
+        lambda: put_image(whole, other),
+        lambda: hashlib.sha256(layer.data),
+    ]
+    down: list[Callable[[], object]] = [
+        lambda: pull(f"{ours}:v1"),
+        lambda: get(bare, layer),
+        lambda: get_image(whole, other),
+        lambda: hashlib.sha256(layer.data),
+    ]
+    return in_order(up, number % 2 == 0), in_order(down, number % 2 == 0)
+
+
+def in_order(tasks: list[Callable[[], object]], forward: bool) -> list[float]:
+    return [timed(task) for task in tasks] if forward else [timed(task) for task in tasks[::-1]][::-1]
+
+
+@contextlib.contextmanager
+def own_cache() -> Iterator[None]:
+    """A cache that holds nothing of the user's, and is gone afterwards."""
+    before = os.environ.get("WASMHUB_CACHE")
+    with tempfile.TemporaryDirectory(prefix="wasmhub-bench-") as folder:
+        os.environ["WASMHUB_CACHE"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("WASMHUB_CACHE")
+            os.environ |= {"WASMHUB_CACHE": before} if before else {}
+
+
+def put(name: str, blob: Blob) -> None:
     """The two requests that a registry cannot do without."""
-    host, _, repository = name.partition("/")
-    with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as connection:
-        connection.request("POST", f"/v2/{repository}/blobs/uploads/")
-        answer = connection.getresponse()
-        answer.read()
-        place = urlsplit(answer.headers["Location"])
-        connection.request("PUT", f"{place.path}?{place.query}&digest={digest}", data,
-                           {"Content-Type": "application/octet-stream"})  # fmt: skip
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 201:
-            raise SystemExit(f"the bare upload failed: {answer.status}")
+    answer = request(name, "POST", "blobs/uploads/")
+    place = urlsplit(answer.headers["Location"])
+    request(name, "PUT", f"{place.path}?{place.query}&digest={blob.digest}", blob)
 
 
-def get(name: str, digest: str) -> None:
+def put_image(name: str, packed: Packed) -> None:
+    """The requests for all that makes an image."""
+    for blob in packed.blobs:
+        put(name, blob)
+    request(name, "PUT", "manifests/v1", packed.manifest)
+
+
+def get(name: str, blob: Blob) -> None:
+    request(name, "GET", f"blobs/{blob.digest}")
+
+
+def get_image(name: str, packed: Packed) -> None:
+    request(name, "GET", "manifests/v1")
+    get(name, packed.blobs[0])
+
+
+def request(name: str, method: str, path: str, blob: Blob | None = None) -> http.client.HTTPResponse:
+    """One request to a repository, its answer read."""
     host, _, repository = name.partition("/")
+    headers = {"Accept": MANIFEST} | ({"Content-Type": blob.media_type} if blob else {})
     with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as connection:
-        connection.request("GET", f"/v2/{repository}/blobs/{digest}")
-        if len(connection.getresponse().read()) != SIZE:
-            raise SystemExit("the bare download failed")
+        address = path if path.startswith("/") else f"/v2/{repository}/{path}"
+        connection.request(method, address, blob.data if blob else b"", headers)
+        answer = connection.getresponse()
+        answer.read()
+    if answer.status not in (200, 201, 202):
+        raise SystemExit(f"a bare {method} failed: {answer.status}")
+    return answer
 
 
 def big_module(seed: int) -> Module:
@@ -142,21 +193,27 @@ def noise(count: int) -> bytes:
 
 def searched(count: int = 10_000) -> tuple[float, float]:
     """Milliseconds of a search among as many images: the median and the slowest of many kinds."""
-    with tempfile.TemporaryDirectory() as folder, Index(Path(folder, "index.sqlite")) as index:
-        index.replace("local", "team", [("m", entry(number)) for number in range(count)])
-        queries = [
-            Query(), Query("jwt"), Query("rate lim", language="go"), Query("token", sort="created"),
-            Query("number 77"), Query(language="rust", sort="size"), Query("header", product="istio"),
+    with own_cache():
+        with Index() as index:
+            index.replace(HOST, "team", [("m", entry(number)) for number in range(count)])
+            index.set_cursor(HOST, "catalogue")  # so nobody asks a registry
+        kinds: list[dict[str, Any]] = [
+            {}, {"text": "jwt"}, {"text": "rate lim", "language": "go"}, {"text": "token", "sort": "created"},
+            {"text": "number 77"}, {"language": "rust", "sort": "size"},
+            {"text": "header", "product": "istio"},
         ]  # fmt: skip
-        times = [timed(lambda query=query: index.find(query)) * 1000 for query in queries * 5]
+        times = [
+            timed(lambda kind=kind: search(registries=[HOST], local=False, **kind)) * 1000
+            for kind in kinds * 5
+        ]
     return median(times), max(times)
 
 
 def entry(number: int) -> Entry:
     return Entry(
         name=f"filter-{number}",
-        origin="local",
-        ref=f"team/r{number}:v1",
+        origin=HOST,
+        ref=f"{HOST}/team/r{number}:v1",
         language=("go", "rust", "python")[number % 3],
         description=f"{WORDS[number % 15]} {WORDS[number % 7]} number {number}",
         products=("Istio", "Envoy Gateway"),

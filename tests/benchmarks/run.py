@@ -187,8 +187,16 @@ def hub_pull() -> Entry:
 
 
 def beside(figure: Moved, verb: str) -> Entry:
-    sides = {"ours_ms": figure.ours * 1000, "bare_ms": figure.bare * 1000}
-    note = f"{sides['ours_ms']:.0f} ms, the bare {verb} {sides['bare_ms']:.0f} ms"
+    sides = {
+        "ours_ms": figure.ours * 1000,
+        "bare_ms": figure.bare * 1000,
+        "bare_image_ms": figure.whole * 1000,
+        "sha256_ms": figure.hashed * 1000,
+    }
+    note = (
+        f"{sides['ours_ms']:.0f} ms; bare {verb} {sides['bare_ms']:.0f} ms, for an image "
+        f"{sides['bare_image_ms']:.0f} ms, and one sha256 {figure.floor * 1000:.0f} ms"
+    )
     return Entry(figure.ratio, "ratio", sides, note)
 
 

@@ -32,7 +32,7 @@ def answerer(request):
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def context() -> Iterator[BrowserContext]:
     """Debian's browser, its cache shared by all tests; a machine without one fails, it does not skip."""
     try:
@@ -45,17 +45,23 @@ def context() -> Iterator[BrowserContext]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab server for all of these tests; each file has a page and a kernel of its own."""
+    with Lab(tmp_path_factory.mktemp("lab")) as started:
+        yield started
+
+
 @pytest.fixture(scope="module")
-def notebook(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+def notebook(context: BrowserContext, lab: Lab) -> Iterator[Notebook]:
     """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
-    with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        setup = "%load_ext wasmhub_magics" + ANSWERER
-        cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)", "%wasm_bench greeter --seconds 6"]
-        opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
-        opened.run(0)
-        opened.run(1)
-        yield opened
-        opened.close()
+    setup = "%load_ext wasmhub_magics" + ANSWERER
+    cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)", "%wasm_bench greeter --seconds 6"]
+    opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
+    opened.run(0)
+    opened.run(1)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

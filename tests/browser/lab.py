@@ -125,6 +125,10 @@ class Lab:
         (self.home / "config" / "labconfig").mkdir(exist_ok=True)
         (self.home / "config" / "labconfig" / "page_config.json").write_text(json.dumps(news))
 
+        often = self.home / "settings" / "wasmhub-magics-lab" / "panel.jupyterlab-settings"
+        often.parent.mkdir(exist_ok=True)
+        often.write_text(json.dumps({"refresh": 0.5}))
+
     def _wait(self) -> None:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
@@ -224,7 +228,7 @@ class Notebook:
     def close(self) -> None:
         """Stop the kernel and leave the page without a question about unsaved work."""
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        self.page.evaluate("() => { window.onbeforeunload = null; }")
+        self.page.close()
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -19,14 +19,13 @@ IN_C, IN_PYTHON = 1, 2
 
 
 @pytest.fixture(scope="module")
-def opened(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+def opened(context: BrowserContext, lab: Lab) -> Iterator[Notebook]:
     """A notebook with two filters that have errors."""
-    with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        cells = [cell("%load_ext wasmhub_magics"), cell(C), cell(PYTHON)]
-        shown = Notebook(context.new_page(), lab, lab.write("errors.ipynb", cells))
-        shown.run(0)
-        yield shown
-        shown.close()
+    cells = [cell("%load_ext wasmhub_magics"), cell(C), cell(PYTHON)]
+    shown = Notebook(context.new_page(), lab, lab.write("errors.ipynb", cells))
+    shown.run(0)
+    yield shown
+    shown.close()
 
 
 @pytest.fixture

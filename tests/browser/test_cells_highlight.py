@@ -27,14 +27,13 @@ PLAIN, MARKDOWN = len(BODIES), "Filters start with\n\n%%wasm_filter name --lang 
 
 
 @pytest.fixture(scope="module")
-def opened(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+def opened(context: BrowserContext, lab: Lab) -> Iterator[Notebook]:
     """A notebook with a filter cell of each language, then a cell that is none."""
-    with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        magics = [f"%%wasm_filter x --lang {name}\n{body}" for name, body in BODIES.items()]
-        cells = [*map(cell, [*magics, "x = 'text'  # note"]), cell(MARKDOWN, "raw")]
-        shown = Notebook(context.new_page(), lab, lab.write("cells.ipynb", cells))
-        yield shown
-        shown.close()
+    magics = [f"%%wasm_filter x --lang {name}\n{body}" for name, body in BODIES.items()]
+    cells = [*map(cell, [*magics, "x = 'text'  # note"]), cell(MARKDOWN, "raw")]
+    shown = Notebook(context.new_page(), lab, lab.write("cells.ipynb", cells))
+    yield shown
+    shown.close()
 
 
 @pytest.fixture

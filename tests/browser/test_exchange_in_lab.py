@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
@@ -13,23 +11,22 @@ from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
 pytestmark = pytest.mark.browser
 
 
-def test_added_headers_are_green_and_their_mark_shows(context: BrowserContext, tmp_path: Path) -> None:
+def test_added_headers_are_green_and_their_mark_shows(context: BrowserContext, lab: Lab) -> None:
     cells = ["%load_ext wasmhub_magics", GREETER, "%wasm_send greeter GET / -H 'x-user: ada'"]
-    with Lab(tmp_path) as lab:
-        opened = Notebook(context.new_page(), lab, lab.write("send.ipynb", [cell(each) for each in cells]))
-        for number in range(3):
-            opened.run(number)
-        added = opened.page.locator(".jp-OutputArea-output .wh-add").first
-        expect(added).to_be_visible(timeout=ANSWER_MS)
-        look = added.evaluate(
-            """element => {
-              const style = getComputedStyle(element), line = element.getBoundingClientRect();
-              const box = element.closest('.wh-box').getBoundingClientRect();
-              return [style.backgroundColor, parseFloat(style.paddingLeft) + parseFloat(style.textIndent),
-                      line.left > box.left];
-            }"""
-        )
-        opened.close()
+    opened = Notebook(context.new_page(), lab, lab.write("send.ipynb", [cell(each) for each in cells]))
+    for number in range(3):
+        opened.run(number)
+    added = opened.page.locator(".jp-OutputArea-output .wh-add").first
+    expect(added).to_be_visible(timeout=ANSWER_MS)
+    look = added.evaluate(
+        """element => {
+          const style = getComputedStyle(element), line = element.getBoundingClientRect();
+          const box = element.closest('.wh-box').getBoundingClientRect();
+          return [style.backgroundColor, parseFloat(style.paddingLeft) + parseFloat(style.textIndent),
+                  line.left > box.left];
+        }"""
+    )
+    opened.close()
     background, indent, inside = look
     assert background.startswith("rgba(46, 160, 67")
     assert indent >= 0

@@ -19,12 +19,11 @@ IN_GREETER, IN_BROKEN, PLAIN = 1, 2, 3
 
 
 @pytest.fixture(scope="module")
-def started(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+def started(context: BrowserContext, lab: Lab) -> Iterator[Notebook]:
     """A notebook in JupyterLab."""
-    with Lab(tmp_path_factory.mktemp("lab")) as lab:
-        shown = Notebook(context.new_page(), lab, lab.write("bar.ipynb", [cell(GREETER)]))
-        yield shown
-        shown.close()
+    shown = Notebook(context.new_page(), lab, lab.write("bar.ipynb", [cell(GREETER)]))
+    yield shown
+    shown.close()
 
 
 @pytest.fixture

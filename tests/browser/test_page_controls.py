@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -11,13 +12,29 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.shared_page import gate, opened, part, send
 from tests.browser.test_tester_in_lab import CONTRAST
 from tests.formats.samples import COMBINED, HTTP_FILE
+from wasmhub_magics.plugin import Limits
 
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def sheet(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    made = gate().configure(limits=Limits(callback_seconds=1))
+    with opened(context, tmp_path_factory.mktemp("page") / "gate.html", made) as found:
+        yield found
+
+
 @pytest.fixture
-def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
-    with opened(context, tmp_path / "gate.html", gate()) as found:
+def page(sheet: Page) -> Page:
+    """The page as somebody finds it who has just opened it."""
+    sheet.reload()
+    return sheet
+
+
+@pytest.fixture(scope="module")
+def form(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page of a filter that carries a schema."""
+    with opened(context, tmp_path_factory.mktemp("page") / "gate.html", gate(schema=True)) as found:
         yield found
 
 
@@ -92,27 +109,26 @@ def test_the_configuration_counts_at_once(page: Page) -> None:
     assert upstream_header(page, "x-greeting") == "good morning ada"
 
 
-def test_a_schema_makes_a_form_of_the_configuration(context: BrowserContext, tmp_path: Path) -> None:
-    with opened(context, tmp_path / "gate.html", gate(schema=True)) as page:
-        config = part(page, "Plugin configuration")
-        expect(config.get_by_text("goes before the name")).to_be_visible()
-        config.get_by_role("textbox", name="Greeting").fill("welcome")
-        send(page)
-        assert upstream_header(page, "x-greeting") == "welcome ada"
-        config.get_by_label("level").fill("9")
-        config.get_by_role("combobox", name="mode").select_option("safe")
-        config.get_by_role("textbox", name="users").fill("ada\ngrace")
-        config.get_by_label("bytes").fill("5")
-        expect(config.locator(".wht-told")).to_contain_text("level is above 3")
-        config.get_by_label("edit as text").check()
-        text = config.get_by_label("Configuration of gate")
-        for told in ('"users": [', '"grace"', '"mode": "safe"', '"bytes": 5'):
-            assert told in text.input_value()
-        text.fill('{"closed": true}')
-        config.get_by_label("edit as text").uncheck()
-        expect(config.get_by_role("checkbox", name="Closed")).to_be_checked()
-        send(page)
-        expect(page.locator(".wh-status")).to_have_text("503 Service Unavailable")
+def test_a_schema_makes_a_form_of_the_configuration(form: Page) -> None:
+    config = part(form, "Plugin configuration")
+    expect(config.get_by_text("goes before the name")).to_be_visible()
+    config.get_by_role("textbox", name="Greeting").fill("welcome")
+    send(form)
+    assert upstream_header(form, "x-greeting") == "welcome ada"
+    config.get_by_label("level").fill("9")
+    config.get_by_role("combobox", name="mode").select_option("safe")
+    config.get_by_role("textbox", name="users").fill("ada\ngrace")
+    config.get_by_label("bytes").fill("5")
+    expect(config.locator(".wht-told")).to_contain_text("level is above 3")
+    config.get_by_label("edit as text").check()
+    text = config.get_by_label("Configuration of gate")
+    for told in ('"users": [', '"grace"', '"mode": "safe"', '"bytes": 5'):
+        assert told in text.input_value()
+    text.fill('{"closed": true}')
+    config.get_by_label("edit as text").uncheck()
+    expect(config.get_by_role("checkbox", name="Closed")).to_be_checked()
+    send(form)
+    expect(form.locator(".wh-status")).to_have_text("503 Service Unavailable")
 
 
 def test_the_upstream_echoes_or_gives_a_fixed_answer(page: Page) -> None:
@@ -296,32 +312,41 @@ def test_the_page_tells_what_it_holds_and_no_more(context: BrowserContext, tmp_p
     assert "https://" not in (tmp_path / "b.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def everything(form: Page) -> Page:
+    """The page with all of its parts open, the answer of a failure and cases that ran."""
+    form.reload()
+    for title in ("Paste a", "Body", "Plugin", "Upstream", "Clusters", "Client", "Copy the"):
+        part(form, title)
+    form.get_by_role("button", name="Add cluster").click()
+    form.get_by_label("Path").fill("/boom")
+    send(form)
+    part(form, "Cases").get_by_role("button", name="Run all cases").click()
+    expect(form.locator(".wht-red")).to_have_count(1)
+    return form
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1100])
 def test_everything_open_fits_and_stands_out(
-    context: BrowserContext, tmp_path: Path, theme: str, width: int
+    everything: Page, theme: Literal["light", "dark"], width: int
 ) -> None:
-    with opened(context, tmp_path / "gate.html", gate(schema=True), width=width, theme=theme) as page:
-        for title in ("Paste a", "Body", "Plugin", "Upstream", "Clusters", "Client", "Copy the"):
-            part(page, title)
-        page.get_by_role("button", name="Add cluster").click()
-        page.get_by_label("Path").fill("/boom")
-        send(page)
-        part(page, "Cases").get_by_role("button", name="Run all cases").click()
-        expect(page.locator(".wht-red")).to_have_count(1)
-        wider = page.locator(".wht").evaluate(
-            """root => [...root.querySelectorAll('*')].filter(each => each.checkVisibility()
-                && !each.closest('.wht-scroll')
-                && each.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)
-              .map(each => each.outerHTML.slice(0, 100))"""
-        )
-        assert wider == []
-        ratios = page.locator(".wht").evaluate(CONTRAST)
-        assert len(ratios) > 30
-        assert {text: round(ratio, 2) for text, ratio in ratios if ratio < 4.5} == {}
-        unnamed = page.locator(".wht").evaluate(
-            """root => [...root.querySelectorAll('input,select,textarea,button')].filter(each =>
-                !(each.ariaLabel || each.textContent.trim() || each.labels?.length))
-              .map(each => each.outerHTML)"""
-        )
-        assert unnamed == []
+    everything.set_viewport_size({"width": width, "height": 1000})
+    everything.emulate_media(color_scheme=theme)
+    root = everything.locator(".wht")
+    wider = root.evaluate(
+        """root => [...root.querySelectorAll('*')].filter(each => each.checkVisibility()
+            && !each.closest('.wht-scroll')
+            && each.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)
+          .map(each => each.outerHTML.slice(0, 100))"""
+    )
+    assert wider == []
+    ratios = root.evaluate(CONTRAST)
+    assert len(ratios) > 30
+    assert {text: round(ratio, 2) for text, ratio in ratios if ratio < 4.5} == {}
+    unnamed = root.evaluate(
+        """root => [...root.querySelectorAll('input,select,textarea,button')].filter(each =>
+            !(each.ariaLabel || each.textContent.trim() || each.labels?.length))
+          .map(each => each.outerHTML)"""
+    )
+    assert unnamed == []

@@ -215,16 +215,6 @@ def test_a_filter_that_does_not_start_is_told_as_in_the_kernel(page: Page) -> No
     assert "no such mode" in own
 
 
-def test_a_loop_without_end_is_stopped_with_its_worker(page: Page) -> None:
-    made = build(
-        "def on_request_headers(ctx):\n    while ctx.request.path == '/loop': pass\n", name="looping"
-    )
-    made = made.configure(limits=Limits(callback_seconds=1))
-    open_proxy(page, [made])
-    assert "stopped after" in send(page, request_data(Request("GET", "/loop")))["error"]
-    assert send(page, request_data(Request("GET", "/")))["response"]["status"] == 200
-
-
 @pytest.mark.parametrize("text", TEXTS)
 def test_pasted_text_is_read_as_python_reads_it(page: Page, text: str) -> None:
     wanted = [request_data(each) for each in read_requests(text)]

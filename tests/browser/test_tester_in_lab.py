@@ -227,8 +227,10 @@ def test_viewers_without_a_kernel_see_the_last_exchange(notebook: Notebook, test
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_text_stands_out_from_its_background(notebook: Notebook, tester: Locator, theme: str) -> None:
     notebook.theme(theme)
+    answers = tester.get_attribute("data-answers") or "0"
     tester.get_by_role("button", name="Send").click()
-    expect(tester.locator(".wh-status")).to_be_visible(timeout=ANSWER_MS)
+    expect(tester).not_to_have_attribute("data-answers", answers, timeout=ANSWER_MS)
+    expect(tester).not_to_have_class(re.compile("wht-busy"))  # which dims the answer of before
     ratios = tester.evaluate(CONTRAST)
     assert len(ratios) > 10
     low = {text: round(ratio, 2) for text, ratio in ratios if ratio < 4.5}

@@ -230,7 +230,9 @@ registerRootContext((id: u32) => { return new Root(id); }, "auth");
 
 @pytest.mark.parametrize("kind", [Proxy, EnvoyProxy])
 def test_filters_written_for_the_sdk_of_old_run_as_they_are(kind: Any) -> None:
-    module = build_module(OLD, "assemblyscript", options=CELL).module
+    built = build_module(OLD, "assemblyscript", options=CELL)
+    module = built.module
+    assert [name for name, _ in built.packages] == ["@solo-io/proxy-runtime"]
 
     def auth(request: Request) -> Response:
         return Response(200 if request.path == "/good" else 500)

@@ -409,6 +409,8 @@ def test_debug_keeps_source_lines_and_no_path_of_this_machine() -> None:
         assert str(GUEST).encode() not in module.data
         assert b"site-packages" not in module.data
         assert any("onRequestHeaders" in (module.function_name(i) or "") for i in range(200))
+    with Proxy(Plugin(debug, "lines")) as proxy:
+        assert "onRequestHeaders(unsigned int, bool) (cell.cc line 3)" in proxy.send().log[-1].message
 
 
 def test_the_same_source_gives_the_same_bytes_and_names_functions() -> None:

@@ -107,6 +107,9 @@ def test_modules_of_the_proxy_and_folders_are_used_as_named(tmp_path: Path) -> N
     )
     options = BuildOptions(packages=("github.com/tidwall/gjson@v1.18.0", f"example.com/mine={tmp_path}"))
     assert sent(source, options)["x-mine"] == "b"
+    packages = dict(build_module(source, "go", options=options).packages)
+    assert packages["github.com/tidwall/gjson"] == "v1.18.0"
+    assert packages.keys() >= {"example.com/mine", "github.com/tidwall/match"}  # that of a module as well
 
 
 def test_definitions_and_further_files_reach_the_source() -> None:
@@ -130,6 +133,22 @@ def test_without_a_network_what_was_built_before_builds_and_a_new_module_says_wh
     with pytest.raises(BuildError) as caught:
         build_module(sdk(""), "go", options=BuildOptions(packages=("github.com/google/uuid@v1.6.0",)))
     assert "connect to the module proxy once" in caught.value.do
+
+
+def test_packages_that_only_the_sdk_itself_has_come_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    source = sdk(
+        'host, _ := properties.GetRequestHost()\n\tproxywasm.AddHttpRequestHeader("x-host", host)',
+        '"github.com/proxy-wasm/proxy-wasm-go-sdk/properties"',
+    )
+    assert sent(source)["x-host"] == "localhost"
+    monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path))
+    request.getfixturevalue("unplugged")
+    with pytest.raises(BuildError, match=r"go cannot get a module: github\.com/proxy-wasm") as caught:
+        build_module(source, "go", force=True)
+    assert "connect to the module proxy once" in caught.value.do
+    assert "https://" not in str(caught.value)
 
 
 def test_headers_bodies_properties_and_answers_are_as_the_sdk_tells_them_and_envoy_agrees() -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from wasmhub_magics import Filter, Proxy, Request, build, load
-from wasmhub_magics.build import BuildOptions, languages
+from wasmhub_magics.build import BuildOptions, find_language, languages
+from wasmhub_magics.build.cache import cache_root
 from wasmhub_magics.build.rust_toolchain import find_rust
 from wasmhub_magics.errors import BuildError
 from wasmhub_magics.examples import Table, example, starter
 
-SAME_BYTES = {"python", "javascript", "c", "cpp", "zig", "assemblyscript", "wat"}
-"""The languages whose own toolchain gives the very module; the others write names of the project into it."""
+SAME_BYTES = {"python", "javascript", "c", "zig", "assemblyscript", "wat"}
+"""The languages whose own toolchain gives the very module; the others write names of the project into it,
+or link another standard library."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,10 +48,13 @@ def make(folder: Path, *words: str, environment: dict[str, str] | None = None) -
 
 def plainly(language: str, folder: Path) -> tuple[list[str], dict[str, str]]:
     """How a plain toolchain of this machine is named to make."""
-    if language == "c":
+    if language in ("c", "cpp"):
         return ["zig"], {}
     if language == "zig":
         return [f"ZIG={sys.executable} -m ziglang"], {}
+    if language == "go":
+        home = cache_root() / "go" / find_language("go").detect().version
+        return [], {"GOCACHE": str(home / "build"), "GOMODCACHE": str(home / "mod")}
     if language != "rust":
         return [], {}
     rust = find_rust()

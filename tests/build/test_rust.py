@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from wasmhub_magics import build
 from wasmhub_magics.build import BuildOptions, build_module
 from wasmhub_magics.build.process import run
 from wasmhub_magics.build.rust import Rust
 from wasmhub_magics.build.rust_toolchain import find_rust, rustcs, with_library, with_source
 from wasmhub_magics.errors import BuildError, CompileError, LinkError, ToolchainMissing
+from wasmhub_magics.hub import info
 from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy import Proxy
 
@@ -121,9 +123,20 @@ def test_an_allocator_under_the_name_of_the_librarys_is_told_how_to_be_named() -
         assert build_module(source, "rust").module.abi == "0.2.1"
 
 
-def test_crates_and_their_features_are_used_as_named() -> None:
+def test_crates_and_their_features_are_used_as_named_and_published_with_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = sdk('self.set_http_request_header("x-hex", Some(&hex::encode("hi")));')
-    assert sent(source, BuildOptions(packages=("hex[alloc]=0.4",)))["x-hex"] == "6869"
+    options = BuildOptions(packages=("hex[alloc]=0.4",))
+    assert sent(source, options)["x-hex"] == "6869"
+    monkeypatch.setenv("WASMHUB_STORE", str(tmp_path))
+    build(source, "rust", "hexed", options=options).push("team/hexed:v1")
+    sbom = info("team/hexed:v1").sbom
+    assert sbom is not None
+    packages = {each["name"]: each["versionInfo"] for each in sbom["packages"]}
+    assert packages["hex"].startswith("0.4.")
+    assert packages.keys() >= {"hexed", "proxy-wasm", "log", "hashbrown"}
+    assert "cell" not in packages
 
 
 def test_definitions_and_further_files_reach_the_source() -> None:
@@ -163,12 +176,14 @@ def test_without_a_network_what_was_built_before_builds_and_a_new_crate_says_wha
 
 
 def test_debug_keeps_source_lines_and_names_are_kept_always() -> None:
-    source = BARE + '#[no_mangle] pub extern "C" fn proxy_on_log(_: u32) { println!("done"); }'
+    source = BARE + '#[no_mangle] pub extern "C" fn proxy_on_log(_: u32) { panic!("no"); }'
     plain = build_module(source, "rust").module
     debug = build_module(source, "rust", options=BuildOptions(debug=True)).module
     assert plain.custom(".debug_line") is None
     assert plain.custom("name") is not None
     assert b"cell.rs" in (debug.custom(".debug_line") or b"") + (debug.custom(".debug_str") or b"")
+    with Proxy(Plugin(debug, "lines")) as proxy:
+        assert "proxy_on_log (cell.rs line 5)" in proxy.send().log[-1].message
 
 
 def test_the_same_source_gives_the_same_bytes_without_a_path_of_this_machine(kept: Path) -> None:

@@ -152,9 +152,12 @@ def test_every_optimisation_level_builds_and_runs(level: str) -> None:
 
 
 def test_debug_keeps_source_lines() -> None:
-    source = "pub fn onLog(_: pw.Stream) void {}"
+    source = 'pub fn onLog(_: pw.Stream) void {\n    @panic("no");\n}'
     assert build(source).custom(".debug_line") is None
-    assert build(source, BuildOptions(debug=True)).custom(".debug_line") is not None
+    debug = build(source, BuildOptions(debug=True))
+    assert debug.custom(".debug_line") is not None
+    with Proxy(Plugin(debug, "lines")) as proxy:
+        assert "(cell.zig line 3)" in proxy.send().log[-1].message
 
 
 def test_the_same_source_gives_the_same_bytes() -> None:

@@ -16,7 +16,7 @@ from servers import crds
 from servers.apiserver import ApiServer, api_server
 from servers.registry import docker_registry
 
-from wasmhub_magics.deploy import _TARGETS, CLUSTER_TARGETS
+from wasmhub_magics.deploy import forget
 from wasmhub_magics.plugin import Plugin
 
 
@@ -63,5 +63,4 @@ def pushed(registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def forgotten() -> Iterator[None]:
     """What a test leaves in its cluster must not be looked for by tests without one."""
     yield
-    for name in CLUSTER_TARGETS:
-        _TARGETS[name]._made.clear()
+    forget()

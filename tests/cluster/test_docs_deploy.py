@@ -14,7 +14,7 @@ def test_every_example_runs(server, registry, monkeypatch, tmp_path, capsys):
         shop = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
         assert client.post("/api/v1/namespaces", json=shop).status_code in (201, 409)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)

@@ -12,9 +12,9 @@ import pytest
 import trustme
 import yaml
 from servers.apiserver import free_port
-from servers.filters import make
+from servers.filters import make, with_import
 
-from wasmhub_magics.deploy import deploy, plan, status, undeploy
+from wasmhub_magics.deploy import deploy, forget, logs, plan, status, undeploy
 from wasmhub_magics.errors import (
     ClusterUnreachable,
     Conflict,
@@ -23,7 +23,9 @@ from wasmhub_magics.errors import (
     HubError,
     LinkError,
     Refused,
+    Untrusted,
 )
+from wasmhub_magics.hub import generate_keys, sign
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import Plugin
 
@@ -360,6 +362,8 @@ def test_a_cluster_that_dies_in_the_middle_is_told_and_its_state_known_when_it_i
             server.kill()  # as the object is about to be kept
         return {"allowed": True}
 
+    steady = make("two", "steady")
+    deploy(steady, "istio", image=pushed(steady), **where)
     try:
         with webhook(server, where, answer):
             while not seen:
@@ -367,13 +371,63 @@ def test_a_cluster_that_dies_in_the_middle_is_told_and_its_state_known_when_it_i
             with pytest.raises(ClusterUnreachable, match="does not answer") as caught:
                 deploy(plugin, "istio", image=reference, **where)
             assert "not known whether version 1 was taken" in caught.value.do
+            assert [(d.name, d.state) for d in status()] == [("steady", "unknown")]
+            assert "steady on istio: the cluster does not answer" in repr(status())
             server.start()
     finally:
         if server.child.poll() is not None:
             server.start()
-    assert len(status("istio", **where)) == 0  # it died before it kept anything
+    assert [d.name for d in status("istio", **where)] == ["steady"]  # it died before it kept the other
     assert deploy(plugin, "istio", image=reference, **where).version == 1
-    assert len(status("istio", **where)) == 1
+    assert {(d.name, d.state) for d in status()} == {("steady", "applied"), ("greeter", "applied")}
+    server.ask("DELETE", f"{PLUGINS.format(where['namespace'])}/steady")
+    assert status()["steady"].state == "gone"
+    assert [d.name for d in forget("steady", "istio")] == ["steady"]
+    assert [d.name for d in status()] == ["greeter"]
+    with pytest.raises(DeployError, match="no filter is deployed as 'steady'"):
+        forget("steady")
+    with pytest.raises(DeployError, match="looked after here alone"):
+        forget(target="envoy")
+
+
+def test_an_image_that_breaks_the_policy_is_refused_and_deployed_once_it_is_signed(
+    server, where, pushed, tmp_path, monkeypatch
+):
+    plugin = make("one")
+    reference = pushed(plugin)
+    private, _ = generate_keys(tmp_path / "team", "secret")
+    monkeypatch.setenv("COSIGN_PASSWORD", "secret")
+    rules = '[[rule]]\nimage = "*"\nrequire = "signature"\nkeys = ["team.pub"]\n'
+    (tmp_path / "policy.toml").write_text(rules)
+    monkeypatch.setenv("WASMHUB_POLICY", str(tmp_path / "policy.toml"))
+    with pytest.raises(Untrusted, match="not signed"):
+        deploy(plugin, "istio", image=reference, **where)
+    assert extensions(server, where) == []
+    sign(reference, private)
+    assert deploy(plugin, "istio", image=reference, **where).state == "applied"
+
+
+def test_a_module_that_the_proxies_there_cannot_load_is_refused_with_what_they_lack(server, where, pushed):
+    container = {"name": "istio-proxy", "image": "docker.io/istio/proxyv2:1.25.2"}
+    server.create(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop-1", "labels": {"app": "shop"}},
+         "spec": {"containers": [container], "nodeName": "gone"}}, "pods", where["namespace"],
+    )  # fmt: skip
+    wanted = '(import "wasi_snapshot_preview1" "fd_readdir" (func (param i32 i32 i32 i64 i32) (result i32)))'
+    plain = make("one")
+    plugin = plain.replace(module=with_import(wanted))
+    reference = pushed(plugin)
+    with pytest.raises(DeployError, match=r"cannot load greeter: Envoy 1\.33 does not offer .*fd_readdir"):
+        deploy(plugin, "istio", image=reference, labels={"app": "shop"}, **where)
+    assert extensions(server, where) == []
+    assert deploy(plugin, "istio", image=reference, labels={"app": "other"}, **where).state == "applied"
+    assert "none has the labels app=other" in repr(logs("greeter", "istio", **where))
+    undeploy("greeter", "istio", **where)
+    deploy(plain, "istio", image=pushed(plain, "plain"), labels={"app": "shop"}, **where)
+    told = logs("greeter", "istio", **where)  # its node does not answer
+    assert len(told) == 0
+    assert f"the log of {where['namespace']}/shop-1" in told.notes[0]
+    assert "Envoy 1.33) not ready cannot be read" in told.notes[0]
 
 
 def test_the_client_is_asked_for_where_it_is_missing():

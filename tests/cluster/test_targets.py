@@ -82,7 +82,7 @@ def test_a_rollback_brings_the_former_version_back_and_the_history_tells_it(serv
     first = [each["spec"] for each in listed(server, target, where)]
     deploy(two, target, image=pushed(two, "v2"), **where, **QUICK, **NEEDS.get(target, {}))
     assert [each["spec"] for each in listed(server, target, where)] != first
-    back = rollback("greeter", target=target, **where)
+    back = rollback("greeter", target=target, **where, **QUICK)
     assert [each["spec"] for each in listed(server, target, where)] == first
     assert (back.version, back.digest) == (3, one.module.digest)
     versions = list(history("greeter", target, **where))
@@ -204,7 +204,7 @@ def test_filters_on_one_gateway_share_its_policy_in_the_order_of_their_priority(
     rollback_target = deploy(make("three", "first"), "envoy-gateway",
                              image=pushed(make("three", "first"), "v3"), priority=9, **options)  # fmt: skip
     assert rollback_target.version == 2
-    rollback("first", target="envoy-gateway", **where)
+    rollback("first", target="envoy-gateway", **where, **QUICK)
     (live,) = listed(server, "envoy-gateway", where)
     assert [entry["name"] for entry in live["spec"]["wasm"]] == ["first", "last"]
     for name in ("first", "last"):
@@ -236,3 +236,25 @@ def test_a_gateway_that_gloo_does_not_have_is_named_with_those_it_has(server, wh
     with pytest.raises(DeployError, match="no Gateway named 'other'") as caught:
         deploy(plugin, "gloo", image=pushed(plugin), on="Gateway/other", **where)
     assert "gateway-proxy" in caught.value.do
+
+
+def test_who_may_make_no_route_is_told_that_proxies_may_keep_their_code(server, where, pushed):
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "filters"}
+    server.create(
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "filters"},
+         "rules": [{"apiGroups": ["gateway.envoyproxy.io"], "resources": ["*"], "verbs": ["*"]}]},
+        "roles", where["namespace"],
+    )  # fmt: skip
+    server.create(
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "filters"},
+         "roleRef": role, "subjects": [{"kind": "Group", "name": "readers",
+                                        "apiGroup": "rbac.authorization.k8s.io"}]},
+        "rolebindings", where["namespace"],
+    )  # fmt: skip
+    plugin = make("one")
+    options = {"on": "Gateway/eg", "wait": 0.1, "context": "reader", **where}
+    made = deploy(plugin, "envoy-gateway", image=pushed(plugin), **options)
+    assert any("not fetched ahead" in note for note in made.notes)
+    assert [each["metadata"]["name"] for each in listed(server, "envoy-gateway", where)] == [
+        "wasmhub-gateway-eg"
+    ]

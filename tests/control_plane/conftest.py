@@ -13,7 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "cluster"))
 
 from servers.apiserver import ApiServer, api_server
-from servers.gateway import POD_ADDRESS, Control, control_plane, isolate, proxy
+from servers.gateway import POD_ADDRESS, Control, Proxy, control_plane, isolate, proxy
+from servers.istio import gateway as istio_gateway
+from servers.istio import istiod
 from servers.registry import docker_registry
 
 CLASS = {
@@ -22,7 +24,7 @@ CLASS = {
     "metadata": {"name": "eg"},
     "spec": {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"},
 }
-PORT = 8888
+PORT, MESH_PORT = 8888, 8889
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,7 @@ def upstream(server: ApiServer) -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def gateway(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
-    """A Gateway named eg in namespace shop that serves on PORT, with its controller and its proxy."""
+    """A Gateway named eg in namespace shop that serves on PORT, with its controller."""
     with control_plane(server, tmp_path_factory.mktemp("control")) as control:
         server.create(CLASS, "gatewayclasses")
         shop = server.namespace("shop")
@@ -89,5 +91,44 @@ def gateway(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathF
              "spec": {"parentRefs": [{"name": "eg"}],
                       "rules": [{"backendRefs": [{"name": "back", "port": 80}]}]}}, "httproutes", shop,
         )  # fmt: skip
-        with proxy(control, tmp_path_factory.mktemp("proxy")):
-            yield control
+        yield control
+
+
+@pytest.fixture(scope="session")
+def envoy(gateway: Control, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """The proxy that the controller has asked for."""
+    with proxy(gateway, tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mesh(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """The API server with istiod, and a Gateway of Istio's in namespace mesh before the upstream."""
+    with istiod(server, tmp_path_factory.mktemp("istiod")):
+        space, version = server.namespace("mesh"), "networking.istio.io/v1"
+        listener = {"port": {"number": MESH_PORT, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+        server.create(
+            {"apiVersion": version, "kind": "Gateway", "metadata": {"name": "edge"},
+             "spec": {"selector": {"app": "gateway"}, "servers": [listener]}}, "gateways", space,
+        )  # fmt: skip
+        server.create(
+            {"apiVersion": version, "kind": "ServiceEntry", "metadata": {"name": "back"},
+             "spec": {"hosts": ["back.test"], "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                      "location": "MESH_EXTERNAL", "resolution": "STATIC",
+                      "endpoints": [{"address": POD_ADDRESS, "ports": {"http": upstream}}]}},
+            "serviceentries", space,
+        )  # fmt: skip
+        to = {"destination": {"host": "back.test", "port": {"number": 80}}}
+        server.create(
+            {"apiVersion": version, "kind": "VirtualService", "metadata": {"name": "all"},
+             "spec": {"hosts": ["*"], "gateways": ["edge"], "http": [{"route": [to]}]}},
+            "virtualservices", space,
+        )  # fmt: skip
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mesh_log(mesh: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What the gateway of the mesh says, which runs as long."""
+    with istio_gateway(tmp_path_factory.mktemp("agent"), "mesh", {"app": "gateway"}) as log:
+        yield log

@@ -1,11 +1,16 @@
 """Filters in WAT for the tests of deployments."""
 
+import json
 import tempfile
+from pathlib import Path
 
 import pytest
 import wasmtime
 
 from wasmhub_magics.deploy import status, undeploy
+from wasmhub_magics.deploy.directory import entry
+from wasmhub_magics.envoy import config, find_envoy
+from wasmhub_magics.envoy.process import EnvoyProcess
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import Plugin
 
@@ -35,7 +40,7 @@ BROKEN = (
 )
 SLOW = (
     "(loop $more (local.set 3 (i32.add (local.get 3) (i32.const 1)))"
-    " (br_if $more (i32.lt_u (local.get 3) (i32.const 20000000))))"
+    " (br_if $more (i32.lt_u (local.get 3) (i32.const 5000000))))"
 )
 
 
@@ -53,3 +58,18 @@ def plugin(tmp_path, monkeypatch):
     yield make
     for deployment in status():
         undeploy(deployment.name)
+
+
+@pytest.fixture
+def proxy(tmp_path):
+    """An Envoy that reads the file of ``greeter`` in a directory."""
+    folder = tmp_path / "filters"
+    folder.mkdir()
+    (folder / "greeter.json").write_text(json.dumps(config.resource("greeter", "0", None)))
+    bootstrap = config.bootstrap(
+        [entry("greeter", str(folder))], config.cluster(listener="upstream"), extra=[config.echo_in_envoy()]
+    )
+    process = EnvoyProcess(find_envoy(), bootstrap, Path(tempfile.mkdtemp(dir=tmp_path)))
+    process.folder = folder
+    yield process
+    process.stop()

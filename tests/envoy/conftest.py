@@ -13,6 +13,9 @@ from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy.upstream import echo
 
+# What plays a TCP client before the real Envoy belongs to the tests of parity.
+sys.path.insert(0, str(Path(__file__).parent.parent / "parity"))
+
 HEAD = """
 (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
 (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))

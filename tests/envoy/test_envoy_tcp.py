@@ -2,117 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import struct
-import tempfile
-import time
-from pathlib import Path
-
 import pytest
+from machine.tcp import RealTcp
 
-from wasmhub_magics.envoy import config
-from wasmhub_magics.envoy.barrier import Barrier
-from wasmhub_magics.envoy.binary import find_envoy
-from wasmhub_magics.envoy.log import filter_lines
-from wasmhub_magics.envoy.process import EnvoyProcess
 from wasmhub_magics.http import Response
 from wasmhub_magics.proxy import Proxy
-
-PATIENCE = 2.0
-TYPE = "type.googleapis.com/envoy.extensions.filters.network."
-
-
-class RealTcp:
-    """An Envoy with network filters before a TCP proxy; client and upstream are sockets of the test."""
-
-    def __init__(self, plugins):
-        self.plugins = [(plugin, plugin.vm_id or "vm") for plugin in plugins]
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        directory = Path(tempfile.mkdtemp(prefix="wasmhub-tcp-"))
-        chain = []
-        for plugin, vm_id in self.plugins:
-            code = directory / f"{plugin.module.digest[7:]}.wasm"
-            code.write_bytes(plugin.module.data)
-            wanted = config.wasm_filter(plugin, code, vm_id)["config"]
-            chain.append({"name": "wasm", "typed_config": {"@type": TYPE + "wasm.v3.Wasm", "config": wanted}})
-        proxy = {"@type": TYPE + "tcp_proxy.v3.TcpProxy", "stat_prefix": "tcp", "cluster": "tcp"}
-        chain.append({"name": "tcp", "typed_config": proxy})
-        address = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
-        extra = {"name": "tcp", "address": address, "filter_chains": [{"filters": chain}]}
-        port = self.listener.getsockname()[1]
-        bootstrap = config.bootstrap(
-            [],
-            config.cluster("127.0.0.1", port),
-            extra=[extra],
-            clusters=[config.cluster("127.0.0.1", port, name="tcp")],
-        )
-        self.process = EnvoyProcess(find_envoy(), bootstrap, directory, log_level="trace")
-        self.barrier = Barrier(self.process.ports["barrier"])
-
-    def lines(self, mark):
-        self.process.drain()
-        found = filter_lines(self.process.log.since(mark), self.plugins, without=self.process.pid)
-        return [line.message.partition("\n")[0] for line in found]
-
-    def connect(self, pieces, answer, abort=False):
-        """What upstream and client got, and what was logged."""
-        mark = self.process.log.count
-        got_there = got_back = b""
-        with socket.create_connection(("127.0.0.1", self.process.ports["tcp"]), timeout=PATIENCE) as client:
-            self.listener.settimeout(PATIENCE / 4)
-            try:
-                upstream, _ = self.listener.accept()
-            except TimeoutError:
-                upstream = None
-            with upstream or contextlib.nullcontext():
-                for piece in pieces if abort else [*pieces, None]:
-                    self.barrier.wait(PATIENCE)
-                    with contextlib.suppress(OSError):
-                        if piece is None:
-                            client.shutdown(socket.SHUT_WR)
-                        else:
-                            client.sendall(piece)
-                    self.barrier.wait(PATIENCE)
-                    if upstream is None:
-                        continue
-                    got = available(upstream)
-                    got_there += got
-                    with contextlib.suppress(OSError):
-                        if got and (back := answer(got)):
-                            upstream.sendall(back)
-                            self.barrier.wait(PATIENCE)
-                        if piece is None:
-                            upstream.shutdown(socket.SHUT_WR)
-                    self.barrier.wait(PATIENCE)
-                    got_back += available(client)
-                self.barrier.wait(PATIENCE)
-                if abort:
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    client.close()
-                    self.barrier.wait(PATIENCE)
-        deadline = time.monotonic() + PATIENCE
-        while self.barrier.wait(PATIENCE) and time.monotonic() < deadline:
-            if any(line.startswith(("delete", "Function")) for line in self.lines(mark)):
-                break
-        return got_there, got_back, self.lines(mark)
-
-    def close(self):
-        self.barrier.close()
-        self.process.stop()
-        self.listener.close()
-
-
-def available(sock):
-    """What has come in by now."""
-    sock.setblocking(False)
-    data = b""
-    with contextlib.suppress(OSError):
-        while more := sock.recv(1 << 16):
-            data += more
-    sock.setblocking(True)
-    return data
-
 
 LOOK = """
 downstream body 2 0 99
@@ -175,7 +69,7 @@ log prop mine
 
 
 def compare(plugins, connections, abort=False):
-    real = RealTcp(plugins)
+    real = RealTcp([tuple(plugins)])
     try:
         with Proxy(plugins) as embedded:
             for pieces in connections:

@@ -34,21 +34,32 @@ def plugin(each: Example, language: str) -> Plugin:
     return Plugin(built.module, each.name, configuration=encode_config(each.table.config))
 
 
+@pytest.fixture(scope="module")
+def envoy() -> Iterator[EnvoyProxy]:
+    """One Envoy for all, which takes one filter after the other."""
+    clusters = {name: each for one in examples() for name, each in one.table.clusters.items()}
+    assert len(clusters) == sum(len(one.table.clusters) for one in examples())
+    with EnvoyProxy(build_module(starter("wat"), "wat").module, clusters=clusters) as proxy:
+        yield proxy
+
+
 @pytest.mark.parametrize(
     ("language", "each"), COLUMNS, ids=[f"{language}-{each.name}" for language, each in COLUMNS]
 )
-def test_an_example_does_the_same_in_every_language_and_proxy(language: str, each: Example) -> None:
+def test_an_example_does_the_same_in_every_language_and_proxy(
+    language: str, each: Example, envoy: EnvoyProxy
+) -> None:
     made = plugin(each, language)
     table = each.table
     with Proxy(made, clusters=table.clusters) as proxy:
         assert table.differences(proxy) == []
-    with EnvoyProxy(made, clusters=table.clusters) as envoy:
-        assert table.differences(envoy) == []
+    envoy.swap(made)
+    assert table.differences(envoy) == []
 
 
-def test_every_example_is_written_in_three_languages_and_every_language_has_its_column() -> None:
+def test_every_language_has_its_column() -> None:
     assert len(examples()) == 10
-    assert all(len(each.languages) >= 3 for each in examples())
+    assert all({*LANGUAGES} - {*each.languages} <= {"wat"} for each in examples())
     assert {language for language, _ in COLUMNS} == set(LANGUAGES)
 
 

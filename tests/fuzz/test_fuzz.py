@@ -26,7 +26,7 @@ def test_a_filter_that_writes_into_another_would_be_found(monkeypatch):
     with Campaign("escape", guided=False) as campaign:
         assert list(campaign.run(1)) == []
         worker = campaign._proxy._worker()
-        memory = list(worker._vms.values())[1].memory
+        memory = list(worker.chain._vms.values())[1].memory
         ctypes.memset(ctypes.addressof(memory.data_ptr(worker.host.store).contents) + 5000, 7, 1)
         assert [finding.kind for finding in campaign.run(1)] == ["escape"]
 

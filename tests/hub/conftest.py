@@ -54,10 +54,8 @@ def free_port() -> int:
 
 @contextmanager
 def docker_registry(folder: Path, auth: str = "", tls: str = "") -> Iterator[Served]:
-    command = shutil.which("docker-registry")
-    if command is None:
-        pytest.fail("these tests need a real registry: apt-get install docker-registry")
-    address = f"127.0.0.1:{free_port()}"
+    port = free_port()
+    address = f"127.0.0.1:{port}"
     config = folder / "registry.yml"
     config.write_text(
         "version: 0.1\nlog: {level: warn}\n"
@@ -65,22 +63,8 @@ def docker_registry(folder: Path, auth: str = "", tls: str = "") -> Iterator[Ser
         f"{auth}\nhttp: {{addr: {address}{tls}}}\n"
     )
     log = folder / "registry.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [command, "serve", config], stdout=output, stderr=output, start_new_session=True
-        )
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", int(address.split(":")[1])), 1):
-                break
-            if server.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"docker-registry did not start: {log.read_text()}")
-            time.sleep(0.02)
+    with process([program("docker-registry"), "serve", config], log, port):
         yield Served(address, log)
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 @pytest.fixture(autouse=True)

@@ -86,6 +86,12 @@ def test_the_same_facts_have_the_same_digests(module: Module, anywhere: Any) -> 
     assert first.digest == second.digest
 
 
+def test_files_of_the_same_content_travel_too(anywhere: Any, module: Module) -> None:
+    same = About(title="g", readme="{}", example_config="{}", source="{}", source_name="a.json", tests={})
+    told = info(push(module, anywhere.fresh(), about=same).reference).about
+    assert (told.readme, told.example_config, told.source, told.tests) == ("{}", "{}", "{}", {})
+
+
 def test_oras_pulls_the_files_by_their_names(anywhere: Any, module: Module, tmp_path: Path) -> None:
     image = push(module, anywhere.fresh(), about=FULL)
     found = json.loads(run("oras", "discover", "--plain-http", "--format", "json", image.reference))

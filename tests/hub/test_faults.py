@@ -296,6 +296,40 @@ def test_a_refused_upload_keeps_the_words_of_the_registry(
     assert do in caught.value.do
 
 
+@pytest.mark.parametrize("refused", ["manifests", "blobs"])
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("401 Unauthorized", (Unauthorized, "wants a login", "log in")),
+        ("403 Forbidden", (Unauthorized, "wants a login", "log in")),
+        ("429 Too Many Requests", (HubError, "429 Too Many Requests: slow down", "wait 7 seconds")),
+        ("500 Internal Server Error", (HubError, "500 Internal Server Error: slow down", "look at its log")),
+    ],
+)
+def test_a_refused_download_keeps_the_words_of_the_registry(
+    module: Module, listen: Listen, refused: str, status: str, expected: tuple[type[HubError], str, str]
+) -> None:
+    packed = pack(module, name="g")
+    kind, what, do = expected
+
+    def refuse(connection: socket.socket) -> None:
+        while True:
+            _, path = head(connection)
+            if path == "/v2/":
+                connection.sendall(REGISTRY)
+            elif f"/{refused}/" in path:
+                connection.sendall(answer(status, b'{"errors":[{"message":"slow down"}]}', "Retry-After: 7"))
+            else:
+                told = f"Content-Type: {packed.manifest.media_type}"
+                connection.sendall(answer("200 OK", packed.manifest.data, told))
+
+    with pytest.raises(kind) as caught:
+        pull(f"{listen(refuse)}/greeter")
+    assert type(caught.value) is kind
+    assert what in caught.value.what
+    assert do in caught.value.do
+
+
 def test_a_registry_that_repeats_the_password_does_not_get_it_into_our_texts(
     module: Module, listen: Listen
 ) -> None:
@@ -347,6 +381,7 @@ def test_a_password_is_not_sent_to_another_server_than_the_registry(module: Modu
         ('Bearer service="x"', NotARegistry),
         ('Bearer realm="ftp://127.0.0.1/token"', NotARegistry),
         ('Bearer realm="http://registry.example/token",service="x"', Unauthorized),
+        ('Bearer realm="http://127.0.0.1:1/token",service="x"', RegistryUnreachable),
         ("Negotiate", Unauthorized),
     ],
 )

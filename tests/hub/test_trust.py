@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wasmtime
 
 from tests.hub.peers import run
+from wasmhub_magics import load
 from wasmhub_magics.errors import HubError, RequestError, Untrusted
+from wasmhub_magics.filter import pull as pull_filter
 from wasmhub_magics.hub import (
     About,
     Policy,
@@ -251,6 +254,31 @@ def test_a_policy_that_is_named_and_missing_is_told(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("WASMHUB_POLICY", str(tmp_path / "none.toml"))
     with pytest.raises(RequestError, match="no such policy"):
         load_policy()
+
+
+CURIOUS = """(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ (param i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "etc/passwd")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 1024))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (if (i32.eqz (call $open (i32.const 3) (i32.const 0) (i32.const 16) (i32.const 10) (i32.const 0)
+                             (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64))) (then unreachable))
+    (drop (call $environ (i32.const 128) (i32.const 132)))
+    (if (i32.load (i32.const 128)) (then unreachable))
+    (i32.const 0)))"""
+
+
+def test_a_pulled_module_gets_no_file_and_no_variable_of_this_machine() -> None:
+    """It traps where it gets one; the other one where it gets none."""
+    push(Module(wasmtime.wat2wasm(CURIOUS)), "team/curious:v1")
+    made = pull_filter("team/curious:v1")
+    assert made.send().response.status == 200
+    refused = wasmtime.wat2wasm(CURIOUS.replace("i32.eqz", "i32.ne (i32.const 0)"))
+    assert load(bytes(refused), name="refused").send().response.status == 503
 
 
 def test_latest_is_told_to_be_no_pin_and_a_digest_is_one(module: Module) -> None:

@@ -11,9 +11,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.hub.conftest import PASSWORD, USER
 from wasmhub_magics.hub import generate_keys
 
-USER, PASSWORD = "ada", "s3cret-W0rd/+"
 README = "# Greeter\n\nGreets *everybody* who asks. It needs no configuration.\n"
 FILTER = """\
 %%wasm_filter {name}
@@ -41,13 +41,12 @@ class Notebook:
             "HOME": str(self.home),
             "DOCKER_CONFIG": str(self.home / "docker"),
             "WASMHUB_STORE": str(self.home / "store"),
-            "WASMHUB_CACHE": str(folder / "cache"),
+            "WASMHUB_CACHE": str(self.home / "cache"),
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "JPY_SESSION_NAME": str(self.path),
             "REGISTRY_PASSWORD": PASSWORD,
             "COSIGN_PASSWORD": "k3y-pass",
         }
-        self.env |= {"WASMHUB_CACHE": str(self.home / "cache")}
 
     def run(self, code: str) -> str:
         """What a new cell shows, as text."""

@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,6 +24,8 @@ from wasmhub_magics.module import Module
 from wasmhub_magics.paths import cache_root
 
 SIZE = 20_000_000
+RESET = struct.pack("ii", 1, 0)
+"""A connection that is closed with this is cut, whatever was not read yet."""
 
 
 class Cutter:
@@ -63,16 +66,20 @@ class Cutter:
             each.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
-        with suppress(OSError):
+        try:
             while data := source.recv(1 << 16):
                 if up:
                     self.sent += len(data)
                     if self.limit is not None and self.sent > self.limit:
-                        break
+                        source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                        source.close()
+                        raise ConnectionAbortedError
                 sink.sendall(data)
-        for each in (source, sink):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            for each in (source, sink):
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

@@ -32,6 +32,12 @@ def adder() -> Plugin:
 
 
 @pytest.fixture(scope="session")
+def lighter() -> Plugin:
+    """Another build of it, which adds one header."""
+    return plugin("adder", ADD + "(i32.const 0)")
+
+
+@pytest.fixture(scope="session")
 def trapper() -> Plugin:
     """Traps on each request."""
     return plugin("trapper", "unreachable")

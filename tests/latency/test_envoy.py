@@ -13,7 +13,7 @@ import pytest
 
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.http import Request, Response
-from wasmhub_magics.latency.envoy import bench_envoy
+from wasmhub_magics.latency import Progress, bench_envoy, measure_envoy
 from wasmhub_magics.plugin import Plugin
 
 ROOT = Path(__file__).parent.parent.parent
@@ -59,6 +59,28 @@ def test_the_upstream_may_be_a_response_or_a_function(adder: Plugin) -> None:
     asked = bench_envoy(adder, upstream=answer, rate=50, seconds=0.4, rounds=1, baseline=False)
     assert asked.filtered.statuses == ((201, 20),)
     assert seen[-1].headers.getall("x-added") == ("yes",) * 10
+
+
+def test_builds_take_turns_and_the_requests_of_a_mix_come_by_their_shares(
+    adder: Plugin, lighter: Plugin
+) -> None:
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Response:
+        seen.append(request)
+        return Response(201 if request.body == b"item=7" else 200)
+
+    mix = [(Request("GET", "/items"), 3.0), (Request("POST", "/orders", body=b"item=7"), 1.0)]
+    told: list[Progress] = []
+    old, new = measure_envoy(
+        [[adder], [lighter]], upstream=answer, mix=mix, rate=80, seconds=0.5, rounds=1, progress=told.append
+    )
+    assert old.request == new.request == "mix of 75% GET /items, 25% POST /orders"
+    assert old.filtered.statuses == new.filtered.statuses == ((200, 30), (201, 10))
+    assert old.unfiltered == new.unfiltered
+    assert old.exchanges == new.exchanges == 40
+    assert {len(request.headers.getall("x-added")) for request in seen} == {0, 1, 10}
+    assert len(told[-1].lines) == 3
 
 
 @pytest.mark.parametrize("options", [{"rate": 0}, {"seconds": -1}, {"rounds": 0}])

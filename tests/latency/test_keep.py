@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,16 @@ import pytest
 from wasmhub_magics.cli import main
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.http import Request, Response
-from wasmhub_magics.latency import Guard, LatencyReport, Progress, bench, history, read_report, save_report
+from wasmhub_magics.latency import (
+    Guard,
+    LatencyReport,
+    Progress,
+    bench,
+    bench_beside,
+    history,
+    read_report,
+    save_report,
+)
 from wasmhub_magics.plugin import Plugin
 
 
@@ -112,6 +122,20 @@ def test_a_mix_gives_each_request_its_share(adder: Plugin) -> None:
     assert report.fuel is not None
     with pytest.raises(RequestError, match="without weights"):
         bench(adder, mix=[(Request(), 0.0)], n=10)
+
+
+def test_builds_take_turns_in_one_run_and_share_their_baseline(adder: Plugin, lighter: Plugin) -> None:
+    seen: list[Progress] = []
+    beside = bench_beside(adder, lighter, n=80, progress=seen.append)
+    old, new = beside.reports
+    assert (old.digest, new.digest) == (adder.module.digest, lighter.module.digest)
+    assert old.unfiltered == new.unfiltered
+    assert new.added_fuel < old.added_fuel
+    names = [line.label for line in seen[-1].lines]
+    assert names == [f"adder {each.module.digest[7:15]}" for each in (adder, lighter)] + ["without filter"]
+    assert all(name in str(beside) and name in seen[-1].text for name in names)
+    picture = beside._repr_mimebundle_()["image/svg+xml"]
+    assert len(set(re.findall('stroke-dasharray="([^"]+)"', picture))) >= 2  # told apart without colour
 
 
 def test_each_callback_has_its_cost(adder: Plugin) -> None:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import doctest
 import io
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import tarfile
-import tempfile
-import threading
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -22,6 +18,7 @@ import docker
 import pytest
 import ziglang
 
+from tests.dockerd import dockerd
 from tests.notebook.conftest import Shell
 from wasmhub_magics.build import BuildOptions, build_module
 from wasmhub_magics.build.docker import IMAGE as IMAGE_HERE
@@ -37,30 +34,9 @@ SOURCE = '#include "proxy_wasm.h"\nvoid proxy_on_log(uint32_t c) { pw_log_info("
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[str]:
-    """A daemon of our own, without networks, on a socket in a short path."""
-    home = Path(tempfile.mkdtemp(prefix="dockerd-"))
-    socket = f"unix://{home}/s"
-    command = ["dockerd", "--host", socket, "--data-root", home / "data", "--exec-root", home / "exec"]
-    command += ["--pidfile", home / "pid", "--iptables=false", "--ip6tables=false", "--ip-forward=false"]
-    command += ["--bridge=none", "--log-level=info"]
-    with (home / "log").open("w") as log:
-        running = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        try:
-            while "API listen on" not in (home / "log").read_text():
-                assert running.poll() is None, (home / "log").read_text()[-2000:]
-                threading.Event().wait(0.05)
-            before, os.environ["DOCKER_HOST"] = os.environ.get("DOCKER_HOST"), socket
-            yield socket
-            os.environ.pop("DOCKER_HOST")
-            if before is not None:
-                os.environ["DOCKER_HOST"] = before
-        finally:
-            running.send_signal(signal.SIGTERM)
-            running.wait(60)
-    for line in Path("/proc/mounts").read_text().splitlines():
-        if line.split()[1].startswith(str(home)):
-            subprocess.run(["umount", "--lazy", line.split()[1]], check=False)
-    shutil.rmtree(home, ignore_errors=True)
+    """A daemon of our own."""
+    with dockerd() as socket:
+        yield socket
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.notebook.conftest import PYTHON_GREETER, Shell
-from wasmhub_magics.errors import HubError
+from wasmhub_magics.deploy import local, status
+from wasmhub_magics.errors import HubError, WasmhubError
+from wasmhub_magics.notebook.watch import EnvoyWatch
 
 
 def test_what_is_pushed_to_the_local_store_is_found_and_pulled(greeter: Shell) -> None:
@@ -108,6 +112,47 @@ def test_a_filter_is_deployed_seen_swapped_and_taken_down(greeter: Shell) -> Non
         with urllib.request.urlopen(deployment.url, timeout=10) as answer:
             assert answer.status == 200
         assert "greeter" in repr(greeter.run("%wasm_status"))
+        assert "x-greeting" not in repr(greeter.run("%wasm_logs greeter"))
+        assert [d.name for d in greeter.run("%wasm_order greeter")] == ["greeter"]
+        assert greeter.run("%wasm_status --live").filters[0].name == "greeter"
+        rollout = greeter.run("%wasm_deploy greeter --canary 10% --seconds 0.6 --max-errors 2%")
+        assert (rollout.percent, rollout.promoted) == (10, False)  # nobody asked
+        assert any("polyline" in each or "svg" in each for each in greeter.bundles("text/html"))
+        for wrong in ("--canary much", "--canary 10% --port 80", "--canary 0%"):
+            assert isinstance(greeter.fail(f"%wasm_deploy greeter {wrong}"), WasmhubError)
     finally:
         greeter.run("%wasm_undeploy greeter")
     assert "greeter" not in repr(greeter.run("%wasm_status"))
+
+
+def test_the_widget_follows_the_local_envoy_until_it_ends(greeter: Shell) -> None:
+    greeter.run("%wasm_deploy greeter")
+    try:
+        watch = EnvoyWatch(local)
+        controls, table, config = watch.children
+        level, button = controls.children
+        assert "greeter" in table.value
+        before = table.value
+        with urllib.request.urlopen(status()["greeter"].url + "/seen-by-the-widget", timeout=10):
+            pass
+        until(lambda: "/seen-by-the-widget" in table.value)
+        assert table.value != before
+        level.value = "debug"
+        assert local.running().log_level() == "debug"
+        local.running().log_level("error")
+        until(lambda: level.value == "error")
+        button.click()
+        assert "static_listeners" in config.value
+        button.click()
+        assert not config.value
+    finally:
+        greeter.run("%wasm_undeploy greeter")
+    until(lambda: "no local Envoy runs" in table.value)
+    watch.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -75,6 +75,12 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     manager.shutdown_kernel(now=True)
 
 
+def figure(kernel: Kernel, kind: str) -> tuple[str, str]:
+    """A figure of the greeter, as it was told last: its module and its text."""
+    found = {each["kind"]: each for each in kernel.filters()["greeter"]["figures"]}[kind]
+    return found["digest"], found["text"]
+
+
 def test_the_kernel_says_who_it_is(kernel: Kernel) -> None:
     assert kernel.hello == {"protocol": PROTOCOL, "version": wasmhub_magics.__version__, "filters": []}
 
@@ -124,6 +130,25 @@ def test_questions_are_answered(kernel: Kernel) -> None:
     assert kernel.ask("deployments")["result"] == []
 
 
+def test_an_earlier_version_is_brought_back_and_the_filter_says_so(kernel: Kernel) -> None:
+    kernel.run(GREETER)
+    kernel.run("%wasm_deploy greeter --to envoy")
+    first = kernel.filters()["greeter"]["digest"]
+    kernel.run(GREETER.replace("'b'", "'c'"))
+    kernel.run("%wasm_deploy greeter --to envoy")
+    second = kernel.filters()["greeter"]["digest"]
+    assert figure(kernel, "deploy") == (second, "version 2 on envoy")
+    kernel.run("%wasm_rollback greeter")
+    assert figure(kernel, "deploy") == (first, "version 3 on envoy")
+    rows = kernel.ask("versions", name="greeter", target="envoy")["result"]
+    assert [(each["version"], each["digest"]) for each in rows] == [(1, first), (2, second), (3, first)]
+    assert rows[2]["note"] == "rollback to version 1"
+    (now,) = kernel.ask("rollback", name="greeter", target="envoy", to=2)["result"]
+    assert (now["version"], now["digest"]) == (4, second)
+    assert figure(kernel, "deploy") == (second, "version 4 on envoy")
+    assert kernel.ask("undeploy", name="greeter", target="envoy")["result"] == []
+
+
 def test_an_example_comes_as_a_cell_that_builds(kernel: Kernel) -> None:
     first = kernel.ask("examples")["result"][0]
     cell = kernel.ask("example", name=first["name"], language="python")["result"]
@@ -136,7 +161,7 @@ def test_what_cannot_be_answered_is_an_error_with_advice(kernel: Kernel) -> None
     missing = kernel.ask("image", reference="demo/none:v1")
     assert missing["result"] is None
     assert missing["error"]["what"]
-    assert kernel.ask("log", name="nobody")["error"]["do"]
+    assert kernel.ask("log", name="nobody", target="envoy")["error"]["do"]
     assert "TypeError" in kernel.ask("log", wrong=1)["error"]["what"]
 
 

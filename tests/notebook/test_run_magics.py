@@ -114,6 +114,11 @@ def test_bench_puts_two_filters_side_by_side(greeter: Shell) -> None:
     greeter.run("%%wasm_filter other\n" + PYTHON_GREETER.replace("hello", "good morning"))
     comparison = greeter.run("%wasm_bench greeter --vs other --seconds 0.2")
     assert [report.name for report in comparison.reports] == ["other", "greeter"]
+    assert "no build before" in str(greeter.fail("%wasm_bench other --vs before"))
+    greeter.run("%%wasm_filter other\n" + PYTHON_GREETER)
+    old, new = greeter.run("%wasm_bench other --vs before --seconds 0.2").reports
+    assert old.digest == comparison.reports[0].digest
+    assert old.digest != new.digest
 
 
 def test_the_same_request_goes_through_the_real_envoy(greeter: Shell) -> None:

@@ -5,7 +5,10 @@
 // A script is steps parted by ";". A step is a letter for the callback, the call it is for (a number from 1, "*"
 // for each, "$" for the one with the end of the stream), ":", and an operation with its arguments parted by ",".
 // What happens on the root context runs the steps of the stream that asked for it: "a" when the answer to a call
-// arrives (its tag is in the place of the number), "k" at a tick, "q" when a queue is ready.
+// arrives (its tag is in the place of the number), "k" at a tick, "q" when a queue is ready; of a gRPC call or
+// stream "i" at its first metadata, "m" at a message, "e" at its last metadata, "g" when it is gone.
+// With PROBE_TCP it is a filter of TCP whose connections have the script of the root: "n" is a new connection, "D"
+// and "U" are data from downstream and upstream, "f" and "u" the ends of the two.
 // In arguments "%41" is a byte, and "!40" stands for 40 letters.
 #define proxy_on_memory_allocate probe_unused_allocate
 #include "proxy_wasm.h"
@@ -27,6 +30,12 @@ WASI(fd_prestat_get, uint32_t, void *);
 WASI(poll_oneoff, const void *, void *, uint32_t, uint32_t *);
 WASI(clock_res_get, uint32_t, uint64_t *);
 __attribute__((import_module("wasi_snapshot_preview1"), import_name("proc_exit"))) void wasi_proc_exit(uint32_t);
+
+__attribute__((import_module("env"), import_name("envoy_resolve_dns"))) uint32_t envoy_resolve_dns(const char *, size_t,
+                                                                                                 uint32_t *);
+__attribute__((import_module("env"), import_name("pthread_equal"))) uint32_t pthread_equal(uint32_t, uint32_t);
+__attribute__((import_module("env"), import_name("emscripten_notify_memory_growth"))) void
+emscripten_notify_memory_growth(uint32_t);
 
 static int refuse_memory;
 __attribute__((export_name("proxy_on_memory_allocate"))) void *probe_allocate(size_t size) {
@@ -56,11 +65,13 @@ static void number(uint64_t value) {
   while (n) byte(digits[--n]);
 }
 static void text(const char *bytes, size_t size) {
-  uint32_t hash = 2166136261u;
+  uint32_t hash = 2166136261u; // of what is not shown: a random request id is at the front
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)bytes[i];
-    hash = (hash ^ c) * 16777619u;
-    if (i >= 300) continue;
+    if (i >= 300) {
+      hash = (hash ^ c) * 16777619u;
+      continue;
+    }
     if (c > 32 && c < 127 && c != '%')
       byte((char)c);
     else
@@ -97,6 +108,7 @@ static Slot *slot(uint32_t id) {
 static char run_name[32]; // tells the metrics of this run from those of others
 
 static struct { uint32_t token, id; char tag; } calls_made[64]; // who waits for which answer
+static uint32_t grpc_tokens[10];                                // of gRPC calls and streams, by their tags
 static uint32_t queues[8], metrics[8], last_cas, enqueuer;
 
 static char scratch[400000];
@@ -177,7 +189,11 @@ static void status(pw_result result) {
 static size_t timed(void) {
   pw_text value = {NULL, 0};
   static const char name[] = "x-envoy-upstream-service-time";
-  if (proxy_get_header_map_value(PW_RESPONSE_HEADERS, name, sizeof name - 1, &value.data, &value.size)) return 0;
+  int refused = refuse_memory;
+  refuse_memory = 0;
+  pw_result found = proxy_get_header_map_value(PW_RESPONSE_HEADERS, name, sizeof name - 1, &value.data, &value.size);
+  refuse_memory = refused;
+  if (found) return 0;
   size_t size = value.size;
   pw_free(&value);
   return size;
@@ -266,13 +282,23 @@ static void bad(uint32_t which, uint32_t kind, uint32_t how) {
   case 48: result = proxy_define_metric(kind & 3, wrong, many, &flags); break;
   case 49: result = proxy_define_metric(kind & 3, "bad", 3, (uint32_t *)wrong); break;
   case 50: result = proxy_get_metric(metrics[kind & 7], (uint64_t *)wrong); break;
+  case 51: result = proxy_grpc_call(wrong, many, "s", 1, "m", 1, NULL, 0, NULL, 0, 9, &flags); break;
+  case 52: result = proxy_grpc_call("nobody", 6, wrong, many, "m", 1, NULL, 0, NULL, 0, 9, &flags); break;
+  case 53: result = proxy_grpc_call("nobody", 6, "s", 1, wrong, many, NULL, 0, NULL, 0, 9, &flags); break;
+  case 54: result = proxy_grpc_call("nobody", 6, "s", 1, "m", 1, wrong, many, NULL, 0, 9, &flags); break;
+  case 55: result = proxy_grpc_call("nobody", 6, "s", 1, "m", 1, NULL, 0, wrong, many, 9, &flags); break;
+  case 56: result = proxy_grpc_stream(wrong, many, "s", 1, "m", 1, NULL, 0, &flags); break;
+  case 57: result = proxy_grpc_stream("nobody", 6, wrong, many, "m", 1, NULL, 0, &flags); break;
+  case 58: result = proxy_grpc_stream("nobody", 6, "s", 1, wrong, many, NULL, 0, &flags); break;
+  case 59: result = proxy_grpc_stream("nobody", 6, "s", 1, "m", 1, wrong, many, &flags); break;
+  case 60: result = proxy_grpc_send(grpc_tokens[1], wrong, many, 0); break;
 #if defined(PW_ABI_0_2_1)
   case 31: result = proxy_get_log_level((pw_log_level *)wrong); break;
 #endif
   }
   status(result);
   byte(' ');
-  number(size);
+  number(which == 8 && kind == PW_RESPONSE_HEADERS && size ? size - timed() : size);
 }
 
 static void wasi(uint32_t which, uint32_t arg) {
@@ -320,6 +346,17 @@ static void wasi(uint32_t which, uint32_t arg) {
   byte(' ');
   number(two);
 }
+
+static void waits(uint32_t token, uint32_t id, pw_text tag) {
+  for (int i = 0; token && i < 64; i++)
+    if (!calls_made[i].token) {
+      calls_made[i].token = token;
+      calls_made[i].id = id;
+      calls_made[i].tag = tag.size ? tag.data[0] : '0';
+      return;
+    }
+}
+static uint32_t *grpc_token(pw_text tag) { return &grpc_tokens[tag.size ? (tag.data[0] - '0') % 10 : 0]; }
 
 static void step(uint32_t id, Slot *s) {
   pw_text op = next();
@@ -506,14 +543,54 @@ static void step(uint32_t id, Slot *s) {
                            trailing ? trailers : NULL, trailing ? sizeof trailers : 0, timeout, &token));
     byte(' '), number(token);
     free(all.data);
-    for (int i = 0; token && i < 64; i++)
-      if (!calls_made[i].token) {
-        calls_made[i].token = token;
-        calls_made[i].id = id;
-        calls_made[i].tag = tag.size ? tag.data[0] : '0';
-        break;
-      }
+    waits(token, id, tag);
   }
+  IS("gcall") {
+    pw_text tag = next(), cluster = next(), method = next();
+    uint32_t timeout = count(), token = 0;
+    pw_text message = next(), all = pairs();
+    byte(' '), text(cluster.data, cluster.size);
+    status(proxy_grpc_call(cluster.data, cluster.size, "parity.Probe", 12, method.data, method.size, all.data, all.size,
+                           message.data, message.size, timeout, &token));
+    byte(' '), number(token);
+    free(all.data);
+    *grpc_token(tag) = token;
+    waits(token, id, tag);
+  }
+  IS("gstream") {
+    pw_text tag = next(), cluster = next(), method = next();
+    uint32_t token = 0;
+    pw_text all = pairs();
+    byte(' '), text(cluster.data, cluster.size);
+    status(proxy_grpc_stream(cluster.data, cluster.size, "parity.Probe", 12, method.data, method.size, all.data,
+                             all.size, &token));
+    byte(' '), number(token);
+    free(all.data);
+    *grpc_token(tag) = token;
+    waits(token, id, tag);
+  }
+  IS("gsend") {
+    pw_text tag = next();
+    uint32_t last = count();
+    pw_text message = next();
+    byte(' '), number(last);
+    status(proxy_grpc_send(*grpc_token(tag), message.data, message.size, last));
+  }
+  IS("gcancel") { status(proxy_grpc_cancel(*grpc_token(next()))); }
+  IS("gclose") { status(proxy_grpc_close(*grpc_token(next()))); }
+  IS("dns") {
+    pw_text name = next();
+    uint32_t token = 0;
+    byte(' '), text(name.data, name.size);
+    say();
+    pw_result result = envoy_resolve_dns(name.data, name.size, &token);
+    word("dns"), status(result), byte(' '), number(token);
+  }
+  IS("pthread") {
+    uint32_t left = count(), right = count();
+    byte(' '), number(left), byte(' '), number(right), word(" -> "), number(pthread_equal(left, right));
+  }
+  IS("growth") { emscripten_notify_memory_growth(0); }
   IS("sget") {
     pw_text key = next();
     uint32_t cas = 0;
@@ -749,6 +826,28 @@ pw_action proxy_on_response_trailers(uint32_t context, uint32_t size) {
   enter("response_trailers", context, size, 0);
   return run(context, 'T', true, 0);
 }
+#if defined(PROBE_TCP)
+pw_action proxy_on_new_connection(uint32_t context) {
+  enter("new_connection", context, 0, 0);
+  return run(context, 'n', false, 0);
+}
+pw_action proxy_on_downstream_data(uint32_t context, uint32_t size, bool end) {
+  enter("downstream_data", context, size, end);
+  return run(context, 'D', end, 0);
+}
+pw_action proxy_on_upstream_data(uint32_t context, uint32_t size, bool end) {
+  enter("upstream_data", context, size, end);
+  return run(context, 'U', end, 0);
+}
+void proxy_on_downstream_connection_close(uint32_t context, pw_peer peer) {
+  enter("downstream_close", context, peer, 0);
+  run(context, 'f', true, 0);
+}
+void proxy_on_upstream_connection_close(uint32_t context, pw_peer peer) {
+  enter("upstream_close", context, peer, 0);
+  run(context, 'u', true, 0);
+}
+#endif
 void proxy_on_http_call_response(uint32_t root, uint32_t token, uint32_t headers, uint32_t body, uint32_t trailers) {
   enter("call_response", root, token, headers);
   word("-- "), number(body), byte(' '), number(trailers);
@@ -759,6 +858,32 @@ void proxy_on_http_call_response(uint32_t root, uint32_t token, uint32_t headers
       run_call(calls_made[i].id, 'a', (uint8_t)(calls_made[i].tag - '0'), false, 0);
       return;
     }
+}
+static void grpc(const char *name, char letter, uint32_t root, uint32_t token, uint32_t value) {
+  enter(name, root, token, value);
+  for (int i = 0; i < 64; i++)
+    if (calls_made[i].token == token) {
+      if (letter == 'g') calls_made[i].token = 0;
+      run_call(calls_made[i].id, letter, (uint8_t)(calls_made[i].tag - '0'), false, 0);
+      return;
+    }
+}
+void proxy_on_grpc_receive_initial_metadata(uint32_t root, uint32_t token, uint32_t count) {
+  grpc("grpc_initial", 'i', root, token, count);
+}
+void proxy_on_grpc_receive(uint32_t root, uint32_t token, uint32_t size) { grpc("grpc_message", 'm', root, token, size); }
+void proxy_on_grpc_receive_trailing_metadata(uint32_t root, uint32_t token, uint32_t count) {
+  grpc("grpc_trailing", 'e', root, token, count);
+}
+void proxy_on_grpc_close(uint32_t root, uint32_t token, uint32_t code) { grpc("grpc_close", 'g', root, token, code); }
+__attribute__((export_name("envoy_on_resolve_dns"))) void envoy_on_resolve_dns(uint32_t root, uint32_t token, uint32_t size) {
+  char *bytes = NULL;
+  size_t length = 0;
+  enter("resolve_dns", root, token, size);
+  status(proxy_get_buffer_bytes(8, 0, size, &bytes, &length)), byte(' ');
+  text(bytes, length);
+  say();
+  free(bytes);
 }
 void proxy_on_tick(uint32_t root) {
   proxy_set_tick_period_milliseconds(0);

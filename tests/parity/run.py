@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -14,13 +15,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from accepted import ACCEPTED, ELSEWHERE, LEFT_OUT
+from accepted import ACCEPTED, ELSEWHERE, LEFT_OUT, NEVER
 from machine.coverage import Coverage
 from machine.generate import cases
 from machine.judge import Judge, Verdict
 from machine.model import Case
 from machine.shrink import shrink
 from machine.sound import comparable
+from machine.tcp import connections
+
+from wasmhub_magics.envoy.report import Difference
 
 CASES = Path(__file__).with_name("cases.json")
 
@@ -30,12 +34,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exchanges", type=int, default=10_000)
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--connections", type=int, default=200, help="how many TCP cases of four clients")
     parser.add_argument("--shrink", type=int, default=5, help="how many differences to make small")
     parser.add_argument("--write", action="store_true", help=f"add small cases to {CASES.name}")
     options = parser.parse_args()
 
     started = time.monotonic()
-    coverage, accepted = Coverage(ELSEWHERE), Counter[str]()
+    coverage, accepted = Coverage(ELSEWHERE, NEVER), Counter[str]()
     done = found = shrunk = 0
     with Judge() as judge:
         pending = options.exchanges
@@ -58,7 +63,7 @@ def main() -> int:
                     continue
                 found += 1
                 where = "start" if verdict.number is None else f"exchange {verdict.number}"
-                print(f"case {case.seed}, {where}: {verdict.differences[0]}", flush=True)
+                print(f"case {case.seed}, {where}: {verdict.differences[0]}{how(verdict)}", flush=True)
                 if shrunk < options.shrink:
                     shrunk += 1
                     judge.hasty = True
@@ -69,6 +74,14 @@ def main() -> int:
                         write(small)
             if time.monotonic() - started > 60 and batch % 25 == 0:
                 print(f"... {done} exchanges, {found} differences", flush=True)
+    for first in range(0, options.connections, 20):
+        many = min(20, options.connections - first)
+        for name, mine, different in connections(f"{options.seed}.{first}", many):
+            done += 1
+            coverage.add(mine)
+            if different:
+                found += 1
+                print(f"case {name}: {different[0]}", flush=True)
     print(coverage)
     print("left out:", *LEFT_OUT, sep="\n  ")
     for each in ACCEPTED:
@@ -79,18 +92,41 @@ def main() -> int:
     return 1 if found or missing else 0
 
 
+def how(verdict: Verdict) -> str:
+    """How the exchange went on both sides, for differences that do not come every time."""
+    mine, other = verdict.embedded, verdict.real
+    if mine is None or other is None:
+        return ""
+    said = "".join(f"\n  {warning}" for warning in other.warnings)
+    return f"\n  ({mine.outcome} {mine.details}; Envoy: {other.outcome} {other.details}){said}"
+
+
 def smaller(judge: Judge, case: Case, verdict: Verdict) -> Case:
-    """The case cut down to what shows a difference in the same field."""
-    field = verdict.differences[0].field.rstrip("0123456789")
+    """The case cut down to what shows the same kind of difference."""
+    wanted = kind(verdict.differences[0])
     small = shrink(
         case,
         verdict.number,
         lambda each: (
-            comparable(each)
-            and any(d.field.startswith(field) for v in judge.run(each) for d in v.differences)
+            comparable(each) and any(kind(d) == wanted for v in judge.run(each) for d in v.differences[:1])
         ),
     )
     return small.replace(about=str(verdict.differences[0]))
+
+
+def kind(difference: Difference) -> tuple[str, ...]:
+    """What tells a difference from another one: the field and, in the log, what either side was at."""
+    field = re.sub(r"\d+", "#", difference.field)
+    if not field.startswith("log line"):
+        return (field,)
+    return (field, *(_step(line) for line in (difference.embedded, difference.envoy)))
+
+
+def _step(line: str) -> str:
+    words = re.sub(r"^\[\w+\] ", "", line).split()
+    if words[:1] == ["=="]:
+        return words[2]
+    return " ".join(words[:2]) if words and words[0].startswith("prop") else "".join(words[:1])
 
 
 def write(case: Case) -> None:

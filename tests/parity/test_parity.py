@@ -8,6 +8,7 @@ from accepted import ACCEPTED
 from machine.generate import Generator, cases
 from machine.judge import Judge
 from machine.model import Case
+from machine.tcp import connections
 
 FOUND = [Case.load(data) for data in json.loads(Path(__file__).with_name("cases.json").read_text())]
 
@@ -29,6 +30,11 @@ def differences(judge: Judge, case: Case) -> list[str]:
 
 def test_random_exchanges_do_the_same_in_both_proxies(judge):
     found = [line for case in cases("sample", 300, size=30) for line in differences(judge, case)]
+    assert found == []
+
+
+def test_random_connections_do_the_same_in_both_proxies():
+    found = [f"{name}, {each}" for name, _, many in connections("sample", 10) for each in many]
     assert found == []
 
 

@@ -140,3 +140,9 @@ def test_an_empty_answer_to_grpc_carries_unavailable(run):
     request = Request("POST", "/s/m", [("content-type", "application/grpc")])
     response = run("request_headers trap").send(request).response
     assert (response.status, response.headers["grpc-status"]) == (200, "14")
+
+
+def test_names_that_ask_for_names_without_end_are_a_trap_like_another(run):
+    exchange = run("request_headers dns 127.0.0.1\non_dns dns 127.0.0.1").send()
+    assert "Maximum call stack size exceeded" in exchange.log[-1].message
+    assert exchange.details == "wasm_fail_stream"

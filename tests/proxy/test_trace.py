@@ -111,3 +111,18 @@ def test_the_state_tells_timers_pending_calls_and_all_that_is_kept(run):
     assert (state.shared_data, state.queues) == ({"": {"k": b"v"}}, {"": {"q": (b"m",)}})
     for shown in (repr(state), state._repr_html_()):
         assert all(word in shown for word in ("hits", "sizes", "every 0.5 s", "watch", "gRPC stream"))
+
+
+def test_a_callback_inside_of_a_host_call_is_told_before_the_one_around_it(run):
+    script = "request_headers dns 127.0.0.1\nrequest_headers get 0 :path\non_dns body 8 0 20"
+    trace = run(script).send().trace
+    inner, outer = (
+        next(c for c in trace.callbacks if c.name == name)
+        for name in ("envoy_on_resolve_dns", "proxy_on_request_headers")
+    )
+    assert trace.callbacks.index(inner) < trace.callbacks.index(outer)
+    assert "proxy_get_buffer_bytes" in [call.name for call in inner.calls]
+    assert [call.name for call in outer.calls if call.name != "proxy_log"][-2:] == [
+        "envoy_resolve_dns",
+        "proxy_get_header_map_value",
+    ]

@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
-from .assemblyscript_sdk import ABORT, place_sdk, uses_sdk
+from .assemblyscript_sdk import ABORT, SDK, place_sdk, uses_sdk
 from .cache import cache_root
 from .diagnostics import failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
+from .packages import Packages, in_package_lock
 from .process import run
 from .sources import write_files
 
@@ -130,11 +131,13 @@ class AssemblyScript:
         (library / "options.ts").write_text(constants(options))
         (workdir / "entry.ts").write_text(entry_of(source))
         entry, uses = "entry.ts", _USES
+        packages: Packages = ()
         if uses_sdk([source, *(text for _, text in options.files)]):
             if not (_home() / "node_modules" / "@solo-io").is_dir():
                 install_compiler(progress, options.timeout)
             place_sdk(library, _home() / "node_modules", source)
             entry, uses = SOURCE, [ABORT]
+            packages = in_package_lock((GUEST / "package-lock.json").read_text(), [SDK])
         finished = run(
             [
                 *command,
@@ -155,7 +158,7 @@ class AssemblyScript:
             if not any(each.severity == "error" for each in found):
                 found = tuple(Diagnostic("error", line.replace(f"{workdir}/", "")) for line in said[:5])
             raise failure(self.title, found, source, options)
-        return Compiled((workdir / "cell.wasm").read_bytes(), found)
+        return Compiled((workdir / "cell.wasm").read_bytes(), found, packages)
 
 
 def flags_of(options: BuildOptions, uses: Sequence[str] = _USES) -> list[str]:

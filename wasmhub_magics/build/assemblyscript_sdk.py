@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["ABORT", "place_sdk", "uses_sdk"]
+__all__ = ["ABORT", "SDK", "place_sdk", "uses_sdk"]
 
 SDK = "@solo-io/proxy-runtime"
 ABORT = f"--use=abort=~lib/{SDK}/runtime/abort_proc_exit"

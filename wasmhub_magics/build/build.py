@@ -15,6 +15,7 @@ from . import cache
 from .docker import builder
 from .language import BuildOptions, Compiled, Language, Progress, Toolchain
 from .languages import find_language
+from .packages import Packages
 
 __all__ = ["Build", "build_module"]
 
@@ -35,6 +36,8 @@ class Build:
     diagnostics: tuple[Diagnostic, ...]
     """Warnings and notes."""
     options: BuildOptions
+    packages: Packages = ()
+    """What is in the module besides the source, where the compiler tells."""
 
     def __repr__(self) -> str:
         how = "cached" if self.cached else f"built in {self.seconds:.2f} s"
@@ -88,6 +91,7 @@ def build_module(
         toolchain=str(toolchain).strip(),
         diagnostics=_with_notes(compiled.diagnostics, module),
         options=options,
+        packages=compiled.packages,
     )
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ToolchainMissing
-from .clang import find_clang, find_ziglang, levels
+from .clang import SHARED, find_clang, find_ziglang, levels
 from .clang_messages import ASKED, Reader, undefined, unplaced
 from .diagnostics import failure
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
 
-__all__ = ["COMPILE_FLAGS", "LINK_FLAGS", "C"]
+__all__ = ["COMPILE_FLAGS", "LINK_FLAGS", "C", "headers"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "c"
 HEADER = "proxy_wasm.h"
@@ -30,7 +30,7 @@ _COMPILE = [
     *COMPILE_FLAGS,
     "-Wmissing-prototypes",
     *ASKED,
-    *("-fdebug-compilation-dir=.", f"-ffile-prefix-map={GUEST}=."),
+    *("-fdebug-compilation-dir=.", *(f"-ffile-prefix-map={place}=." for place in (GUEST, SHARED))),
 ]
 # The stack comes first, so that an overflow traps and does not run into the data.
 LINK_FLAGS = ("--no-entry", "--stack-first", "-z", "stack-size=65536")
@@ -72,8 +72,8 @@ class C:
 
     def fingerprint(self) -> str:
         """The digest of the headers and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join([*_COMPILE[:-1], *LINK_FLAGS]).encode())
-        for header in sorted(GUEST.glob("*.h")):
+        digest = hashlib.sha256("\0".join([*_COMPILE[:-2], *LINK_FLAGS]).encode())
+        for header in headers():
             digest.update(header.read_bytes())
         return digest.hexdigest()
 
@@ -89,7 +89,7 @@ class C:
         compiled = run(
             [
                 *(*tools.clang, *_COMPILE, levels[options.optimize], *(["-g"] if options.debug else [])),
-                *("-I.", "-isystem", str(GUEST), *tools.flags),
+                *("-I.", "-isystem", str(GUEST), "-isystem", str(SHARED), *tools.flags),
                 *(f"-D{name}={value}" for name, value in options.defines),
                 *(*extra, "-c", "-o", "cell.o", SOURCE),
             ],
@@ -108,6 +108,11 @@ class C:
             missing = tuple(undefined(linked.stderr, source, options))
             raise failure(self.title, (missing or unplaced(linked.stderr, workdir)) + found, source, options)
         return Compiled((workdir / "cell.wasm").read_bytes(), found)
+
+
+def headers() -> list[Path]:
+    """What a source can include."""
+    return sorted([*GUEST.glob("*.h"), *SHARED.glob("*.h")])
 
 
 def _tools(toolchain: Toolchain) -> _Clang:

@@ -38,17 +38,20 @@ def load(key: str) -> Compiled | None:
         if hashlib.sha256(rest).hexdigest().encode() != digest:
             return None
         head, _, data = rest.partition(b"\n")
-        diagnostics = tuple(Diagnostic(**each) for each in json.loads(head))
-    except (OSError, ValueError, TypeError, RuntimeError):  # the last: there is no home directory
+        told = json.loads(head)
+        diagnostics = tuple(Diagnostic(**each) for each in told["diagnostics"])
+        packages = tuple((str(name), str(version)) for name, version in told["packages"])
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError):  # the last: there is no home directory
         return None
     with contextlib.suppress(OSError):
         os.utime(path)
-    return Compiled(data, diagnostics)
+    return Compiled(data, diagnostics, packages)
 
 
 def store(key: str, build: Compiled) -> None:
     """Keep a build; does nothing where that cannot be done."""
-    head = json.dumps([asdict(each) for each in build.diagnostics]).encode()
+    told = {"diagnostics": [asdict(each) for each in build.diagnostics], "packages": build.packages}
+    head = json.dumps(told).encode()
     rest = head + b"\n" + build.data
     entry = hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
     partial = ""

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from .language import Toolchain
 
-__all__ = ["find_clang", "find_ziglang", "levels"]
+__all__ = ["SHARED", "find_clang", "find_ziglang", "levels"]
+
+SHARED = Path(__file__).parent.parent / "guest" / "shared"
+"""Headers that serve C and C++."""
 
 levels = {"speed": "-O2", "size": "-Oz", "none": "-O0"}
 """What to optimize for, as clang's flag."""

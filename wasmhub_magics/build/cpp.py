@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
-from .clang import find_ziglang, levels
+from .clang import SHARED, find_ziglang, levels
 from .clang_messages import ASKED, Reader, undefined, unplaced
 from .cpp_toolchain import Kit, find_clang_cpp, kit
 from .diagnostics import failure, source_lines
@@ -21,7 +21,7 @@ from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import Finished, run
 from .sources import locked, shared_folder, write_files
 
-__all__ = ["CALLBACKS", "Cpp"]
+__all__ = ["CALLBACKS", "GUEST", "INCLUDE", "SOURCES", "STACK", "Cpp"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "cpp"
 INCLUDE = GUEST / "include"
@@ -34,8 +34,9 @@ _COMPILE = (
     *("-Wno-unused-command-line-argument", "-fdebug-compilation-dir=.", *ASKED),
     *("-Xclang", "-fvalidate-ast-input-files-content"),
 )
-# The stack comes first, so that an overflow traps and does not run into the data.
-_LINK = ("--gc-sections", "--stack-first", "-z", "stack-size=262144", "--error-limit=0")
+STACK = 262144
+"""Bytes of the stack; it comes first, so that an overflow traps and does not run into the data."""
+_LINK = ("--gc-sections", "--stack-first", "-z", f"stack-size={STACK}", "--error-limit=0")
 
 _STRIP = ("--strip-debug",)
 """Leaves out what libraries bring along for debuggers; names stay."""
@@ -82,7 +83,7 @@ class Cpp:
     def fingerprint(self) -> str:
         """The digest of the headers, of the runtime and of how the compiler is called."""
         digest = hashlib.sha256("\0".join([*_COMPILE, *_LINK, *_STRIP]).encode())
-        for path in sorted([*GUEST.glob("*.cc"), *INCLUDE.rglob("*.h")]):
+        for path in sorted([*GUEST.glob("*.cc"), *INCLUDE.rglob("*.h"), *SHARED.glob("*.h")]):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -176,8 +177,9 @@ class Cpp:
 
 def _flags(options: BuildOptions, tools: Kit) -> list[str]:
     debug = ["-g"] if options.debug else []
-    maps = [f"-ffile-prefix-map={place}=." for place in (GUEST, *tools.places)]
-    return [*_COMPILE, levels[options.optimize], *debug, *maps, "-isystem", str(INCLUDE), *tools.flags]
+    maps = [f"-ffile-prefix-map={place}=." for place in (GUEST, SHARED, *tools.places)]
+    include = [part for place in (INCLUDE, SHARED) for part in ("-isystem", str(place))]
+    return [*_COMPILE, levels[options.optimize], *debug, *maps, *include, *tools.flags]
 
 
 def _broken(done: Finished) -> BuildError:
@@ -198,7 +200,7 @@ def _elsewhere(file: str, line: int, column: int, message: str, is_note: bool) -
     path = Path(file)
     if not path.is_absolute():
         return f"{file.removeprefix('./')}:{line}:{column}: {message}"
-    ours = path.is_relative_to(GUEST)
+    ours = any(map(path.is_relative_to, (GUEST, SHARED)))
     return "" if is_note and not ours else message
 
 

@@ -64,13 +64,19 @@ def cached(zig: Toolchain) -> Path:
 def make_library(
     zig: Toolchain, folder: Path, progress: Progress | None = None, timeout: float = 900
 ) -> None:
-    """Compile the library and put its objects into a folder. Raises BuildError."""
+    """Compile the library and put its objects into a folder. Raises BuildError.
+
+    Zig keeps them in its own cache, too, where whoever else compiles C++ for WebAssembly finds them.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
     count = 0
+    linked: list[str] = []
 
     def watch(line: str) -> None:
-        nonlocal count
+        nonlocal count, linked
+        if line.startswith("wasm-ld "):
+            linked = line.split()
         if " -c -o " in line:
             count += 1
             if progress is not None and count % 20 == 1:
@@ -78,7 +84,6 @@ def make_library(
 
     try:
         (work / "any.cc").write_text(_SOURCE)
-        cache = str(work / "cache")
         done = run(
             [
                 *(*zig.command, "c++", "-target", "wasm32-wasi", "-mexec-model=reactor", "-O2", "-s"),
@@ -87,13 +92,14 @@ def make_library(
             cwd=work,
             timeout=timeout,
             environment={
-                "ZIG_GLOBAL_CACHE_DIR": cache,
-                "ZIG_LOCAL_CACHE_DIR": cache,
+                "ZIG_LOCAL_CACHE_DIR": str(work / "cache"),  # new, so that there is something to link
                 "ZIG_VERBOSE_CC": "1",
+                "ZIG_VERBOSE_LINK": "1",
             },
             watch=watch,
         )
-        made = {path.name: path for path in sorted((work / "cache").glob("o/*/*")) if path.name in OBJECTS}
+        named = {Path(word).name: work / word for word in linked}
+        made = {name: named[name] for name in OBJECTS if name in named and named[name].is_file()}
         missing = [name for name in OBJECTS if name not in made]
         if done.code or missing:
             said = [line for line in done.stderr.splitlines() if "error" in line and " -c -o " not in line]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import tarfile
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..docker_client import connect, reason_of
 from ..errors import BuildError, ToolchainMissing
 from .job import JOB, RESULT, packed, unpacked
 from .language import BuildOptions, Compiled, Language, Progress, Toolchain
@@ -152,27 +152,7 @@ class InDocker:
 @contextlib.contextmanager
 def connected() -> Iterator[DockerClient]:
     """A connection to the daemon of ``DOCKER_HOST``, or the usual one. Raises ToolchainMissing."""
-    try:
-        import docker
-        from docker.errors import DockerException
-    except ImportError:
-        raise ToolchainMissing(
-            "the client of Docker is not here", do='pip install "wasmhub-magics[docker]"'
-        ) from None
-    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-    client = None
-    try:
-        if os.name == "posix" and host.startswith("unix://"):
-            Path(host.removeprefix("unix://")).stat()
-        client = docker.from_env(timeout=600)
-        client.ping()
-    except (DockerException, OSError) as error:
-        if client is not None:
-            client.close()
-        raise ToolchainMissing(
-            f"no Docker daemon answers: {_reason(error)}",
-            do="start Docker, or name its socket in DOCKER_HOST",
-        ) from None
+    client = connect(ToolchainMissing)
     try:
         yield client
     finally:
@@ -192,18 +172,9 @@ def _image(client: DockerClient, name: str) -> Image:
         return client.images.pull(name if re.search(r":[^/]+$|@", name) else f"{name}:latest")
     except (DockerException, OSError) as error:
         raise ToolchainMissing(
-            f"there is no image {name}, and it cannot be fetched: {_reason(error)}",
+            f"there is no image {name}, and it cannot be fetched: {reason_of(error)}",
             do="check its name, or make one: wasmhub builder",
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    text = str(getattr(error, "explanation", None) or error)
-    inner = re.findall(
-        r"\[Errno \d+\] ([^'\")]+)|(No such file or directory|Permission denied|refused)", text
-    )
-    found = next((part for pair in inner for part in pair if part), "")
-    return (found or text.splitlines()[0] if text else type(error).__name__)[:200]
 
 
 def _short(image: Any) -> str:

@@ -1,4 +1,4 @@
-"""Go by the upstream toolchain, with the SDK's names from this package, or from wherever they are asked."""
+"""Go by the upstream toolchain, with the names of the Go SDK from this package, or the SDK itself."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ from pathlib import Path
 from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .diagnostics import column_of_byte, failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
+from .packages import in_go_module
 from .process import Finished, run
 from .sources import locked, shared_folder, write_sources
 
-__all__ = ["GUEST", "SDK", "Go", "find_go", "link_flags", "module_of", "needs_sdk"]
+__all__ = ["SDK", "SDK_REQUIRED", "SDK_SUM", "Go", "find_go", "link_flags", "module_of", "packages_of_sdk"]
 
 GUEST = Path(__file__).parent.parent / "guest" / "go"
 SDK = "github.com/proxy-wasm/proxy-wasm-go-sdk"
+SDK_VERSION = "v0.0.0-20250212164326-ab4161dcf924"
+"""The newest there is: the module has had no release since it moved here."""
+SDK_REQUIRED = f"\nrequire {SDK} {SDK_VERSION}\n"
+SDK_SUM = f"""{SDK} {SDK_VERSION} h1:wTcK6gcyTKJMeDka69AMjZYvisdI8CBXzTEfZ+2pOxI=
+{SDK} {SDK_VERSION}/go.mod h1:9mBRvh8I6Td6sg3CwEY+zGFE4DKaIoieCaca1kQnDBE=
+"""
+OURS = {"proxywasm", "proxywasm/types"}
+"""The packages of the SDK that are here as well, with panics that the log tells in one piece."""
 SOURCE = "cell.go"
 KEPT = ("go.mod", "go.sum")
 OLDEST = (1, 24)
@@ -89,7 +98,7 @@ class Go:
 
     def fingerprint(self) -> str:
         """The digest of the SDK here and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join(_BUILD).encode())
+        digest = hashlib.sha256("\0".join([*_BUILD, SDK_SUM]).encode())
         for path in sorted(GUEST.rglob("*.go")):
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -105,7 +114,10 @@ class Go:
         module = f"module cell\n\ngo {'.'.join(map(str, _number(tools.version)))}\n"
         folders = {path: _quoted(str(at)) for path, at in wanted if isinstance(at, Path)}
         versions = [f"{path}@{at}" for path, at in wanted if not isinstance(at, Path)]
-        if needs_sdk(source, options):
+        used, sums = packages_of_sdk(source, options), ""
+        if used - OURS:
+            module, sums = module + SDK_REQUIRED, SDK_SUM
+        elif used:
             folders[SDK] = _sdk(home, self.fingerprint()[:16])
         for path, at in folders.items():
             module += f"\nrequire {path} v0.0.0\n\nreplace {path} => {at}\n"
@@ -126,6 +138,7 @@ class Go:
             write_sources(source, SOURCE, options, folder, (*KEPT, ".lock"))
             if not (folder / "go.mod").is_file():
                 (folder / "go.mod").write_text(module)
+                (folder / "go.sum").write_text(sums)
                 if versions:
                     got = go("get", *versions)
                     if got.code:
@@ -135,19 +148,22 @@ class Go:
             done = go("build", *flags)
             if done.code and re.search(r"missing go\.sum entry|updates to go\.mod needed", done.stderr):
                 done = go("build", "-mod=mod", *flags)
+            if done.code and re.search(r'/@v/\S+\.(?:zip|mod|info)"?: ', done.stderr):
+                raise _unavailable(done.stderr, folder)
             found = tuple(_diagnostics(done.stderr, source, options, folder))
             if done.code:
                 raise failure(self.title, found or _unplaced(done.stderr, folder), source, options)
             data = (folder / "cell.wasm").read_bytes()
             (folder / "cell.wasm").replace(workdir / "cell.wasm")
-        return Compiled(data, found)
+        return Compiled(data, found, in_go_module(data))
 
 
-def needs_sdk(source: str, options: BuildOptions) -> bool:
-    """Whether a source imports the SDK, and nobody names another one."""
-    own = SDK not in (module_of(each)[0] for each in options.packages)
+def packages_of_sdk(source: str, options: BuildOptions) -> set[str]:
+    """What a source imports of the SDK; nothing where somebody names a version or a folder of it."""
+    if SDK in (module_of(each)[0] for each in options.packages):
+        return set()
     texts = [source, *(text for name, text in options.files if name.endswith(".go"))]
-    return own and any(f'"{SDK}/' in text for text in texts)
+    return {found for text in texts for found in re.findall(f'"{re.escape(SDK)}/([^"\\s]+)"', text)}
 
 
 def module_of(asked: str) -> tuple[str, str | Path]:
@@ -160,7 +176,7 @@ def module_of(asked: str) -> tuple[str, str | Path]:
         if not (folder / "go.mod").is_file():
             raise BuildError("there is no go.mod", where=str(folder), do="name the folder of a module")
         return parts[1], folder
-    return parts[1], parts[4] or parts[3] or "latest"
+    return parts[1], parts[4] or parts[3] or (SDK_VERSION if parts[1] == SDK else "latest")
 
 
 def _quoted(path: str) -> str:
@@ -261,8 +277,9 @@ def _unplaced(text: str, folder: Path) -> tuple[Diagnostic, ...]:
 
 def _unavailable(text: str, folder: Path) -> BuildError:
     lines = [line.strip() for line in text.replace(f"{folder}/", "").splitlines()]
-    said = [line.removeprefix("go: ") for line in lines if line and not line.startswith("go: downloading")]
-    what = re.sub(r"reading https?://\S+: ", "", "; ".join(said[:3]))
+    said = [line for line in lines if line and not line.startswith("go: downloading")]
+    said = list(dict.fromkeys(re.sub(r"^(?:go: |\S+\.go:\d+:\d+: )", "", line) for line in said))
+    what = re.sub(r'(?:reading https?://\S+|Get "\S+"): ', "", "; ".join(said[:3]))
     do = "check the paths and versions of the modules"
     if re.search(r"(?i)dial tcp|lookup|timeout|proxyconnect|GOPROXY=off|connection", text):
         do = "connect to the module proxy once: what it gave is kept, and needs no network afterwards"

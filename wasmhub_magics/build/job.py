@@ -34,7 +34,8 @@ def unpacked(result: bytes) -> Compiled:
     found = json.loads(result)
     diagnostics = tuple(Diagnostic(**each) for each in found.get("diagnostics", ()))
     if "data" in found:
-        return Compiled(base64.b64decode(found["data"]), diagnostics)
+        packages = tuple((name, version) for name, version in found.get("packages", ()))
+        return Compiled(base64.b64decode(found["data"]), diagnostics, packages)
     if found["error"] == "compile":
         rendered, what, do = found["rendered"], found["what"], found["do"]
         raise CompileError(what, diagnostics=diagnostics, rendered=rendered, do=do)
@@ -50,6 +51,7 @@ def main(folder: Path) -> int:
         built = _build(job)
         data = base64.b64encode(built.data).decode()
         result = {"data": data, "diagnostics": [asdict(each) for each in built.diagnostics]}
+        result |= {"packages": built.packages}
     except CompileError as error:
         told = [asdict(each) for each in error.diagnostics]
         result = {"error": "compile", "diagnostics": told, "rendered": error.rendered}

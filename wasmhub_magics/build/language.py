@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from ..errors import Diagnostic, RequestError
+from .packages import Packages
 
 __all__ = ["BuildOptions", "Compiled", "Language", "Progress", "Toolchain"]
 
@@ -65,10 +66,12 @@ class Toolchain:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What came out of a compiler that succeeded: a module's bytes and its warnings."""
+    """What came out of a compiler that succeeded: a module's bytes, its warnings, its parts."""
 
     data: bytes
     diagnostics: tuple[Diagnostic, ...] = field(default=())
+    packages: Packages = ()
+    """What is in the module besides the source, where the compiler tells."""
 
 
 class Language(Protocol):

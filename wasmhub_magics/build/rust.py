@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import BuildError, ToolchainMissing
 from .diagnostics import failure
 from .language import BuildOptions, Compiled, Progress
+from .packages import in_cargo_lock
 from .process import Finished, run
 from .rust_messages import messages
 from .rust_toolchain import RustToolchain, find_rust, rust_hint, rustcs
@@ -139,7 +140,8 @@ class Rust:
             if done.code:
                 raise failure(self.title, found, source, options)
             data = (home / "target" / tools.target / profile / "cell.wasm").read_bytes()
-        return Compiled(data, tuple(each for each in found if each.severity == "warning"))
+            packages = in_cargo_lock((crate / "Cargo.lock").read_text())
+        return Compiled(data, tuple(each for each in found if each.severity == "warning"), packages)
 
 
 def edition_of(flags: tuple[str, ...]) -> tuple[str, list[str]]:

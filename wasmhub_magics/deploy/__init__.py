@@ -8,14 +8,18 @@ from typing import Any, Protocol, cast
 from ..errors import DeployError
 from ..plugin import HasPlugin
 from .clusters import PRODUCTS, ClusterTarget
+from .container import Container
 from .deployment import Deployment, Status, unknown
 from .directory import Directory
 from .envoy import LocalEnvoy
 from .history import History, Version
 from .intent import Gap, Ref
+from .live import Live
+from .logs import Logs
 from .plan import Change, Plan
 from .product import Condition
 from .rollout import Rollout, Rules, Tick
+from .running import FilterState, Running, adopt
 from .snippet import Snippet
 
 __all__ = [
@@ -24,17 +28,26 @@ __all__ = [
     "Change",
     "Condition",
     "Deployment",
+    "FilterState",
     "Gap",
     "History",
+    "Live",
+    "LocalEnvoy",
+    "Logs",
     "Plan",
     "Ref",
     "Rollout",
     "Rules",
+    "Running",
     "Status",
     "Version",
+    "adopt",
     "canary",
     "deploy",
+    "forget",
     "history",
+    "local",
+    "logs",
     "plan",
     "rollback",
     "status",
@@ -44,11 +57,15 @@ __all__ = [
 _ENVOY = LocalEnvoy()
 _CLUSTERS = {name: ClusterTarget(product) for name, product in PRODUCTS.items()}
 _SNIPPET = Snippet()
-_TARGETS: dict[str, LocalEnvoy | Directory | ClusterTarget] = {
+_TARGETS: dict[str, LocalEnvoy | Container | Directory | ClusterTarget] = {
     "envoy": _ENVOY,
+    "container": Container(),
     "directory": Directory(),
     **_CLUSTERS,
 }
+
+local = _ENVOY
+"""The Envoy on this machine: ``local.live()``, ``local.running()``, ``local.order(...)``."""
 
 CLUSTER_TARGETS = tuple(_CLUSTERS)
 TARGETS = (*_TARGETS, _SNIPPET.name)
@@ -59,7 +76,8 @@ def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployme
 
     The module is checked before the proxy sees it; where it is refused, the one that served before goes on
     serving. Target ``envoy``, an Envoy on this machine, takes ``upstream`` (an address, a fixed response or a
-    function; default: an echo) and ``port``. Target ``directory`` takes ``path``, where another Envoy reads
+    function; default: an echo) and ``port``. Target ``container`` takes these and ``image``, an Envoy of any
+    release, which runs by Docker. Target ``directory`` takes ``path``, where another Envoy reads
     filters, and ``admin``, the address of its admin interface. The targets in clusters take ``image``, the
     reference under which the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as
     kubectl does, and what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
@@ -114,6 +132,8 @@ def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:
 def status(target: str = "", **where: Any) -> Status:
     """All deployments of this Python process, each asked of its proxy or cluster now.
 
+    A cluster that does not answer does not spoil it: its deployments are ``unknown``, with the reason.
+
     With a ``target`` of a cluster and a place (``context``, ``namespace``, ``kubeconfig``) it lists all that
     this package has deployed there, by whomever.
     """
@@ -156,11 +176,41 @@ class _Versioned(Protocol):
 
     def undeploy(self, name: str, **where: Any) -> Deployment: ...
 
+    def logs(self, name: str, last: int, **where: Any) -> Logs: ...
 
-def _target(name: str) -> LocalEnvoy | Directory | ClusterTarget:
+
+def _target(name: str) -> LocalEnvoy | Container | Directory | ClusterTarget:
     if name not in _TARGETS:
         raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
     return _TARGETS[name]
+
+
+def logs(name: str, target: str = "", *, last: int = 50, **where: Any) -> Logs:
+    """What a deployed filter has logged: the last lines of the local Envoy, or of each proxy in a cluster.
+
+    Raises DeployError for an unknown name, and where the proxies cannot be looked at.
+    """
+    return _find(name, target, where).logs(name, last, **where)
+
+
+def forget(name: str = "", target: str = "") -> tuple[Deployment, ...]:
+    """Look no longer after deployments that were made from here; where they are, nothing changes.
+
+    For a cluster that is gone for good, or that somebody else looks after from now on. Without a name all
+    deployments of the target are meant, without a target those of all targets but the local Envoy. Gives
+    what was forgotten. Raises DeployError for an unknown name, and for the local Envoy.
+    """
+    names = [target] if target else [key for key in _TARGETS if key not in ("envoy", "container")]
+    gone: list[Deployment] = []
+    for each in map(_target, names):
+        if isinstance(each, LocalEnvoy | Container):
+            raise DeployError(
+                f"the Envoy of target {each.name} is looked after here alone", do="undeploy ends it"
+            )
+        gone += each.forget(name)
+    if name and not gone:
+        raise unknown(name, [n for each in map(_target, names) for n in each.names()])
+    return tuple(gone)
 
 
 def _find(name: str, target: str, where: dict[str, Any]) -> _Versioned:

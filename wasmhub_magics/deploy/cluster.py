@@ -166,6 +166,22 @@ class Cluster:
         found.sort(key=lambda e: e.get("lastTimestamp") or e.get("eventTime") or "")
         return tuple(f"{e.get('type', '')} {e.get('reason', '')}: {e.get('message', '')}" for e in found)
 
+    def pods(self, labels: str, namespace: str = "") -> list[Json]:
+        """The pods that bear these labels, of a namespace or, where none is named, of all."""
+        middle = f"/namespaces/{namespace}" if namespace else ""
+        params = {"labelSelector": labels} if labels else {}
+        found = self._ask("GET", f"/api/v1{middle}/pods", "listing pods", params=params)
+        return [] if found is None else list(found.get("items") or [])
+
+    def pod_text(self, pod: Json, path: str, doing: str, **params: str) -> str:
+        """What a subresource of a pod gives as text: its log, or an answer of the pod itself."""
+        meta = pod["metadata"]
+        base = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
+        status, said, raw = self._send("GET", base + path, f"{doing} {meta['name']}", params=params)
+        if status >= 400:
+            raise refusal(status, said, raw, doing=f"{doing} {meta['name']}", place=self.place)
+        return raw.decode("utf-8", "replace")
+
     def check_namespace(self) -> None:
         """Raise DeployError where the namespace is not there; say nothing where that may not be asked."""
         try:
@@ -200,10 +216,28 @@ class Cluster:
         missing: bool = False,
     ) -> Json | None:
         """One request; None for 404 where ``missing`` allows it."""
+        status, said, raw = self._send(method, path, doing, params=params, body=body, media=media)
+        if status == 404 and missing:
+            return None
+        if status >= 400 or not said:
+            raise refusal(status, said, raw, doing=doing, place=self.place)
+        return said
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        doing: str,
+        *,
+        params: dict[str, str] | None = None,
+        body: Json | list[Json] | None = None,
+        media: str = "application/json",
+    ) -> tuple[int, Json, bytes]:
+        """One request: the status, the answer where it is a JSON object, and its bytes."""
         import json
 
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        headers = {"accept": "application/json"} | ({"content-type": media} if content else {})
+        headers = {"accept": "application/json, */*"} | ({"content-type": media} if content else {})
         try:
             answer = self._client.request(method, path, params=params, content=content, headers=headers)
             status, raw = answer.status_code, answer.content
@@ -221,9 +255,4 @@ class Cluster:
             said = json.loads(raw) if raw else {}
         except ValueError:
             said = {}
-        said = said if isinstance(said, dict) else {}
-        if status == 404 and missing:
-            return None
-        if status >= 400 or not said:
-            raise refusal(status, said, raw, doing=doing, place=self.place)
-        return said
+        return status, said if isinstance(said, dict) else {}, raw

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from .history import History
 from .intent import Intent, Phase, Ref, Side, make_scope
 from .istio import Istio
 from .kubernetes import ClusterDeployments
+from .logs import Logs
 from .plan import Plan
 from .product import Product
 
@@ -31,6 +33,14 @@ PRODUCTS: dict[str, Product] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A deployment that was made from here: the place, and what was last known of it."""
+
+    there: ClusterDeployments
+    last: Deployment
+
+
 class ClusterTarget:
     """One product, in whatever clusters and namespaces; it remembers where it has deployed what."""
 
@@ -38,7 +48,7 @@ class ClusterTarget:
         self.product = product
         self.name = product.name
         self._lock = threading.RLock()
-        self._made: dict[str, ClusterDeployments] = {}
+        self._made: dict[str, _Made] = {}
 
     def deploy(
         self,
@@ -63,7 +73,7 @@ class ClusterTarget:
         there = self._open(kubeconfig, context, namespace)
         made = there.deploy(self._intent(plugin, **options), adopt=adopt, lossy=lossy, wait=wait)
         with self._lock:
-            self._made[made.name] = there
+            self._made[made.name] = _Made(there, made)
         return replace(made, notes=(*made.notes, *unchecked))
 
     def plan(
@@ -85,13 +95,18 @@ class ClusterTarget:
         """What the cluster says of all that was deployed from here, or of all in the place that is named."""
         if where:
             return self._open(**where).status()
-        found: list[Deployment] = []
         with self._lock:
-            places = {id(there): (there, name) for name, there in self._made.items()}
-            names = set(self._made)
-        for there, _ in places.values():
-            found += [each for each in there.status() if each.name in names]
-        return tuple(found)
+            every = tuple(self._made.values())
+        if not every:
+            return ()
+        with ThreadPoolExecutor(max_workers=8) as pool:  # a cluster that is down takes its time to say so
+            return tuple(pool.map(_asked, every))
+
+    def forget(self, name: str = "") -> tuple[Deployment, ...]:
+        """Look no longer after one of them, or after all; what was forgotten."""
+        with self._lock:
+            names = [each for each in self._made if name in ("", each)]
+            return tuple(self._made.pop(each).last for each in names)
 
     def undeploy(self, name: str, **where: Any) -> Deployment:
         """Take a filter away, so that nothing of it is left."""
@@ -103,6 +118,10 @@ class ClusterTarget:
     def rollback(self, name: str, to: int | None = None, *, wait: float = 20.0, **where: Any) -> Deployment:
         """Apply an earlier version again."""
         return self._place(name, where).rollback(name, to, wait=wait)
+
+    def logs(self, name: str, last: int = 50, **where: Any) -> Logs:
+        """What the proxies that run a filter have logged about Wasm."""
+        return self._place(name, where).logs(name, last)
 
     def history(self, name: str, **where: Any) -> History:
         """The versions of a deployment, as the cluster keeps them."""
@@ -121,7 +140,7 @@ class ClusterTarget:
     def _place(self, name: str, where: dict[str, Any]) -> ClusterDeployments:
         with self._lock:
             if not where and name in self._made:
-                return self._made[name]
+                return self._made[name].there
         return self._open(**where)
 
     def _open(
@@ -177,3 +196,14 @@ class ClusterTarget:
             pull_always,
             tuple(host_env),
         )
+
+
+def _asked(made: _Made) -> Deployment:
+    """A deployment as its cluster sees it now; as it was, with the reason, where that cannot be known."""
+    try:
+        return next(each for each in made.there.status() if each.name == made.last.name)
+    except DeployError as error:
+        return replace(made.last, state="unknown", conditions=(), events=(), notes=(error.what,))
+    except StopIteration:
+        told = "somebody else has taken it away there; forget() leaves it out here"
+        return replace(made.last, state="gone", conditions=(), events=(), notes=(told,))

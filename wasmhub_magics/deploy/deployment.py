@@ -12,13 +12,24 @@ from ..errors import DeployError
 from ..plugin import Plugin
 from ..proxy.exchange import LogLine
 from .product import Condition
+from .tables import table_html, table_text
 
 __all__ = ["Deployment", "State", "Status", "Target"]
 
 State: TypeAlias = Literal[
-    "serving", "stopped", "undeployed", "written", "applied", "waiting", "accepted", "refused"
+    "serving",
+    "stopped",
+    "undeployed",
+    "written",
+    "applied",
+    "waiting",
+    "accepted",
+    "refused",
+    "unknown",
+    "gone",
 ]
-"""``applied``: the cluster keeps it and the product writes nothing about it. ``written``: files were."""
+"""``applied``: the cluster keeps it and the product writes nothing about it. ``written``: files were.
+``unknown``: its cluster does not say. ``gone``: somebody else has taken it away."""
 
 
 def _no_log() -> tuple[LogLine, ...]:
@@ -117,23 +128,18 @@ class Status:
     def __repr__(self) -> str:
         if not self.deployments:
             return "nothing is deployed"
-        rows = [COLUMNS, *map(_row, self.deployments)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-        return "\n".join(
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
+        told = [f"{d.name} on {d.target}: {line}" for d in self.deployments for line in d.notes]
+        return "\n".join([table_text(COLUMNS, list(map(_row, self.deployments))), *told])
 
     def _repr_html_(self) -> str:
         if not self.deployments:
             return "<div>nothing is deployed</div>"
-        head = "".join(f"<th style='text-align:left'>{name}</th>" for name in COLUMNS)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in _row(d))
-            + "</tr>"
+        told = "".join(
+            f"<div style='opacity:.8'>{html.escape(f'{d.name} on {d.target}: {line}')}</div>"
             for d in self.deployments
+            for line in d.notes
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return table_html(COLUMNS, list(map(_row, self.deployments))) + told
 
 
 class Target(Protocol):

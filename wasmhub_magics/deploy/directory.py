@@ -6,7 +6,6 @@ module lies in the directory too: of a discovered extension Envoy 1.40 never fet
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import threading
@@ -14,7 +13,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from ..envoy import config
 from ..envoy.server import replace_file
@@ -24,6 +22,8 @@ from . import preflight
 from .cluster import Json
 from .deployment import Deployment, State, unknown
 from .history import History, Version, read, written
+from .logs import Logs
+from .running import adopt
 from .snippet import wasm
 
 __all__ = ["Directory", "entry"]
@@ -43,13 +43,14 @@ class Directory:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._made: dict[str, Path] = {}
+        self._made: dict[str, tuple[Path, str]] = {}
+        """Where each was written, and the admin interface of the proxy that reads it, if it is known."""
 
     def deploy(
         self,
         plugin: Plugin,
         *,
-        path: str | Path,
+        path: str | Path = "",
         proxy_path: str = "",
         admin: str = "",
         note: str = "",
@@ -57,7 +58,8 @@ class Directory:
         """Write the module and the resource that names it, and wait until the proxy has taken it.
 
         ``proxy_path`` is the directory as the proxy sees it, in a container for example. ``admin`` is the
-        address of its admin interface; without it nothing can be known of it, and the state is ``written``.
+        address of its admin interface: it tells the directory where none is given, and whether the filter was
+        taken; without it nothing can be known of it, and the state is ``written``.
         Raises EnvoyRejected where the proxy refuses the filter; the former version is then put back.
         """
         start = time.perf_counter()
@@ -66,7 +68,16 @@ class Directory:
                 f"{plugin.name!r} cannot name a file", do="use letters, digits, '_', '.' and '-'"
             )
         preflight.check(plugin)
-        folder = Path(path)
+        watched = path or (adopt(admin).folder(plugin.name) if admin else "")
+        if not watched:
+            wanted = json.dumps(entry(plugin.name, "DIRECTORY"))
+            raise DeployError(
+                f"the proxy at {admin} reads no filter {plugin.name} from a directory"
+                if admin
+                else "the target directory needs a directory",
+                do=f"pass path=, or let its http_filters contain: {wanted}",
+            )
+        folder = Path(watched)
         if not folder.is_dir():
             raise DeployError("there is no such directory", where=str(folder), do="make it, or mount it")
         digest = plugin.module.digest.removeprefix("sha256:")
@@ -100,7 +111,7 @@ class Directory:
             at = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
             version = Version(number, at, plugin.module.digest, str(seen), note=note, applied=resource)
             self._keep(folder, plugin.name, (*versions, version))
-            self._made[plugin.name] = folder
+            self._made[plugin.name] = (folder, admin)
             made = self._deployment(folder, plugin.name, version, state)
         return replace(made, seconds=time.perf_counter() - start)
 
@@ -112,12 +123,15 @@ class Directory:
             back = History(name, versions).before(to)
             number = versions[-1].version + 1
             resource = {**back.applied, "version_info": str(number)}
+            admin = self._made.get(name, (folder, ""))[1]
+            before = _stats(admin, name) if admin else {}
             replace_file(folder / f"{name}.json", json.dumps(resource, indent=1).encode())
+            state: State = self._taken(admin, name, str(number), before) if admin else "written"
             at = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
             note = f"rollback to version {back.version}"
             version = replace(back, version=number, at=at, note=note, applied=resource)
             self._keep(folder, name, (*versions, version))
-            return self._deployment(folder, name, version, "written")
+            return self._deployment(folder, name, version, state)
 
     def undeploy(self, name: str, *, path: str | Path = "") -> Deployment:
         """Put a filter that does nothing in its place, since the proxy reads that file; remove the rest."""
@@ -139,11 +153,26 @@ class Directory:
         """All that was written from here."""
         with self._lock:
             found = []
-            for name, folder in self._made.items():
+            for name, (folder, _) in self._made.items():
                 versions = self._versions(folder, name)
                 if versions:
                     found.append(self._deployment(folder, name, versions[-1], "written"))
             return tuple(found)
+
+    def logs(self, name: str, last: int = 50, **_: Any) -> Logs:  # noqa: ARG002 nothing can be read
+        """Raises DeployError: the log is where that proxy runs."""
+        raise DeployError(
+            f"the log of {name} is where its proxy runs, which somebody else started",
+            do="read it there; adopt(ADMIN).log_level('debug') makes it tell more",
+        )
+
+    def forget(self, name: str = "") -> tuple[Deployment, ...]:
+        """Look no longer after one of them, or after all; what was forgotten."""
+        with self._lock:
+            gone = tuple(each for each in self.status() if name in ("", each.name))
+            for each in gone:
+                del self._made[each.name]
+            return gone
 
     def knows(self, name: str) -> bool:
         """Whether it was written from here."""
@@ -154,7 +183,7 @@ class Directory:
         return list(self._made)
 
     def _folder(self, name: str, path: str | Path) -> Path:
-        folder = Path(path) if path else self._made.get(name)
+        folder = Path(path) if path else self._made.get(name, (None, ""))[0]
         if folder is None or not (folder / f".{name}.history").exists():
             raise unknown(name, self.names(), str(path))
         return folder
@@ -212,14 +241,5 @@ def _read(path: Path) -> bytes | None:
 
 def _stats(admin: str, name: str) -> dict[str, Any]:
     prefix = f"extension_config_discovery.http_filter.{name}."
-    parts = urlsplit(admin if "://" in admin else f"http://{admin}")
-    try:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=SECONDS)
-        connection.request("GET", f"/stats?format=json&filter={quote('^' + re.escape(prefix))}")
-        found = json.loads(connection.getresponse().read())["stats"]
-        connection.close()
-    except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
-        raise DeployError(
-            f"the proxy's admin interface does not answer: {error}", where=admin, do="check its address"
-        ) from None
-    return {s["name"].removeprefix(prefix): s["value"] for s in found if "name" in s}
+    found = adopt(admin).stats(f"^{re.escape(prefix)}")
+    return {key.removeprefix(prefix): value for key, value in found.items()}

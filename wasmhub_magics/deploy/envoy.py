@@ -6,56 +6,38 @@ It runs in the background until the last filter is undeployed or this Python pro
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from ..envoy.split import SplitServer
 from ..envoy.upstream import UpstreamServer
 from ..envoy.validate import validate
 from ..errors import DeployError, EnvoyError
-from ..http import Request, Response
 from ..plugin import Plugin
 from ..proxy.exchange import LogLine
-from ..proxy.upstream import echo
 from .deployment import Deployment, unknown
-from .history import KEPT, History, Version
+from .history import KEPT, Version
+from .local_view import LocalView, Serving, counts
 from .rollout import Rollout, Rules, Tick, watch
+from .upstream import Answers, upstream_of
 
 __all__ = ["LocalEnvoy"]
 
 SLOTS = 16
-Answers: TypeAlias = "str | Response | Callable[[Request], Response]"
 
 
-@dataclass(frozen=True, slots=True)
-class _Serving:
-    """One deployed filter: where it is in the chain, and what the counters said when it came."""
-
-    deployment: Deployment
-    plugin: Plugin
-    slot: int
-    requests: int
-    errors: int
-    mark: int
-
-
-class LocalEnvoy:
+class LocalEnvoy(LocalView):
     """One Envoy for all filters deployed to it; requests meet them in the order of deployment."""
 
     name = "envoy"
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._server: SplitServer | None = None
+        super().__init__()
         self._answerer: UpstreamServer | None = None
         self._upstream: Answers | None = None
-        self._serving: dict[str, _Serving] = {}
-        self._history: dict[str, list[Version]] = {}
         self._trial = ""
 
     def deploy(
@@ -81,7 +63,7 @@ class LocalEnvoy:
             server = self._server
             assert server is not None
             before = self._serving.get(plugin.name)
-            requests, errors = _counts(server)
+            requests, errors = counts(server)
             deployment = Deployment(
                 name=plugin.name,
                 target=self.name,
@@ -95,7 +77,7 @@ class LocalEnvoy:
                 _read_log=lambda: self._log(plugin),
             )
             slot = self._slot(plugin.name)
-            self._serving[plugin.name] = _Serving(deployment, plugin, slot, requests, errors, mark)
+            self._serving[plugin.name] = Serving(deployment, plugin, slot, requests, errors, mark)
             self._remember(deployment, plugin, note)
             return deployment
 
@@ -154,23 +136,6 @@ class LocalEnvoy:
             back = self.history(name).before(to)
             return self.deploy(back.applied, note=f"rollback to version {back.version}")
 
-    def history(self, name: str) -> History:
-        """The versions of a filter since it was first deployed. Raises DeployError for an unknown name."""
-        with self._lock:
-            if name not in self._serving:
-                raise unknown(name, list(self._serving))
-            return History(name, tuple(self._history[name]))
-
-    def knows(self, name: str) -> bool:
-        """Whether a filter of this name is deployed."""
-        with self._lock:
-            return name in self._serving
-
-    def names(self) -> list[str]:
-        """The names of all filters."""
-        with self._lock:
-            return list(self._serving)
-
     def undeploy(self, name: str) -> Deployment:
         """Take a filter out of the chain; with the last one Envoy stops and its files go."""
         with self._lock:
@@ -185,10 +150,28 @@ class LocalEnvoy:
             del self._history[name]
             return replace(gone, state="undeployed")
 
-    def status(self) -> tuple[Deployment, ...]:
-        """All filters, in the order in which a request meets them."""
+    def order(self, *names: str) -> tuple[Deployment, ...]:
+        """Let requests meet the filters in this order; those that are not named come behind, as they are.
+
+        No filter is left out for a moment: while they move, a request may meet one twice. Raises DeployError
+        for an unknown name, and where there is no room to move them.
+        """
         with self._lock:
-            return tuple(map(self._now, sorted(self._serving.values(), key=lambda s: s.slot)))
+            for name in names:
+                if name not in self._serving:
+                    raise unknown(name, list(self._serving))
+            now = [s.deployment.name for s in sorted(self._serving.values(), key=lambda s: s.slot)]
+            wanted = [*dict.fromkeys(names), *(name for name in now if name not in names)]
+            server = self._server
+            if wanted == now or server is None or not server.running:
+                return self.status()
+            taken = {s.slot for s in self._serving.values()}
+            free = self._room(taken, len(wanted))
+            server.swap({slot: self._serving[name].plugin for slot, name in zip(free, wanted, strict=True)})
+            server.swap(dict.fromkeys(taken))
+            for slot, name in zip(free, wanted, strict=True):
+                self._serving[name] = replace(self._serving[name], slot=slot)
+            return self.status()
 
     def _remember(self, deployment: Deployment, plugin: Plugin, note: str) -> None:
         versions = self._history.setdefault(plugin.name, [])
@@ -203,9 +186,9 @@ class LocalEnvoy:
         if not port and self._serving:
             port = urlsplit(next(iter(self._serving.values())).deployment.url).port or 0
         start = time.perf_counter()
-        target, answerer = _upstream(upstream)
+        target, answerer = upstream_of(upstream)
         try:
-            server = SplitServer([], target, slots=SLOTS, port=port)
+            server = SplitServer([], target, slots=SLOTS, port=port, access_log=True)
         except EnvoyError as error:
             if answerer is not None:
                 answerer.close()
@@ -248,16 +231,17 @@ class LocalEnvoy:
             )
         return slot
 
-    def _now(self, serving: _Serving) -> Deployment:
-        server = self._server
-        if server is None or not server.running:
-            return replace(serving.deployment, state="stopped")
-        requests, errors = _counts(server)
-        return replace(
-            serving.deployment,
-            requests=requests - serving.requests,
-            errors=errors - serving.errors,
-        )
+    def _room(self, taken: set[int], count: int) -> list[int]:
+        """As many free slots, in order."""
+        if self._trial:
+            raise DeployError(f"a canary of {self._trial} is under way", do="wait for it, or interrupt it")
+        free = [slot for slot in range(SLOTS) if slot not in taken][:count]
+        if len(free) < count:
+            raise DeployError(
+                f"{count} of {SLOTS} places are taken, which leaves no room to move them",
+                do="undeploy them and deploy them in their order",
+            )
+        return free
 
     def _log(self, plugin: Plugin) -> tuple[LogLine, ...]:
         with self._lock:
@@ -274,36 +258,3 @@ class LocalEnvoy:
         if self._answerer is not None:
             self._answerer.close()
         self._server = self._answerer = None
-
-
-def _upstream(upstream: Answers | None) -> tuple[tuple[str, int] | Response | None, UpstreamServer | None]:
-    """What Envoy is told about its upstream, and the server that has to run for it."""
-    if upstream is None or upstream is echo:
-        return None, None
-    if isinstance(upstream, str):
-        return _address(upstream), None
-    if isinstance(upstream, Response) and not upstream.trailers:
-        return upstream, None
-    server = UpstreamServer(upstream)
-    return ("127.0.0.1", server.port), server
-
-
-def _address(url: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port or 80
-    except ValueError:
-        host, port, parts = None, 0, urlsplit("")
-    if parts.scheme != "http" or not host or parts.path not in ("", "/") or parts.query or parts.username:
-        raise DeployError(
-            f"{url!r} cannot be an upstream", do="give a plain address such as http://127.0.0.1:9000"
-        )
-    return host, port
-
-
-def _counts(server: SplitServer) -> tuple[int, int]:
-    stats = server.process.stats(r"^http\.main\.downstream_rq_(completed|5xx)$")
-    return (
-        int(stats.get("http.main.downstream_rq_completed", 0)),
-        int(stats.get("http.main.downstream_rq_5xx", 0)),
-    )

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterator
 
 from ..errors import DeployError
-from .cluster import Json, Kind
+from .cluster import Cluster, Json, Kind
 from .gaps import common, layout, scope
 from .intent import Gap, Intent
-from .product import Condition, conditions
+from .placed import bare
+from .product import Condition, PodQuery, Product, conditions
 
 __all__ = ["POLICY", "EnvoyGateway"]
 
 POLICY = Kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies")
 ATTACHABLE = ("Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "UDPRoute", "TCPRoute", "TLSRoute")
+ROUTE = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
+GRPC_ROUTE = Kind("gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes")
+OWNER = "gateway.envoyproxy.io/owning-gateway-"
 RAW = "there is no other way with Envoy Gateway"
 
 
-class EnvoyGateway:
+class EnvoyGateway(Product):
     """Deployments as entries of a policy's list, since Envoy Gateway heeds one policy per attachment."""
 
     name = "envoy-gateway"
@@ -71,9 +77,6 @@ class EnvoyGateway:
         """Who fetches."""
         if intent.source and intent.source.is_image:
             yield "the controller fetches the image, not the proxy: it must reach the registry"
-        # measured with Envoy Gateway 1.9.1 and Envoy 1.40: the VM's id is the place in the policy, and a VM
-        # that runs under it is kept although the policy names another image
-        yield "a proxy that runs this filter already may keep its old code until it is started again"
 
     def spec(self, intent: Intent, kind: Kind) -> Json:  # noqa: ARG002 there is one kind
         """The policy with this filter alone."""
@@ -92,6 +95,44 @@ class EnvoyGateway:
         """What is said for each Gateway above it."""
         ancestors = (live.get("status") or {}).get("ancestors") or []
         return conditions(live, [c for ancestor in ancestors for c in ancestor.get("conditions") or []])
+
+    def ahead(self, manifest: Json, entry: Json, cluster: Cluster) -> tuple[tuple[Kind, Json], ...]:
+        """The same filter on a route of its own that no request takes.
+
+        Envoy (1.40, ``createWasm``) names the VM of a module that it has yet to fetch by the VM's id alone,
+        and Envoy Gateway's id is the place in the policy: as long as a VM lives under that name, its code is
+        taken for the new one. Of a module that was fetched before, Envoy makes a VM of its own. So proxies
+        fetch it here first; what serves meanwhile is not touched.
+        """
+        parents = self._parents(manifest["spec"]["targetRefs"][0], cluster)
+        if not parents:
+            return ()
+        name = f"wasmhub-fetch-{code_name(entry)}"
+        path = {"type": "Exact", "value": f"/wasmhub-{secrets.token_hex(16)}"}
+        nowhere = {"type": "RequestRedirect", "requestRedirect": {"hostname": "wasmhub.invalid"}}
+        rule = {"matches": [{"path": path}], "filters": [nowhere]}
+        target = {"group": ROUTE.group, "kind": ROUTE.kind, "name": name}
+        policy = {"targetRefs": [target], "wasm": [entry]}
+        return (
+            (ROUTE, {**bare(ROUTE, name, {}), "spec": {"parentRefs": parents, "rules": [rule]}}),
+            (POLICY, {**bare(POLICY, name, {}), "spec": policy}),
+        )
+
+    def _parents(self, ref: Json, cluster: Cluster) -> list[Json]:
+        """The Gateways whose proxies run what is attached there."""
+        if ref["kind"] == "Gateway":
+            return [{key: ref[key] for key in ("name", "sectionName") if key in ref}]
+        kind = {"HTTPRoute": ROUTE, "GRPCRoute": GRPC_ROUTE}.get(ref["kind"])
+        live = None if kind is None else cluster.get(kind, ref["name"])
+        return [] if live is None else list((live.get("spec") or {}).get("parentRefs") or [])
+
+    def pods(self, live: Json) -> PodQuery:
+        """The proxies of the Gateway; of a route its Gateways are not looked up."""
+        refs = (live.get("spec") or {}).get("targetRefs") or [{}]
+        labels = [f"{OWNER}namespace={live['metadata']['namespace']}"]
+        if refs[0].get("kind") == "Gateway":
+            labels.append(f"{OWNER}name={refs[0].get('name', '')}")
+        return PodQuery(",".join(labels), container="envoy", port=19001)
 
     def _entry(self, intent: Intent) -> Json:
         plugin, source = intent.plugin, intent.source
@@ -117,3 +158,10 @@ class EnvoyGateway:
         if intent.host_env:
             entry["env"] = {"hostKeys": list(intent.host_env)}
         return entry
+
+
+def code_name(entry: Json) -> str:
+    """A short name of where an entry's module comes from and which it is."""
+    code = entry.get("code") or {}
+    told = [(code.get(kind) or {}).get(key, "") for kind in ("image", "http") for key in ("url", "sha256")]
+    return hashlib.sha256("|".join(told).encode()).hexdigest()[:12]

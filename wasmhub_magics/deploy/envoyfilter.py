@@ -8,8 +8,8 @@ from .cluster import Json, Kind
 from .envoyjson import remote_filter
 from .gaps import layout, scope
 from .intent import Gap, Intent
-from .istio import agent_notes
-from .product import Condition, conditions
+from .istio import agent_notes, agent_pods
+from .product import Condition, PodQuery, Product, conditions
 
 __all__ = ["ENVOY_FILTER", "EnvoyFilter"]
 
@@ -20,7 +20,7 @@ MANAGER = TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.Ht
 ATTACHABLE = ("Gateway", "GatewayClass", "Service", "ServiceEntry")
 
 
-class EnvoyFilter:
+class EnvoyFilter(Product):
     """Deployments as two patches: the filter as a discovered extension, and its place before the router.
 
     Only discovered extensions get the agent's handling of ``oci://``.
@@ -124,3 +124,7 @@ class EnvoyFilter:
     def conditions(self, live: Json) -> tuple[Condition, ...]:
         """What istiod writes, which it does for waypoints only."""
         return conditions(live)
+
+    def pods(self, live: Json) -> PodQuery:
+        """The workloads that it chooses, in its namespace."""
+        return agent_pods(live)

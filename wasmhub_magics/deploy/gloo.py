@@ -9,7 +9,7 @@ from .cluster import Json, Kind
 from .envoyjson import STRING
 from .gaps import common, scope
 from .intent import Gap, Intent
-from .product import Condition
+from .product import Condition, PodQuery, Product
 
 __all__ = ["GATEWAY", "Gloo"]
 
@@ -19,7 +19,7 @@ STATES = {"0": "Pending", "1": "Accepted", "2": "Rejected", "3": "Warning"}
 RAW = "there is no other way with Gloo"
 
 
-class Gloo:
+class Gloo(Product):
     """Deployments as entries in a Gateway that somebody else made."""
 
     name = "gloo"
@@ -27,6 +27,7 @@ class Gloo:
     kinds = (GATEWAY,)
     shared = True
     speaks = True
+    makes = False
 
     def object_name(self, intent: Intent) -> str:
         """The Gateway it is attached to; Gloo's own is ``gateway-proxy``."""
@@ -84,6 +85,10 @@ class Gloo:
             good = {"Accepted": "True", "Warning": "True", "Rejected": "False"}.get(state, "Unknown")
             found.append(Condition("Accepted", good, state, str(status.get("reason", "")) or str(who)))
         return tuple(found)
+
+    def pods(self, live: Json) -> PodQuery:
+        """The proxies of its namespace."""
+        return PodQuery("gloo=gateway-proxy", live["metadata"]["namespace"], "gateway-proxy", 8081)
 
     def _entry(self, intent: Intent) -> Json:
         plugin, source = intent.plugin, intent.source

@@ -8,7 +8,7 @@ from .cluster import Json, Kind
 from .gaps import common, config_object, layout, scope
 from .intent import Gap, Intent
 from .istio import agent_fields, agent_notes
-from .product import Condition, conditions
+from .product import Condition, PodQuery, Product, conditions
 
 __all__ = ["WASM_PLUGIN", "Higress"]
 
@@ -16,7 +16,7 @@ WASM_PLUGIN = Kind("extensions.higress.io", "v1alpha1", "WasmPlugin", "wasmplugi
 RAW = "there is no other way with Higress"
 
 
-class Higress:
+class Higress(Product):
     """Deployments as Higress's extension resource."""
 
     name = "higress"
@@ -65,3 +65,7 @@ class Higress:
     def conditions(self, live: Json) -> tuple[Condition, ...]:
         """Higress writes none today."""
         return conditions(live)
+
+    def pods(self, live: Json) -> PodQuery:  # noqa: ARG002 all of its gateways run it
+        """Higress's gateways."""
+        return PodQuery("app=higress-gateway", container="higress-gateway", port=15020)

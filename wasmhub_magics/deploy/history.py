@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import DeployError
+from .tables import table_html, table_text
 
 __all__ = ["KEPT", "History", "Version", "annotation", "named", "read", "written"]
 
 KEPT = 10
 BYTES = 100_000
+COLUMNS = ("version", "applied", "digest", "from", "note")
 PREFIX = "history.wasmhub.filter/"
 
 
@@ -80,24 +82,13 @@ class History:
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
-        head = ("version", "applied", "digest", "from", "note")
-        return [head, *((str(v.version), v.at[:19], v.digest[:19], v.source, v.note) for v in self.versions)]
+        return [(str(v.version), v.at[:19], v.digest[:19], v.source, v.note) for v in self.versions]
 
     def __repr__(self) -> str:
-        rows = self._rows()
-        wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join(c.ljust(w) for c, w in zip(row, wide, strict=True)).rstrip() for row in rows
-        )
+        return table_text(COLUMNS, self._rows())
 
     def _repr_html_(self) -> str:
-        head, *body = self._rows()
-        left = "style='text-align:left'"
-        rows = "".join(
-            "<tr>" + "".join(f"<td {left}>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in body
-        )
-        heads = "".join(f"<th {left}>{cell}</th>" for cell in head)
-        return f"<b>{html.escape(self.name)}</b><table><tr>{heads}</tr>{rows}</table>"
+        return f"<b>{html.escape(self.name)}</b>{table_html(COLUMNS, self._rows())}"
 
 
 def annotation(name: str) -> str:

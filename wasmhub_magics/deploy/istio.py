@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from .cluster import Json, Kind
 from .gaps import common, config_object, layout, scope
 from .intent import Gap, Intent
-from .product import Condition, conditions
+from .product import Condition, PodQuery, Product, conditions
 
-__all__ = ["TRAFFIC_EXTENSION", "WASM_PLUGIN", "Istio", "agent_fields"]
+__all__ = ["TRAFFIC_EXTENSION", "WASM_PLUGIN", "Istio", "agent_fields", "agent_notes", "agent_pods"]
 
 TRAFFIC_EXTENSION = Kind("extensions.istio.io", "v1alpha1", "TrafficExtension", "trafficextensions")
 WASM_PLUGIN = Kind("extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins")
@@ -17,7 +17,7 @@ STRATEGY = {"closed": "FAIL_CLOSE", "open": "FAIL_OPEN", "reload": "FAIL_RELOAD"
 ATTACHABLE = ("Gateway", "GatewayClass", "Service", "ServiceEntry")
 
 
-class Istio:
+class Istio(Product):
     """Deployments as Istio's own extension resources."""
 
     name = "istio"
@@ -81,6 +81,10 @@ class Istio:
         """What istiod writes, which it does for waypoints only."""
         return conditions(live)
 
+    def pods(self, live: Json) -> PodQuery:
+        """The workloads or the gateway that it chooses, in its namespace."""
+        return agent_pods(live)
+
 
 def agent_fields(intent: Intent) -> Json:
     """The fields that WasmPlugins share, with the hash that Istio's agent compares."""
@@ -105,6 +109,18 @@ def agent_fields(intent: Intent) -> Json:
     if env:
         fields["vmConfig"] = {"env": env}
     return fields
+
+
+def agent_pods(live: Json) -> PodQuery:
+    """The pods that an object of Istio's chooses, by labels or by the Gateway that they serve."""
+    spec = live.get("spec") or {}
+    selector = spec.get("selector") or spec.get("workloadSelector") or {}
+    chosen = selector.get("matchLabels") or selector.get("labels") or {}
+    for ref in spec.get("targetRefs") or []:
+        if ref.get("kind") == "Gateway":
+            chosen = {"gateway.networking.k8s.io/gateway-name": ref["name"]}
+    labels = ",".join(f"{key}={value}" for key, value in sorted(chosen.items()))
+    return PodQuery(labels, live["metadata"]["namespace"], "istio-proxy", 15020)
 
 
 def agent_notes(intent: Intent) -> Iterable[str]:

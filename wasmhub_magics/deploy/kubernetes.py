@@ -5,18 +5,22 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import ClusterUnreachable, Conflict, DeployError, Refused
-from .cluster import MANAGER, SECRET, Cluster, Json, Kind
+from ..errors import ClusterUnreachable, Conflict, Refused
+from .cluster import MANAGER, Cluster, Json, Kind
 from .deployment import Deployment, State, unknown
+from .fetch_ahead import fetched_ahead, heard
+from .fit import fit
 from .gaps import inexpressible
 from .history import History, Version, annotation, named, read, written
 from .intent import Intent
-from .placed import Placed, bare, lonely, notes_of, ordered, same, without
+from .logs import Logs, from_pods
+from .placed import Placed, bare, lonely, notes_of, ordered, without
 from .plan import Plan, changes
+from .prerequisites import check_secret, home_of, served
 from .product import Health, Product, health_from
 
 __all__ = ["ClusterDeployments"]
@@ -27,7 +31,15 @@ STATES: dict[Health, State] = {
     "waiting": "waiting",
     "silent": "applied",
 }
-POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What is to be applied."""
+
+    placed: Placed
+    versions: tuple[Version, ...]
+    manifest: Json
 
 
 class ClusterDeployments:
@@ -53,9 +65,8 @@ class ClusterDeployments:
         cluster or the product's controller says no.
         """
         start = time.perf_counter()
-        plan, manifest, kind, versions = self._planned(intent, adopt=adopt, lossy=lossy)
-        live = self._apply(manifest, kind, versions[-1], force=adopt)
-        return self._settled(intent.object_name, kind, live, wait=wait, start=start, notes=plan.notes)
+        plan, planned = self._planned(intent, adopt=adopt, lossy=lossy)
+        return self._made(planned, wait=wait, start=start, notes=plan.notes, force=adopt)
 
     def rollback(self, name: str, to: int | None = None, *, wait: float = 20.0) -> Deployment:
         """Apply an earlier version again, as a new one. Raises DeployError where there is none."""
@@ -69,9 +80,9 @@ class ClusterDeployments:
             at=_now(),
             note=f"rollback to version {back.version}",
         )
-        manifest = self._manifest(placed, back.applied, (*placed.history, version), back.priority)
-        live = self._apply(manifest, placed.kind, version, force=False)
-        return self._settled(placed.name, placed.kind, live, wait=wait, start=start)
+        versions = (*placed.history, version)
+        planned = _Planned(placed, versions, self._manifest(placed, back.applied, versions))
+        return self._made(planned, wait=wait, start=start)
 
     def undeploy(self, name: str) -> Deployment:
         """Take it away and leave nothing behind; what was adopted is given back as it was found."""
@@ -116,7 +127,7 @@ class ClusterDeployments:
 
     def all(self) -> Iterator[Placed]:
         """All deployments that bear this package's annotations."""
-        for kind in self._kinds():
+        for kind in served(self.cluster, self.product):
             for live in self.cluster.objects(kind):
                 for key, text in named(notes_of(live)).items():
                     if read(text):
@@ -126,29 +137,24 @@ class ClusterDeployments:
         """All of them with what the cluster says now."""
         return tuple(self._deployment(placed, (), 0.0) for placed in self.all())
 
+    def logs(self, name: str, last: int) -> Logs:
+        """What the proxies that run it have logged about Wasm."""
+        placed = self.find(name)
+        return from_pods(self.cluster, self.product.pods(placed.live), placed.name, self.product.name, last)
+
     def history(self, name: str) -> History:
         """The versions of a deployment."""
         return History(name, self.find(name).history)
 
-    def _planned(
-        self, intent: Intent, *, adopt: bool, lossy: bool
-    ) -> tuple[Plan, Json, Kind, tuple[Version, ...]]:
+    def _planned(self, intent: Intent, *, adopt: bool, lossy: bool) -> tuple[Plan, _Planned]:
         gaps = tuple(self.product.gaps(intent))
         if gaps and not lossy:
             raise inexpressible(gaps, self.product.title, f"{intent.name} on {self.product.name}")
         intent = without(intent, {gap.setting for gap in gaps})
-        kind = next(self._kinds())
+        kind = next(served(self.cluster, self.product))
         self.cluster.check_namespace()
-        self._check_secret(intent)
-        home = self._home(intent, kind, adopt=adopt)
-        live = self.cluster.get(kind, home)
-        if live is None and self.product.shared and not self._can_create():
-            there = ", ".join(e["metadata"]["name"] for e in self.cluster.objects(kind)) or "none"
-            raise DeployError(
-                f"{self.product.title} has no {kind.kind} named {home!r}",
-                where=self.cluster.place,
-                do=f"pass on='{kind.kind}/NAME' with one of: {there}",
-            )
+        check_secret(self.cluster, intent.pull_secret)
+        home, live = home_of(self.cluster, self.product, intent, kind, adopt=adopt)
         source = intent.source
         assert source is not None
         before = read(named(notes_of(live)).get(annotation(intent.object_name), ""))
@@ -170,10 +176,11 @@ class ClusterDeployments:
             intent.priority,
             applied=applied,
         )
-        placed = Placed(
-            intent.object_name, kind, home, live or {"spec": spec, "metadata": {"annotations": {}}}
-        )
-        manifest = self._manifest(placed, applied, (*before, version), intent.priority, fresh=spec)
+        placed = Placed(intent.object_name, kind, home, live or {"spec": {}, "metadata": {"annotations": {}}})
+        versions = (*before, version)
+        manifest = self._manifest(placed, applied, versions, fresh=spec)
+        query = self.product.pods({**manifest, "metadata": {"namespace": self.cluster.namespace}})
+        fits = fit(self.cluster, query, intent.plugin.module, intent.name)
         checked = self.cluster.apply(manifest, kind, dry_run=True, force=adopt)
         plan = Plan(
             intent.name,
@@ -182,17 +189,33 @@ class ClusterDeployments:
             manifest,
             changes(live, checked),
             gaps,
-            tuple(self.product.notes(intent)),
+            (*self.product.notes(intent), *fits),
             live is None,
         )
-        return plan, manifest, kind, (*before, version)
+        return plan, _Planned(placed, versions, manifest)
+
+    def _made(
+        self,
+        planned: _Planned,
+        *,
+        wait: float,
+        start: float,
+        notes: tuple[str, ...] = (),
+        force: bool = False,
+    ) -> Deployment:
+        """Apply it, fetched ahead where the product needs that, and see what comes of it."""
+        placed, version = planned.placed, planned.versions[-1]
+        with fetched_ahead(self.cluster, self.product, planned.manifest, placed, version, wait=wait) as told:
+            live = self._apply(planned.manifest, placed.kind, version, force=force)
+            return self._settled(
+                placed.name, placed.kind, live, wait=wait, start=start, notes=(*notes, *told)
+            )
 
     def _manifest(
         self,
         placed: Placed,
         applied: Any,
         versions: tuple[Version, ...],
-        priority: int,
         *,
         fresh: Json | None = None,
     ) -> Json:
@@ -206,7 +229,7 @@ class ClusterDeployments:
             return manifest
         spec = copy.deepcopy(fresh) if fresh is not None else self._around(placed.live)
         there = self.product.entries(copy.deepcopy(placed.live.get("spec") or {}))
-        self.product.entries(spec)[:] = ordered(there, applied, priority, notes)
+        self.product.entries(spec)[:] = ordered(there, applied, versions[-1].priority, notes)
         manifest["spec"] = spec
         return manifest
 
@@ -229,14 +252,8 @@ class ClusterDeployments:
         self, name: str, kind: Kind, live: Json, *, wait: float, start: float, notes: tuple[str, ...] = ()
     ) -> Deployment:
         """Ask until the controller has spoken of this very generation, or the time is over."""
-        deadline = time.monotonic() + wait
         object_name = live["metadata"]["name"]
-        while self.product.speaks:
-            health = health_from(self.product.conditions(live))
-            if health in ("accepted", "refused") or time.monotonic() > deadline:
-                break
-            time.sleep(POLL_SECONDS)
-            live = self.cluster.get(kind, object_name) or live
+        live = heard(self.cluster, self.product, kind, live, wait)
         placed = Placed(name, kind, object_name, live)
         made = self._deployment(placed, notes, time.perf_counter() - start)
         if made.state == "refused":
@@ -272,79 +289,6 @@ class ClusterDeployments:
             events=self.cluster.events(placed.kind, placed.object_name),
             notes=notes,
         )
-
-    def _kinds(self) -> Iterator[Kind]:
-        """The kinds of the product that the cluster serves. Raises DeployError where there is none."""
-        found = False
-        for kind in self.product.kinds:
-            if self.cluster.serves(kind):
-                found = True
-                yield kind
-        if found:
-            return
-        kind = self.product.kinds[0]
-        versions = self.cluster.versions(kind.group)
-        others = [v for v in versions if v != kind.version]
-        wanted = " or ".join(str(each) for each in self.product.kinds)
-        if versions:
-            offered = f"it serves {kind.group} in {', '.join(others or versions)}"
-            raise DeployError(
-                f"the cluster serves no {wanted}: {offered}",
-                where=self.cluster.place,
-                do=f"update {self.product.title} or its custom resource definitions",
-            )
-        raise DeployError(
-            f"the cluster serves no {wanted}",
-            where=self.cluster.place,
-            do=f"install {self.product.title}, or name the context of a cluster that has it",
-        )
-
-    def _home(self, intent: Intent, kind: Kind, *, adopt: bool) -> str:
-        """The object that shall carry it: the product heeds one object for each attachment."""
-        name = self.product.object_name(intent)
-        if not self.product.shared:
-            return name
-        wanted = self.product.spec(intent, kind).get("targetRefs") or []
-        for each in self.cluster.objects(kind) if wanted else []:
-            spec = each.get("spec") or {}
-            targets = spec.get("targetRefs") or ([spec["targetRef"]] if "targetRef" in spec else [])
-            other = each["metadata"]["name"]
-            if other != name and any(same(target, wanted[0]) for target in targets):
-                if not adopt:
-                    raise Conflict(
-                        f"the {kind.kind} {other!r} has {intent.scope.refs[0]} already, and "
-                        f"{self.product.title} heeds one of them only",
-                        where=self.cluster.place,
-                        do="add the filter to it with adopt=True (--adopt)",
-                        owners={other: ("spec.targetRefs",)},
-                    )
-                return str(other)
-        return name
-
-    def _check_secret(self, intent: Intent) -> None:
-        if not intent.pull_secret:
-            return
-        try:
-            secret = self.cluster.get(SECRET, intent.pull_secret)
-        except ClusterUnreachable:
-            raise
-        except DeployError:
-            return  # whoever may deploy need not be allowed to read secrets
-        if secret is None:
-            raise DeployError(
-                f"the namespace has no secret {intent.pull_secret!r}",
-                where=self.cluster.place,
-                do=f"kubectl create secret docker-registry {intent.pull_secret} ..., in the same namespace",
-            )
-        if secret.get("type") != "kubernetes.io/dockerconfigjson":
-            raise DeployError(
-                f"the secret {intent.pull_secret!r} holds no registry login: it is {secret.get('type')}",
-                where=self.cluster.place,
-                do="make it with kubectl create secret docker-registry",
-            )
-
-    def _can_create(self) -> bool:
-        return bool(self.product.name == "envoy-gateway")
 
     def _made_here(self, live: Json) -> bool:
         return str(live["metadata"]["name"]).startswith("wasmhub-")

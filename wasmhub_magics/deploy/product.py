@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from .cluster import Json, Kind
+from .cluster import Cluster, Json, Kind
 from .intent import Gap, Intent
 
-__all__ = ["Condition", "Health", "Product", "conditions", "health_from"]
+__all__ = ["Condition", "Health", "PodQuery", "Product", "conditions", "health_from"]
 
 Health: TypeAlias = Literal["accepted", "refused", "waiting", "silent"]
 
@@ -30,6 +30,19 @@ class Condition:
         return told + (f": {self.message}" if self.message else "")
 
 
+@dataclass(frozen=True, slots=True)
+class PodQuery:
+    """Pods by their labels (``k=v,k=v``), of one namespace or, where it is empty, of all.
+
+    ``container`` is the one that runs Envoy, ``port`` the one where it tells its statistics.
+    """
+
+    labels: str
+    namespace: str = ""
+    container: str = ""
+    port: int = 0
+
+
 class Product(Protocol):
     """A product's own words for an intent."""
 
@@ -39,6 +52,8 @@ class Product(Protocol):
     """Whether one object carries the filters of several deployments in a list."""
     speaks: bool
     """Whether its controller writes into the object's status."""
+    makes: bool = True
+    """Whether the object is made here, and not by somebody else."""
 
     @property
     def kinds(self) -> Sequence[Kind]:
@@ -67,6 +82,19 @@ class Product(Protocol):
 
     def conditions(self, live: Json) -> tuple[Condition, ...]:
         """What the product's controller says about the object."""
+        ...
+
+    def ahead(
+        self,
+        manifest: Json,  # noqa: ARG002 most need none
+        entry: Json,  # noqa: ARG002
+        cluster: Cluster,  # noqa: ARG002
+    ) -> Sequence[tuple[Kind, Json]]:
+        """Objects by which proxies fetch a module before they serve with it; the last tells how it goes."""
+        return ()
+
+    def pods(self, live: Json) -> PodQuery:
+        """The pods whose proxies run the filter of an object."""
         ...
 
 

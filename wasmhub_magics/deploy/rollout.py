@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .bounds import difference, median
 from .deployment import Deployment
 
-__all__ = ["Arm", "Rollout", "Rules", "Tick", "watch"]
+__all__ = ["Arm", "Rollout", "Rules", "Tick", "graph", "watch"]
 
 TICK_SECONDS = 0.5
-SURE = 2.33
-"""Standard errors between two shares of failures: chance makes one of a hundred that far apart."""
+FEW = 20
+"""Requests below which nothing is judged: the bounds of shares and medians are too rough there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Rules:
     """When a new version is taken back.
 
     Its share of failed requests (5xx) may be ``errors`` above the old version's, and its median latency
-    ``slower`` times that of the old one above it; ``enough`` requests have to meet each version.
+    ``slower`` times that of the old one above it. Neither counts before the lower bound of the difference is
+    beyond it (``bounds.SURE``), so that chance alone takes no version back. ``enough`` requests, at least 20,
+    have to meet each version before it is promoted.
     """
 
     errors: float = 0.01
@@ -90,31 +93,27 @@ class Rollout:
         colour = "#1f9d55" if self.promoted else "#d13438"
         first, *rest = repr(self).splitlines()
         rows = "".join(f"<div>{html.escape(line.strip())}</div>" for line in rest)
-        return f"<div><b style='color:{colour}'>{html.escape(first)}</b>{rows}{self._graph()}</div>"
-
-    def _graph(self) -> str:
-        """Failed requests and median latency over time, the old version in grey, the new one in blue."""
-        panels = (
-            ("failed requests, %", lambda arm: arm.error_rate * 100 if arm.requests else math.nan),
-            ("median latency, ms", lambda arm: arm.percentile(50) / 1000),
-        )
-        return "".join(_panel(title, self.ticks, value) for title, value in panels)
+        return f"<div><b style='color:{colour}'>{html.escape(first)}</b>{rows}{graph(self.ticks)}</div>"
 
 
-def judge(stable: Arm, canary: Arm, rules: Rules) -> str:
-    """Why the new version has to be taken back, as far as is known; empty where there is no reason."""
-    if canary.requests >= min(20, rules.enough):
-        more = canary.error_rate - stable.error_rate
-        both = (canary.errors + stable.errors) / max(1, canary.requests + stable.requests)
-        spread = math.sqrt(max(both * (1 - both), 1e-9) * (1 / canary.requests + 1 / max(1, stable.requests)))
-        if more > rules.errors and more / spread > SURE:
-            then = f"of the old version's {stable.error_rate:.1%}"
-            return f"{canary.error_rate:.1%} of its requests failed, {then}"
-    if min(stable.requests, canary.requests) >= rules.enough:
-        old, new = stable.percentile(50), canary.percentile(50)
-        if new > old * (1 + rules.slower):
-            return f"its median latency is {new / 1000:.2f} ms, the old version's {old / 1000:.2f} ms"
-    return ""
+def failing(stable: Arm, canary: Arm, rules: Rules) -> str:
+    """How surely more requests of the new version fail than may; empty where that is not sure."""
+    low, high = difference((canary.errors, canary.requests), (stable.errors, stable.requests))
+    if low <= rules.errors or canary.requests < min(FEW, rules.enough):
+        return ""
+    told = f"{canary.error_rate:.1%} of its requests failed, of the old version's {stable.error_rate:.1%}"
+    return f"{told}: surely {low:.1%} to {high:.1%} more, and {rules.errors:.1%} may"
+
+
+def slower(stable: Arm, canary: Arm, rules: Rules) -> str:
+    """How surely the new version's median latency is above what it may be; empty where that is not sure."""
+    (_, old), (new, _) = median(stable.latencies), median(canary.latencies)
+    if new <= old * (1 + rules.slower):
+        return ""
+    return (
+        f"its median latency is {canary.percentile(50) / 1000:.2f} ms, the old version's "
+        f"{stable.percentile(50) / 1000:.2f} ms: surely {new / old - 1:.0%} more, and {rules.slower:.0%} may"
+    )
 
 
 def watch(
@@ -146,16 +145,28 @@ def watch(
         if progress is not None:
             progress(ticks[-1])
         stable, canary = _arm(totals["stable"]), _arm(totals["canary"])
-        bad = judge(stable, canary, rules)
         over = now >= seconds
-        if bad and (over or "failed" in bad):
+        # a first request may be slow for once, a failed one counts at once
+        bad = failing(stable, canary, rules) or (slower(stable, canary, rules) if over else "")
+        if bad:
             return bad, False, tuple(ticks), stable, canary
         if over:
-            few = min(stable.requests, canary.requests)
-            if few < rules.enough:
-                reason = f"{few} requests met one of the versions, and {rules.enough} are needed to judge"
+            few, enough = min(stable.requests, canary.requests), max(rules.enough, FEW)
+            if few < enough:
+                reason = f"{few} requests met one of the versions, and {enough} are needed to judge"
                 return reason, False, tuple(ticks), stable, canary
-            return "it did as well as the old version", True, tuple(ticks), stable, canary
+            low, high = difference((canary.errors, canary.requests), (stable.errors, stable.requests))
+            reason = f"it did as well as the old version ({low:+.1%} to {high:+.1%} failed requests)"
+            return reason, True, tuple(ticks), stable, canary
+
+
+def graph(ticks: Sequence[Tick]) -> str:
+    """Failed requests and median latency over time as SVG, the old version in grey, the new one in blue."""
+    panels = (
+        ("failed requests, %", 1.0, lambda arm: arm.error_rate * 100 if arm.requests else math.nan),
+        ("median latency, ms", 0.1, lambda arm: arm.percentile(50) / 1000),
+    )
+    return f"<div>{''.join(_panel(title, ticks, least, value) for title, least, value in panels)}</div>"
 
 
 def _read(log: Path, offset: int) -> bytes:
@@ -175,22 +186,27 @@ def _arm(values: Sequence[tuple[int, int]]) -> Arm:
     )
 
 
-def _panel(title: str, ticks: Sequence[Tick], value: Callable[[Arm], float]) -> str:
+def _panel(title: str, ticks: Sequence[Tick], least: float, value: Callable[[Arm], float]) -> str:
+    """One curve for each version; the axis reaches ``least`` at least."""
     wide, high, left = 360, 90, 44
     lines = {"#888": [value(t.stable) for t in ticks], "#2b6cb0": [value(t.canary) for t in ticks]}
     known = [v for series in lines.values() for v in series if not math.isnan(v)]
-    top = max([*known, 1e-9])
+    top = max([*known, least])
     end = max([t.seconds for t in ticks] or [1.0])
     drawn = []
     for colour, series in lines.items():
-        points = " ".join(
-            f"{left + (wide - left) * t.seconds / end:.1f},{high - 16 - (high - 30) * v / top:.1f}"
+        points = [
+            (left + (wide - left - 4) * t.seconds / end, high - 16 - (high - 30) * v / top)
             for t, v in zip(ticks, series, strict=True)
             if not math.isnan(v)
-        )
-        drawn.append(f"<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='2'/>")
+        ]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        drawn.append(f"<polyline points='{line}' fill='none' stroke='{colour}' stroke-width='2'/>")
+        # a rollout that ends at its first look has one point, which is no line
+        drawn += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='2.5' fill='{colour}'/>" for x, y in points]
     return (
         f"<svg width='{wide}' height='{high}' font-size='10' fill='currentColor' role='img' "
+        "style='display:inline-block;vertical-align:top' "
         f"aria-label='{title}'><text x='{left}' y='10'>{title} (grey: old, blue: new)</text>"
         f"<text x='0' y='22'>{top:.3g}</text><text x='0' y='{high - 16}'>0</text>"
         f"<text x='{wide - 30}' y='{high - 2}'>{end:.0f} s</text>{''.join(drawn)}</svg>"

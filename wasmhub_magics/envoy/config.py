@@ -44,6 +44,11 @@ ACCESS = {
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "request_id": "%REQ(X-REQUEST-ID)%",
+    "at": "%START_TIME%",
+    "method": "%REQ(:METHOD)%",
+    "path": "%REQ(:PATH)%",
+    "status": "%RESPONSE_CODE%",
+    "micros": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
 }
 MAX_BODY = 64 << 20
 

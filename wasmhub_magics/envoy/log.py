@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 from collections import deque
@@ -18,6 +19,7 @@ LEVELS = {"warning": "warn", "off": "critical"}
 KEPT = 20_000
 KEPT_SIZE = 16 << 20
 TRAP = "Function: "
+FRAME = re.compile(r"(0x[0-9a-f]+) - .+\(function index:(\d+)\)")
 RESTRICTED = "Attempted call to restricted "
 LONGEST = 1 << 20
 
@@ -125,7 +127,7 @@ def filter_lines(
         if entry.component != "wasm" or entry.thread == without:
             continue
         if entry.text.startswith((TRAP, RESTRICTED)):
-            lines.append(LogLine("error", entry.text.rstrip("\n"), only))
+            lines.append(LogLine("error", entry.text.rstrip("\n"), only or _trapped(entry.text, owners)))
             continue
         if not entry.text.startswith("wasm log"):
             continue
@@ -137,3 +139,19 @@ def filter_lines(
         else:
             lines.append(LogLine(level, entry.text.partition(": ")[2]))
     return tuple(lines)
+
+
+def _trapped(text: str, owners: list[tuple[Plugin, str]]) -> str:
+    """The only plugin whose module has the places of a backtrace; empty where several have, or none."""
+    frames = [(int(place, 16), int(index)) for place, index in FRAME.findall(text)]
+    fit = {plugin.name for plugin, _ in owners if frames and all(_has(plugin, *each) for each in frames)}
+    return fit.pop() if len(fit) == 1 else ""
+
+
+def _has(plugin: Plugin, place: int, index: int) -> bool:
+    contents = plugin.module.contents
+    own = index - contents.imported_functions
+    if not 0 <= own < len(contents.bodies):
+        return False
+    start, end = contents.bodies[own]
+    return start <= place < end

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import http.client
 import json
-import os
-import selectors
 import shutil
 import subprocess
-import threading
 import time
 import weakref
-from collections import deque
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +15,7 @@ from ..errors import EnvoyError
 from .binary import Binary
 from .config import HOST, Json
 from .log import EnvoyLog
+from .pipes import Pipes
 
 __all__ = ["EnvoyProcess", "Guarded"]
 
@@ -106,7 +101,7 @@ class EnvoyProcess:
         self._start_timeout = start_timeout
         config, address = directory / "envoy.json", directory / "admin.txt"
         config.write_text(json.dumps(bootstrap, indent=1))
-        self._pipes = pipes = _Pipes()
+        self._pipes = pipes = Pipes()
         command = [str(binary.path), "-c", str(config), "--admin-address-path", str(address)]
         command += ["--disable-hot-restart", "--concurrency", "1", "--drain-time-s", "1"]
         command += ["--file-flush-interval-msec", "50", "--file-flush-min-size-kb", "0"]
@@ -147,6 +142,16 @@ class EnvoyProcess:
         """Whether the process is alive."""
         return self._stop.alive and self._child.poll() is None
 
+    def ends(self, seconds: float) -> bool:
+        """Whether the process has ended, or does within so many seconds."""
+        if not self._stop.alive:
+            return True
+        try:
+            self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def drain(self) -> None:
         """Read all that Envoy has written so far."""
         self._pipes.drain()
@@ -154,6 +159,10 @@ class EnvoyProcess:
     def access(self, port: int, deadline: float) -> dict[str, Any]:
         """The access log line of the connection from that client port; empty where none comes in time."""
         return self._pipes.access_line(port, deadline)
+
+    def recent(self, last: int) -> list[dict[str, Any]]:
+        """The last lines of the access log, oldest first; at most the last thousand are kept."""
+        return self._pipes.recent(last)
 
     def admin(self, path: str, method: str = "GET", *, timeout: float = ADMIN_SECONDS) -> str:
         """What Envoy's admin interface answers. Raises EnvoyError where it is not 200."""
@@ -222,86 +231,6 @@ class EnvoyProcess:
         }
 
 
-class _Pipes:
-    """What Envoy writes: its log on standard error, its access log on standard output."""
-
-    def __init__(self) -> None:
-        self.log = EnvoyLog()
-        self._lock = threading.Lock()
-        self._lines: deque[dict[str, Any]] = deque(maxlen=1000)
-        self._rest = b""
-        self._open: dict[int, IO[bytes]] = {}
-        self._news = threading.Condition()
-        self._reader: threading.Thread | None = None
-
-    def open(self, child: subprocess.Popen[bytes]) -> None:
-        for pipe in (child.stdout, child.stderr):
-            assert pipe is not None
-            os.set_blocking(pipe.fileno(), False)
-            with contextlib.suppress(OSError, AttributeError):  # a favour that not every kernel grants
-                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
-            self._open[pipe.fileno()] = pipe
-        assert child.stdout is not None
-        self._access = child.stdout.fileno()
-        self._reader = threading.Thread(target=self._read, name="wasmhub-envoy-log", daemon=True)
-        self._reader.start()
-
-    def close(self) -> None:
-        """Wait for the last words of a process that has ended."""
-        if self._reader is not None:
-            self._reader.join(STOP_SECONDS)
-
-    def drain(self) -> None:
-        with self._lock:
-            for number in list(self._open):
-                self._take(number)
-
-    def access_line(self, port: int, deadline: float) -> dict[str, Any]:
-        with self._news:
-            while True:
-                for line in self._lines:
-                    if line.get("port") in (port, str(port)):
-                        self._lines.remove(line)
-                        return line
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return {}
-                self._news.wait(left)
-
-    def _read(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            for number in self._open:
-                selector.register(number, selectors.EVENT_READ)
-            while selector.get_map():
-                for key, _ in selector.select():
-                    with self._lock:
-                        ended = self._take(key.fd)
-                    if ended:
-                        selector.unregister(key.fd)
-                        with self._lock:
-                            self._open.pop(key.fd).close()
-
-    def _take(self, number: int) -> bool:
-        """Read what is there; true at the end of the pipe."""
-        while True:
-            try:
-                data = os.read(number, 1 << 18)
-            except BlockingIOError:
-                return False
-            if not data:
-                return True
-            if number == self._access:
-                self._feed(data)
-            else:
-                self.log.feed(data)
-
-    def _feed(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        with self._news:
-            self._lines.extend(json.loads(line) for line in lines if line.startswith(b"{"))
-            self._news.notify_all()
-
-
 def _ready(port: int, timeout: float) -> bool:
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
@@ -313,7 +242,7 @@ def _ready(port: int, timeout: float) -> bool:
         connection.close()
 
 
-def _stop(guarded: Guarded, pipes: _Pipes, directory: Path) -> None:
+def _stop(guarded: Guarded, pipes: Pipes, directory: Path) -> None:
     try:
         guarded.end(STOP_SECONDS)
         pipes.close()

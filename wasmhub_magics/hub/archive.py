@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
-import struct
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 from ..errors import NotAFilter
 from .manifest import LARGEST_BLOB
+from .pieces import Source
+from .stored import HEAD, unstored
 
-__all__ = ["PLUGIN", "RUNTIME", "boxed", "gzipped", "tarred", "unboxed"]
+__all__ = ["PLUGIN", "RUNTIME", "Boxed", "Mixed", "boxed", "gzipped", "tarred", "unboxed", "unpacked"]
 
 PLUGIN = "plugin.wasm"
 RUNTIME = "runtime-config.json"
 
-_GZIP_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-_STORED = 0xFFFF
-"""Bytes of a stored block (RFC 1951 section 3.2.4)."""
 _LIMIT = LARGEST_BLOB + (16 << 20)
 """Bytes that an archive may unpack to."""
+_ERRORS = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
 
 
-def tarred(files: Mapping[str, bytes]) -> bytes:
-    """A tar archive without times and owners."""
+class Mixed(Exception):
+    """A layer is written partly as ``stored`` does and partly otherwise, so it is needed whole."""
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """What a layer holds: a module, its digest where that was told on the way, a runtime configuration."""
+
+    module: bytes
+    runtime: bytes
+    digest: str = ""
+
+
+def tarred(files: Mapping[str, bytes]) -> tuple[bytes, ...]:
+    """A tar archive without times and owners, in parts."""
     parts: list[bytes] = []
     for name, data in files.items():
         entry = tarfile.TarInfo(name)
@@ -33,38 +48,48 @@ def tarred(files: Mapping[str, bytes]) -> bytes:
         parts += [entry.tobuf(tarfile.USTAR_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE)]
     parts.append(bytes(2 * tarfile.BLOCKSIZE))
     parts.append(bytes(-sum(map(len, parts)) % tarfile.RECORDSIZE))
-    return b"".join(parts)
+    return tuple(parts)
 
 
-def gzipped(data: bytes, compress: bool = False) -> bytes:
-    """A gzip member (RFC 1952) of the data.
-
-    By default it is stored, not compressed: these bytes are the same on every machine, where those of a
-    compressor differ from one zlib to the next.
-    """
-    if compress:
-        buffer = io.BytesIO()
-        with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as file:
-            file.write(data)
-        return buffer.getvalue()
-    view = memoryview(data)
-    parts: list[bytes | memoryview] = [_GZIP_HEAD]
-    for start in range(0, max(len(data), 1), _STORED):
-        piece = view[start : start + _STORED]
-        last = start + _STORED >= len(data)
-        parts += [struct.pack("<BHH", last, len(piece), len(piece) ^ 0xFFFF), piece]
-    parts.append(struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF))
-    return b"".join(parts)
+def gzipped(parts: Sequence[bytes]) -> bytes:
+    """A compressed gzip file without a time; how it is compressed depends on the machine's zlib."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, compresslevel=6, mtime=0) as file:
+        file.writelines(parts)
+    return buffer.getvalue()
 
 
-def boxed(data: bytes, where: str) -> tuple[bytes, bytes]:
+def boxed(pieces: Iterator[bytes], where: str) -> Boxed:
     """The module and the runtime configuration (empty if none) of a layer, by base name as Istio has it.
 
-    Raises NotAFilter where the layer cannot be unpacked or holds no module.
+    One that was written here is unpacked and hashed while it arrives. Raises Mixed where it begins like one
+    and is none, NotAFilter where it cannot be unpacked or holds no module.
     """
+    start = b""
+    while len(start) < HEAD + tarfile.BLOCKSIZE and (piece := next(pieces, b"")):
+        start += piece
+    entry = _first_entry(start)
+    if entry is None:
+        return unpacked(b"".join([start, *pieces]), where)
+    source = Source(unstored(chain([start], pieces)))
+    try:
+        source.take(tarfile.BLOCKSIZE)
+        digest, module = hashlib.sha256(), io.BytesIO(bytes(entry.size))  # whose value is then no copy
+        for part in source.parts(entry.size):
+            digest.update(part)
+            module.write(part)
+        source.take(-entry.size % tarfile.BLOCKSIZE)
+        runtime = _files(b"".join(source), (RUNTIME,)).get(RUNTIME, b"")
+    except _ERRORS as error:
+        raise Mixed(str(error)) from None
+    return Boxed(module.getvalue(), runtime, f"sha256:{digest.hexdigest()}")
+
+
+def unpacked(data: bytes, where: str) -> Boxed:
+    """The same of a whole layer, whoever wrote it."""
     try:
         found = _files(_gunzip(data), (PLUGIN, RUNTIME))
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError) as error:
+    except _ERRORS as error:
         raise NotAFilter(
             f"the last layer of the image cannot be unpacked: {error}", where=where, do="push the image again"
         ) from None
@@ -74,7 +99,7 @@ def boxed(data: bytes, where: str) -> tuple[bytes, bytes]:
             where=where,
             do=f"check the reference; if you built the image, let its last COPY bring {PLUGIN}",
         )
-    return found[PLUGIN], found.get(RUNTIME, b"")
+    return Boxed(found[PLUGIN], found.get(RUNTIME, b""))
 
 
 def unboxed(data: bytes, where: str) -> bytes:
@@ -87,7 +112,7 @@ def unboxed(data: bytes, where: str) -> bytes:
         if plain.startswith(b"\0asm"):
             return plain
         found = _files(plain, ())
-    except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError):
+    except _ERRORS:
         found = {}
     if not found:
         raise NotAFilter(
@@ -98,11 +123,18 @@ def unboxed(data: bytes, where: str) -> bytes:
     return next(iter(found.values()))
 
 
+def _first_entry(start: bytes) -> tarfile.TarInfo | None:
+    """The entry of the module in the beginning of a layer that was written here; None in any other."""
+    try:
+        plain = Source(unstored([start])).take(tarfile.BLOCKSIZE)
+        entry = tarfile.TarInfo.frombuf(plain, "utf-8", "strict")
+    except (ValueError, tarfile.TarError):
+        return None
+    return entry if entry.name == PLUGIN and entry.isreg() and entry.size <= LARGEST_BLOB else None
+
+
 def _gunzip(data: bytes) -> bytes:
     """What is in a gzip file, bounded; all its members."""
-    stored = _stored(data)
-    if stored is not None:
-        return stored
     limit = _LIMIT
     parts = []
     while data:
@@ -115,26 +147,6 @@ def _gunzip(data: bytes) -> bytes:
             raise EOFError("it ends too early")
         data = member.unused_data.lstrip(b"\0")
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _stored(data: bytes) -> bytes | None:
-    """What ``gzipped`` stored, without a decompressor; None where it is anything else.
-
-    The sum at the end is not looked at: the digest of the whole was.
-    """
-    if data[: len(_GZIP_HEAD)] != _GZIP_HEAD:
-        return None
-    view, place = memoryview(data), len(_GZIP_HEAD)
-    parts = []
-    while place + 5 <= len(data):
-        last, size, inverted = struct.unpack_from("<BHH", data, place)
-        if last > 1 or size != inverted ^ 0xFFFF:
-            return None
-        parts.append(view[place + 5 : place + 5 + size])
-        place += 5 + size
-        if last:
-            return b"".join(parts) if place + 8 == len(data) else None
-    return None
 
 
 def _files(data: bytes, wanted: tuple[str, ...]) -> dict[str, bytes]:

@@ -90,6 +90,11 @@ class ChallengeAuth(oras.auth.base.AuthBackend):  # type: ignore[misc]
             self._looked_up = True
         return self._given
 
+    @property
+    def user(self) -> str:
+        """Whom it has named so far; empty where nobody asked."""
+        return self._given.username if self._given else ""
+
     def get_auth_header(self) -> dict[str, str]:
         """The header of the last answer, which mostly holds for the next request too."""
         return {"Authorization": self._header} if self._header else {}
@@ -108,13 +113,13 @@ class ChallengeAuth(oras.auth.base.AuthBackend):  # type: ignore[misc]
         Raises Unauthorized where the token server refuses, HubError where it fails.
         """
         offered = {c.scheme: c for c in Challenge.parse(original.headers.get("WWW-Authenticate", ""))}
+        header = ""
         if "bearer" in offered:
-            self._header = self._token(offered["bearer"])
-        elif "basic" in offered:
-            self._header = self.credential.basic if self.credential else ""
-        else:
-            self._header = ""
-        return {**headers, **self.get_auth_header()}, bool(self._header)
+            header = self._token(offered["bearer"])
+        elif "basic" in offered and self.credential:
+            header = self.credential.basic
+        self._header = header  # of the last answer; several threads may be asking
+        return {**headers, **({"Authorization": header} if header else {})}, bool(header)
 
     def scrub(self, text: str) -> str:
         """The text without anything secret in it."""

@@ -14,6 +14,7 @@ from .crawl import Progress, Source, crawl, read_store, source_of
 from .credentials import given_credential
 from .entry import Entry
 from .index import Index, Query
+from .pieces import sha256
 from .store import Store
 
 __all__ = ["SearchResult", "images", "search"]
@@ -160,7 +161,7 @@ def _is_stale(index: Index, source: Source) -> bool:
 
 
 def _offer(index: Index, examples: tuple[Entry, ...]) -> None:
-    mark = str(hash(examples))
+    mark = sha256(example.to_json().encode() for example in examples)
     if index.cursor("examples")[0] != mark:
         index.replace("examples", "", [("", example) for example in examples])
         index.set_cursor("examples", mark)

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from ..errors import NotAFilter
-from .archive import boxed
+from .archive import Mixed, boxed, unpacked
+from .arrival import Work
 from .layout import BARE, DOCKER_LAYER, LAYER, SOLO_CONFIG
 from .manifest import DOCKER_MANIFEST, Descriptor, Manifest
 
 __all__ = ["Content", "core_module", "unpack"]
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Content:
-    """What was read from an image: the module's bytes and what the image says about running it."""
+    """What was read from an image: the module, its digest, and what the image says about running it."""
 
     data: bytes
+    digest: str
     layout: str
     root_id: str = ""
     abi: str = ""
 
 
-def unpack(manifest: Manifest, fetch: Callable[[Descriptor], bytes], where: str) -> Content:
-    """Take the module out of an image; ``fetch`` gives the bytes of a layer.
+class Fetch(Protocol):
+    """What gives a layer to the work that reads it."""
+
+    def __call__(self, descriptor: Descriptor, work: Work[T], /) -> T:
+        """What the work made of the layer, whose digest was checked."""
+        ...
+
+
+def unpack(manifest: Manifest, fetch: Fetch, where: str) -> Content:
+    """Take the module out of an image.
 
     Which layer counts is decided as Istio's and Envoy Gateway's agents do (``pkg/wasm/imagefetcher.go``): the
     last one of an image of archives, else the one that is the module. Raises NotAFilter where there is none.
@@ -36,13 +49,17 @@ def unpack(manifest: Manifest, fetch: Callable[[Descriptor], bytes], where: str)
     wanted = DOCKER_LAYER if manifest.media_type == DOCKER_MANIFEST else LAYER
     if last.media_type in (wanted, LAYER, DOCKER_LAYER):
         kind = "docker" if last.media_type == DOCKER_LAYER else "compat"
-        data, runtime = boxed(fetch(last), where)
-        return _content(data, kind, runtime, where)
+        try:
+            found = fetch(last, lambda pieces: boxed(pieces, where))
+        except Mixed:
+            found = fetch(last, lambda pieces: unpacked(b"".join(pieces), where))
+        return _content(found.module, found.digest, kind, found.runtime, where)
     bare = [layer for layer in manifest.layers if layer.media_type in BARE]
     if bare:
         settings = [layer for layer in manifest.layers if layer.media_type == SOLO_CONFIG]
-        runtime = fetch(settings[0]) if settings else b""
-        return _content(fetch(bare[0]), BARE[bare[0].media_type], runtime, where)
+        runtime = fetch(settings[0], b"".join) if settings else b""
+        layer = bare[0]
+        return _content(fetch(layer, b"".join), layer.digest, BARE[layer.media_type], runtime, where)
     kinds = ", ".join(sorted({layer.media_type or "no type" for layer in manifest.layers}))
     raise NotAFilter(
         f"no layer of the image can hold a filter (layers of {kinds})", where=where, do="check the reference"
@@ -64,7 +81,7 @@ def core_module(data: bytes, where: str) -> bytes:
     return data
 
 
-def _content(data: bytes, layout: str, runtime: bytes, where: str) -> Content:
+def _content(data: bytes, digest: str, layout: str, runtime: bytes, where: str) -> Content:
     core_module(data, where)
     try:
         value = json.loads(runtime) if runtime else {}
@@ -74,7 +91,8 @@ def _content(data: bytes, layout: str, runtime: bytes, where: str) -> Content:
     config = value.get("config")
     ids = config.get("rootIds", config.get("root_ids")) if isinstance(config, dict) else None
     versions = value.get("abiVersions", value.get("abi_versions"))
-    return Content(data, layout, _first(ids), _first(versions).removeprefix("v"))
+    digest = digest or f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return Content(data, digest, layout, _first(ids), _first(versions).removeprefix("v"))
 
 
 def _first(value: object) -> str:

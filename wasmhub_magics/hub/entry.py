@@ -70,13 +70,23 @@ class Entry:
     def cell(self) -> str:
         """The line of a notebook that makes the filter one's own."""
         if self.origin == "examples":
-            made = self.name.replace("-", "_")
             source = f"example({self.ref!r}).source({self.language!r})"
             return (
                 "from wasmhub_magics import build; from wasmhub_magics.examples import example; "
-                f"{made} = build({source}, {self.language!r}, {self.name!r})"
+                f"{self._bound} = build({source}, {self.language!r}, {self.name!r})"
             )
-        return f"%wasm_pull {self.pinned} --as {self.name if self.name.isidentifier() else 'pulled'}"
+        return f"%wasm_pull {self.pinned} --as {self._bound}"
+
+    @property
+    def trial(self) -> str:
+        """The lines of a notebook that open the tester on the filter, beside one's own of that name."""
+        return f"%wasm_pull {self.pinned} --as {self._bound}_tried\n%wasm_test {self._bound}_tried"
+
+    @property
+    def _bound(self) -> str:
+        """The name that those lines give the filter."""
+        made = self.name.replace("-", "_")
+        return made if made.isidentifier() else "pulled"
 
     def to_json(self) -> str:
         """The form that a catalogue keeps."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from .reference import is_loopback
 __all__ = ["Answer", "Exchange"]
 
 PIECE = 1 << 18
+LINGER_SECONDS = 2.0
 _LINE = 1 << 12
 
 
@@ -46,14 +50,8 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         """The body as it arrives. Raises ConnectionError where it breaks off."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             yield from self._chunks()
-            return
-        left = self.length()
-        while left:
-            piece = self.rfile.read(min(PIECE, left))
-            if not piece:
-                raise ConnectionError("the body broke off")
-            left -= len(piece)
-            yield piece
+        else:
+            yield from self._exactly(self.length())
 
     def length(self) -> int:
         """The length that the body claims."""
@@ -119,6 +117,18 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         headers = {name.replace("_", "-"): text for name, text in answer.headers.items()}
         headers |= {"Connection": "close"} if self.close_connection else {}
         self.send(answer.status, json.dumps(value).encode(), "application/json", headers)
+        if self.close_connection:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Let the client send what it is sending: one that is cut off never reads why."""
+        with suppress(OSError):
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(LINGER_SECONDS)
+            until = time.monotonic() + self.timeout
+            while self.connection.recv(PIECE) and time.monotonic() < until:
+                pass
 
     def _chunks(self) -> Iterator[bytes]:
         while True:
@@ -131,14 +141,16 @@ class Exchange(http.server.BaseHTTPRequestHandler):
                 while self.rfile.readline(_LINE) not in (b"\r\n", b"\n", b""):
                     pass
                 return
-            left = size
-            while left:
-                piece = self.rfile.read(min(PIECE, left))
-                if not piece:
-                    raise ConnectionError("the body broke off")
-                left -= len(piece)
-                yield piece
+            yield from self._exactly(size)
             self.rfile.readline(_LINE)
+
+    def _exactly(self, count: int) -> Iterator[bytes]:
+        while count:
+            piece = self.rfile.read(min(PIECE, count))
+            if not piece:
+                raise ConnectionError("the body broke off")
+            count -= len(piece)
+            yield piece
 
 
 def _range(text: str, size: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..errors import StoreError
+from ..errors import StoreError, StoreFull
 from .manifest import INDEX, Descriptor
 
 __all__ = ["REF_NAME", "SUBJECT", "Folder", "cannot", "replace_file", "subject_of", "sync", "tag_of"]
@@ -203,7 +203,8 @@ def sync(folder: Path) -> None:
 def cannot(error: OSError, done: str, path: Path) -> NoReturn:
     """Raise the StoreError that an error of the system is to a user."""
     elsewhere = "set WASMHUB_STORE to another directory"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full:
         do = f"free some space (wasmhub hub gc may help), or {elsewhere}"
     elif error.errno == errno.EFBIG:
         do = "raise the limit of file sizes (ulimit -f)"
@@ -211,7 +212,7 @@ def cannot(error: OSError, done: str, path: Path) -> NoReturn:
         do = f"move away the file that is where a directory should be, or {elsewhere}"
     else:
         do = f"give yourself the right to it, or {elsewhere}"
-    raise StoreError(
+    raise (StoreFull if full else StoreError)(
         f"the local store cannot be {done}: {error.strerror or error}",
         where=str(error.filename or path),
         do=do,

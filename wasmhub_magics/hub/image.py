@@ -121,8 +121,8 @@ def describe(place: Place, reference: Reference) -> Image:
     if digest and size.isdecimal() and layout:
         abi, root_id = notes.get(key.ABI, "").removeprefix("v"), notes.get(key.ROOT_ID, "")
     else:
-        content = unpack(manifest, lambda wanted: place.blob(reference, wanted), str(reference))
-        digest, size = Blob("application/wasm", content.data).digest, str(len(content.data))
+        content = unpack(manifest, lambda layer, work: place.read(reference, layer, work), str(reference))
+        digest, size = content.digest, str(len(content.data))
         abi, root_id, layout = content.abi, content.root_id, content.layout
     return Image(
         reference,

@@ -89,18 +89,19 @@ class Index:
         with self._whole():
             words = _match(query.text)
             conditions, values = _conditions(query)
-            source = "words JOIN entry ON entry.id = words.rowid" if words else "entry"
+            # CROSS: the words first, else each image of an origin is looked up among them
+            source = "words CROSS JOIN entry ON entry.id = words.rowid" if words else "entry"
             if words:
                 conditions, values = ["words MATCH ?", *conditions], [words, *values]
             where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
             sort = query.sort or "relevance"
             order = "entry.ref" if sort == "relevance" and not words else SORTS[sort]
-            count = self._db.execute(f"SELECT count(*) FROM {source} {where}", values).fetchone()[0]  # noqa: S608
-            rows = self._db.execute(
-                f"SELECT card FROM {source} {where} ORDER BY {order} LIMIT ?",  # noqa: S608
-                [*values, query.limit],
+            found = self._db.execute(f"SELECT entry.id FROM {source} {where} ORDER BY {order}", values)  # noqa: S608
+            ids = found.fetchall()
+            cards = (
+                self._db.execute("SELECT card FROM entry WHERE id = ?", each) for each in ids[: query.limit]
             )
-            return tuple(Entry.from_json(card) for (card,) in rows), count
+            return tuple(Entry.from_json(card) for rows in cards for (card,) in rows), len(ids)
 
     def marks(self, origin: str) -> dict[str, str]:
         """What each image of an origin was last known as: reference to mark."""

@@ -7,17 +7,16 @@ specification): Istio, Envoy Gateway, docker and Kubernetes read it. ``solo`` ha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from ..errors import RequestError
 from ..module import Module
 from .archive import PLUGIN, RUNTIME, gzipped, tarred
+from .arrival import Beside
 from .manifest import LARGEST_BLOB, LARGEST_MANIFEST, MANIFEST, Blob, Descriptor
 from .notes import (
     ABI,
@@ -30,6 +29,8 @@ from .notes import (
     TITLE,
     VARIANT,
 )
+from .pieces import sha256
+from .stored import stored
 
 __all__ = [
     "BARE",
@@ -126,15 +127,13 @@ def pack(
 def _compat(module: Module, runtime: bytes, notes: dict[str, str], compress: bool) -> Packed:
     notes = notes | {VARIANT: "compat"}
     archive = tarred({PLUGIN: module.data, RUNTIME: runtime})
-    with ThreadPoolExecutor(1) as beside:  # both digests take as long as all the rest
-        plain = beside.submit(hashlib.sha256, archive)
-        layer = Blob(LAYER, gzipped(archive, compress))
-        _ = layer.digest
+    plain = Beside(lambda: sha256(archive))  # each digest takes as long as all the rest
+    layer = Blob(LAYER, gzipped(archive)) if compress else Blob.hashed(LAYER, *stored(archive))
     settings: dict[str, Any] = {
         "architecture": "amd64",
         "os": "linux",
         "config": {"Labels": notes},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{plain.result().hexdigest()}"]},
+        "rootfs": {"type": "layers", "diff_ids": [plain.result()]},
     }
     if CREATED in notes:
         settings["created"] = notes[CREATED]

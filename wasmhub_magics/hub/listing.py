@@ -34,6 +34,8 @@ ENTRY = "application/vnd.wasmhub.catalogue.entry.v1+json"
 NAME = "wasmhub-index"
 _TAG = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{12})\.[0-9a-f]{16}")
 _INLINE = 1 << 16
+_listing: set[tuple[str, str]] = set()
+"""The registries that list their repositories to a user, as they once did: asked once in a process."""
 
 
 def announce(place: Place, image: Image, about: About, index: bool | str) -> tuple[str, ...]:
@@ -68,9 +70,11 @@ def is_card(tag: str) -> bool:
 
 def has_catalogue(registry: Any) -> bool:
     """Whether a registry lists its repositories to us."""
+    asked = (registry.host, registry.auth.user)
     with contextlib.suppress(HubError):
-        return registry.repositories(1) is not None
-    return False
+        if asked not in _listing and registry.repositories(1) is not None:
+            _listing.add(asked)
+    return asked in _listing
 
 
 def write(place: Place, index: Reference, image: Image, about: About) -> None:

@@ -5,7 +5,6 @@ The forms are those of the OCI image specification 1.1 and of Docker's image man
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 from ..errors import NotAFilter
 from .notes import TITLE
+from .pieces import Piece, sha256
 
 __all__ = [
     "ACCEPTED",
@@ -46,23 +46,45 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, repr=False)
 class Blob:
-    """Bytes with a media type, known by their digest."""
+    """Bytes with a media type, known by their digest; they may be given in parts."""
 
     media_type: str
-    data: bytes
+    content: bytes | tuple[Piece, ...]
+
+    @classmethod
+    def hashed(cls, media_type: str, content: tuple[Piece, ...], digest: str) -> Blob:
+        """A blob whose digest was computed while it was made."""
+        made = cls(media_type, content)
+        object.__setattr__(made, "digest", digest)
+        return made
+
+    @property
+    def parts(self) -> tuple[Piece, ...]:
+        """The bytes as they were given."""
+        return (self.content,) if isinstance(self.content, bytes) else self.content
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes, whole."""
+        return self.content if isinstance(self.content, bytes) else b"".join(self.content)
+
+    @cached_property
+    def size(self) -> int:
+        """The number of bytes."""
+        return sum(map(len, self.parts))
 
     @cached_property
     def digest(self) -> str:
         """``sha256:`` and the hex digest of the bytes."""
-        return "sha256:" + hashlib.sha256(self.data).hexdigest()
+        return sha256(self.parts)
 
     @property
     def descriptor(self) -> Descriptor:
         """What points to it."""
-        return Descriptor(self.media_type, self.digest, len(self.data))
+        return Descriptor(self.media_type, self.digest, self.size)
 
     def __repr__(self) -> str:
-        return f"<Blob {self.media_type}, {len(self.data)} bytes, {self.digest[:19]}>"
+        return f"<Blob {self.media_type}, {self.size} bytes, {self.digest[:19]}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +138,17 @@ class Descriptor:
 
     def check(self, data: bytes, where: str) -> bytes:
         """The same bytes. Raises NotAFilter where they are not those that it points to."""
-        if len(data) != self.size or "sha256:" + hashlib.sha256(data).hexdigest() != self.digest:
+        self.compare(len(data), sha256([data]), where)
+        return data
+
+    def compare(self, size: int, digest: str, where: str) -> None:
+        """Raise NotAFilter where bytes of this size and digest are not those that it points to."""
+        if (size, digest) != (self.size, self.digest):
             raise NotAFilter(
                 f"the content is damaged: the bytes of {self.digest[:19]} do not match their digest",
                 where=where,
                 do="push the image again, or take another tag",
             )
-        return data
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
+from .arrival import Work
 from .credentials import given_credential
 from .layout import Packed
 from .manifest import Blob, Descriptor
@@ -13,12 +14,18 @@ from .reference import Reference
 
 __all__ = ["Moved", "Place", "opened"]
 
+T = TypeVar("T")
+
 Moved: TypeAlias = Callable[[str, int, int], None]
 """Told of what moves: what it is, bytes so far, bytes in all."""
 
 
 class Place(Protocol):
     """What push, pull and search need of the local store and of a registry."""
+
+    def reach(self) -> None:
+        """Find out whether it is there at all, which every other call does too. Raises HubError."""
+        ...
 
     def manifest(self, reference: Reference) -> Blob:
         """The manifest that a digest or else a tag names; its digest was checked where one is known."""
@@ -28,7 +35,13 @@ class Place(Protocol):
         """A manifest that an index names; its digest was checked."""
         ...
 
-    def blob(self, reference: Reference, descriptor: Descriptor, moved: Moved | None = None) -> bytes:
+    def read(
+        self, reference: Reference, descriptor: Descriptor, work: Work[T], moved: Moved | None = None
+    ) -> T:
+        """What ``work`` makes of a blob while it is read; it counts only if the digest is the right one."""
+        ...
+
+    def blob(self, reference: Reference, descriptor: Descriptor) -> bytes:
         """The bytes of a blob; their digest was checked."""
         ...
 

@@ -61,9 +61,9 @@ def pull(
     ) as place:
         named, manifest = find(place, name)
         policy.check(place, name, named.digest, manifest)
-        content = unpack(manifest, lambda wanted: place.blob(name, wanted, moved), where)
+        content = unpack(manifest, lambda layer, work: place.read(name, layer, work, moved), where)
         location = place.location(name)
-    module = Module(content.data)
+    module = Module.hashed(content.data, content.digest)
     told = manifest.annotations.get(MODULE_DIGEST)
     if told and told != module.digest:
         raise NotAFilter(

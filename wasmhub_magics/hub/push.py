@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import HubError, ImageNotFound, RequestError
 from ..module import Module
 from .about import About, pack_about
+from .arrival import Beside, together
 from .image import Image, describe
 from .keys import PrivateKey, private_key
 from .layout import LAYOUTS, Layout, Packed, pack
@@ -82,33 +84,6 @@ def push(
     told = about or About()
     told = replace(told, title=told.title or name or target.repository.rpartition("/")[2])
     signer = None if key is None else private_key(key, key_password)
-    plans = [
-        _Plan(
-            named,
-            pack(
-                module,
-                name=told.title,
-                layout=each,
-                abi=abi,
-                root_id=root_id,
-                annotations={**told.annotations, **(annotations or {})},
-                compress=compress,
-            ),
-            told,
-            provenance,
-            sbom,
-            signer,
-            moved,
-        )
-        for each, named in _targets(target, layout)
-    ]
-    digest = plans[0].packed.manifest.digest
-    if target.digest and target.digest != digest:
-        raise RequestError(
-            f"this image has the digest {digest}, not the one of the reference",
-            where=str(target),
-            do="push to a tag",
-        )
     with opened(
         target,
         username=username,
@@ -117,6 +92,35 @@ def push(
         tls_verify=tls_verify,
         timeout=timeout,
     ) as place:
+        reached = Beside(place.reach)  # while the image is made
+        plans = [
+            _Plan(
+                named,
+                pack(
+                    module,
+                    name=told.title,
+                    layout=each,
+                    abi=abi,
+                    root_id=root_id,
+                    annotations={**told.annotations, **(annotations or {})},
+                    compress=compress,
+                ),
+                told,
+                provenance,
+                sbom,
+                signer,
+                moved,
+            )
+            for each, named in _targets(target, layout)
+        ]
+        digest = plans[0].packed.manifest.digest
+        if target.digest and target.digest != digest:
+            raise RequestError(
+                f"this image has the digest {digest}, not the one of the reference",
+                where=str(target),
+                do="push to a tag",
+            )
+        reached.result()
         images = [_publish(place, plan) for plan in plans]
         noted = announce(place, images[0], told, index) if index else ()
     local = () if target.local or not is_loopback(target.registry) else (_LOCAL,)
@@ -171,22 +175,27 @@ def _artifacts(plan: _Plan, subject: Descriptor) -> list[Packed | None]:
 
 def _read_back(place: Place, plan: _Plan) -> Image:
     """What is there now under the name. Raises HubError where that is something else than was pushed."""
-    target, manifest = plan.target, plan.packed.manifest
+    target, manifest = plan.target.at(plan.packed.manifest.digest), plan.packed.manifest
     again = "push again; if it stays so, the registry changes what it is given"
-    try:
-        image = describe(place, target.at(manifest.digest))
-    except ImageNotFound:
-        raise HubError(
-            "what was pushed cannot be read back under its digest",
-            where=str(target.at(manifest.digest)),
-            do=again,
-        ) from None
-    named = Manifest.parse(manifest, str(target))
-    for descriptor in (*named.layers, *([named.config] if named.config else [])):
+    found: list[Image] = []
+
+    def read() -> None:
+        try:
+            found.append(describe(place, target))
+        except ImageNotFound:
+            raise HubError(
+                "what was pushed cannot be read back under its digest", where=str(target), do=again
+            ) from None
+
+    def look(descriptor: Descriptor) -> None:
         if not place.has_blob(target, descriptor):
             raise HubError(
                 f"what was pushed is not all there: {descriptor.digest[:19]} is missing",
                 where=str(target),
                 do=again,
             )
-    return replace(image, reference=target)
+
+    named = Manifest.parse(manifest, str(target))
+    parts = (*named.layers, *([named.config] if named.config else []))
+    together([read, *(partial(look, part) for part in parts)], len(parts))
+    return replace(found[0], reference=plan.target)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import RequestError, StoreError
+from ..errors import RequestError, StoreFull
 
 if TYPE_CHECKING:
     from .store import Store
@@ -55,12 +55,12 @@ def usage(folder: Path) -> int:
 
 
 def check_quota(folder: Path, quota: int, coming: int) -> None:
-    """Raise StoreError where a store would hold more than it may."""
+    """Raise StoreFull where a store would hold more than it may."""
     if not quota:
         return
     held = usage(folder)
     if held + coming > quota:
-        raise StoreError(
+        raise StoreFull(
             f"the local store may hold {quota:,} bytes; it holds {held:,}, and {coming:,} more were to come",
             where=str(folder),
             do="delete images, run wasmhub hub gc, or raise WASMHUB_QUOTA",

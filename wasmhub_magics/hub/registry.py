@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 import oras.container  # type: ignore[import-untyped]
 
 from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, RegistryUnreachable, Unauthorized
+from .arrival import Work, checked, together
 from .credentials import DOCKER_HUB
 from .layout import Packed
-from .manifest import ACCEPTED, INDEX, LARGEST_BLOB, LARGEST_MANIFEST, Blob, Descriptor, Manifest
+from .manifest import ACCEPTED, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
 from .place import Moved
 from .reference import Reference
 from .transport import Transport
@@ -25,8 +27,12 @@ from .upload import upload
 
 __all__ = ["Registry"]
 
+T = TypeVar("T")
+
 PAGE = 1000
 ATTEMPTS = 10
+THREADS = 3
+"""Requests beside the one that moves most."""
 PADDING = 1 << 20
 """Bytes that an archive may have beside its module."""
 
@@ -52,11 +58,10 @@ class Registry(Transport):
             response.close()
             raise self._not_found(reference)
         self._expect(response, 200, str(reference))
-        data = self._read(response, LARGEST_MANIFEST)
+        data = self._body(response)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
         known = reference.digest or response.headers.get("Docker-Content-Digest", "")
         if known.startswith("sha256:"):
-            self._check_length(response, data)
             Descriptor(kind, known, len(data)).check(data, str(reference))
         return Blob(kind, data)
 
@@ -64,8 +69,14 @@ class Registry(Transport):
         """A manifest that an index names."""
         return self.manifest(Reference(reference.repository, "", descriptor.digest, reference.registry))
 
-    def blob(self, reference: Reference, descriptor: Descriptor, moved: Moved | None = None) -> bytes:
+    def blob(self, reference: Reference, descriptor: Descriptor) -> bytes:
         """The bytes of a blob, whose digest was checked. Raises NotAFilter and other HubErrors."""
+        return self.read(reference, descriptor, b"".join)
+
+    def read(
+        self, reference: Reference, descriptor: Descriptor, work: Work[T], moved: Moved | None = None
+    ) -> T:
+        """What ``work`` makes of a blob while it arrives. Raises NotAFilter and other HubErrors."""
         where = str(reference)
         if descriptor.size > LARGEST_BLOB + PADDING:
             raise NotAFilter(
@@ -86,9 +97,8 @@ class Registry(Transport):
                 do="push the image again",
             )
         self._expect(response, 200, where)
-        data = self._read(response, descriptor.size, moved, descriptor.title or descriptor.digest[:19])
-        self._check_length(response, data)
-        return descriptor.check(data, where)
+        pieces = self._pieces(response, descriptor.size, moved, descriptor.title or descriptor.digest[:19])
+        return checked(pieces, descriptor, where, work)
 
     def has_blob(self, reference: Reference, descriptor: Descriptor) -> bool:
         """Whether a blob is there, in the size that it should have."""
@@ -102,14 +112,18 @@ class Registry(Transport):
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         self._probe()  # what is wrong with the registry as a whole is told at once
-        for blob in packed.blobs:
-            if not self._is_there(reference, blob.descriptor):
-                self._upload(reference, blob, moved)
+        blobs = {blob.digest: blob for blob in packed.blobs}.values()
+        first, *others = sorted(blobs, key=lambda blob: -blob.size) or (None,)
+        if first:  # a caller is told of the largest one, in his own thread
+            tasks = [partial(self._send_blob, reference, blob) for blob in others]
+            together([partial(self._send_blob, reference, first, moved), *tasks], THREADS)
         response = self._put_manifest(reference, packed.manifest)
         if packed.subject and "OCI-Subject" not in response.headers:
             self._list_referrer(reference, packed)
 
-    def _upload(self, reference: Reference, blob: Blob, moved: Moved | None) -> None:
+    def _send_blob(self, reference: Reference, blob: Blob, moved: Moved | None = None) -> None:
+        if self._is_there(reference, blob.descriptor):
+            return
         try:
             upload(self, reference, blob, moved)
         except (Unauthorized, RegistryUnreachable, NotARegistry):
@@ -205,7 +219,7 @@ class Registry(Transport):
                 self._container(reference.repository).manifest_url(tag or reference.tag or manifest.digest)
             ),
             "PUT",
-            data=manifest.data,
+            data=manifest.parts,
             headers={"Content-Type": manifest.media_type},
         )
         self._expect(response, 201, str(reference))

@@ -6,6 +6,7 @@ manifest, all at once; until then its blobs are in the staging area.
 
 from __future__ import annotations
 
+import errno
 import http.server
 import json
 import re
@@ -14,10 +15,11 @@ from dataclasses import replace
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from ..errors import HubError, ImageNotFound, NotAFilter, RequestError, StoreError
+from ..errors import HubError, ImageNotFound, NotAFilter, RequestError, StoreError, StoreFull
 from .content import unpack
-from .exchange import Answer, Exchange
+from .exchange import Answer
 from .image import find
+from .intake import DIGEST, Intake
 from .manifest import ACCEPTED, INDEX, LARGEST_MANIFEST, Blob, Descriptor, Manifest
 from .quota import check_quota
 from .reference import Reference, parse_reference
@@ -27,16 +29,15 @@ from .store import Store
 __all__ = ["Server", "serve"]
 
 _NAME = r"(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
-_DIGEST = r"sha256:[0-9a-f]{64}"
 _ROUTES = {
     "version": re.compile(r"/v2/?"),
     "catalog": re.compile(r"/v2/_catalog"),
     "tags": re.compile(rf"/v2/{_NAME}/tags/list"),
     "manifest": re.compile(rf"/v2/{_NAME}/manifests/(?P<ref>[^/]+)"),
-    "referrers": re.compile(rf"/v2/{_NAME}/referrers/(?P<digest>{_DIGEST})"),
+    "referrers": re.compile(rf"/v2/{_NAME}/referrers/(?P<digest>{DIGEST})"),
     "start": re.compile(rf"/v2/{_NAME}/blobs/uploads/?"),
-    "upload": re.compile(rf"/v2/{_NAME}/blobs/uploads/(?P<id>[0-9a-f]{{32}})"),
-    "blob": re.compile(rf"/v2/{_NAME}/blobs/(?P<digest>{_DIGEST})"),
+    "upload": re.compile(rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[0-9a-f]{{32}})"),
+    "blob": re.compile(rf"/v2/{_NAME}/blobs/(?P<digest>{DIGEST})"),
     "module": re.compile(rf"/wasm/{_NAME}/(?P<ref>[^/]+)\.wasm"),
 }
 _VERSION = {"Docker-Distribution-Api-Version": "registry/2.0"}
@@ -112,11 +113,8 @@ class _Threads(http.server.ThreadingHTTPServer):
         """Nothing: a client that goes away in the middle is no event."""
 
 
-class _Handler(Exchange):
+class _Handler(Intake):
     """The distribution protocol over a store."""
-
-    store: Store
-    staging: Staging
 
     def do_GET(self) -> None:
         """Read."""
@@ -142,12 +140,11 @@ class _Handler(Exchange):
         except RequestError as error:
             self.refuse(Answer(400, "NAME_INVALID", error.what))
         except HubError as error:
-            status = 507 if any(word in error.what for word in ("may hold", "No space", "quota")) else 500
-            self.refuse(Answer(status, "DENIED", error.what))
+            self.refuse(Answer(507 if isinstance(error, StoreFull) else 500, "DENIED", error.what))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except OSError as error:
-            status = 507 if error.errno in (28, 122) else 500
+            status = 507 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 500
             self.refuse(Answer(status, "UNKNOWN", f"the store cannot be used: {error.strerror}"))
 
     def _run(self, route: str, given: dict[str, str]) -> None:
@@ -184,7 +181,7 @@ class _Handler(Exchange):
         self.send(200, blob.data, blob.media_type, {"Docker-Content-Digest": blob.digest, **_VERSION})
 
     def _manifest(self, name: str, ref: str) -> Blob:
-        if not re.fullmatch(_DIGEST, ref):
+        if not re.fullmatch(DIGEST, ref):
             return self.store.manifest(Reference(name, ref))
         try:
             return self.store.manifest(Reference(name, "", ref))
@@ -202,7 +199,7 @@ class _Handler(Exchange):
         data = self.body(LARGEST_MANIFEST)
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip() or _kind(data)
         blob = Blob(kind, data)
-        tag = "" if re.fullmatch(_DIGEST, ref) else ref
+        tag = "" if re.fullmatch(DIGEST, ref) else ref
         if not tag and ref != blob.digest:
             raise Answer(400, "DIGEST_INVALID", "the manifest is not the one of that digest")
         parse_reference(f"{name}:{tag}" if tag else name)
@@ -232,7 +229,7 @@ class _Handler(Exchange):
         return sum(each.size for each in wanted if self.staging.blob(each.digest).exists())
 
     def _delete_manifest(self, name: str, ref: str) -> None:
-        digest = bool(re.fullmatch(_DIGEST, ref))
+        digest = bool(re.fullmatch(DIGEST, ref))
         self.store.delete(Reference(name, "" if digest else ref, ref if digest else ""))
         self.send(202)
 
@@ -250,74 +247,13 @@ class _Handler(Exchange):
                 return
         raise Answer(404, "BLOB_UNKNOWN", f"there is no blob {digest}")
 
-    def _post_start(self, name: str) -> None:
-        self.store.folder(name)
-        mount, source = self.query.get("mount", ""), self.query.get("from", "")
-        if re.fullmatch(_DIGEST, mount) and source:
-            parse_reference(source)
-            if self.staging.link(self.store.folder(source).blob_path(mount), mount):
-                self._created(name, mount)
-                return
-        upload = self.staging.start()
-        if "digest" in self.query:
-            self._put_upload(name, upload)
-            return
-        self._going_on(name, upload, 0)
-
-    def _get_upload(self, name: str, id: str) -> None:  # noqa: A002 the name in the address
-        self._going_on(name, id, self._size(id), 204)
-
-    def _patch_upload(self, name: str, id: str) -> None:  # noqa: A002
-        self._check_start(id)
-        self._going_on(name, id, self._append(id))
-
-    def _put_upload(self, name: str, id: str) -> None:  # noqa: A002
-        digest = self.query.get("digest", "")
-        if not re.fullmatch(_DIGEST, digest):
-            raise Answer(400, "DIGEST_INVALID", f"{digest!r} is no digest of sha256")
-        self._check_start(id)
-        self._append(id)
-        if not self.staging.finish(id, digest):
-            raise Answer(400, "DIGEST_INVALID", "the bytes that were sent are not those of the digest")
-        self._created(name, digest)
-
-    def _delete_upload(self, name: str, id: str) -> None:  # noqa: A002, ARG002
-        self.staging.cancel(id)
-        self.send(204)
-
-    def _append(self, upload: str) -> int:
-        check_quota(self.store.path, self.store.quota, self.length())
-        return self.staging.append(upload, self.pieces())
-
-    def _check_start(self, upload: str) -> None:
-        """Refuse bytes that leave a gap or come twice."""
-        size = self._size(upload)
-        start = self.headers.get("Content-Range", "").removeprefix("bytes").strip(" =").partition("-")[0]
-        if start and start != str(size):
-            raise Answer(416, "RANGE_INVALID", f"the next byte is {size}", Range=f"0-{max(size - 1, 0)}")
-
-    def _size(self, upload: str) -> int:
-        size = self.staging.size(upload)
-        if size is None:
-            raise Answer(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload")
-        return size
-
-    def _going_on(self, name: str, upload: str, size: int, status: int = 202) -> None:
-        headers = {
-            "Location": f"/v2/{name}/blobs/uploads/{upload}",
-            "Range": f"0-{max(size - 1, 0)}",
-            "Docker-Upload-UUID": upload,
-        }
-        self.send(status, headers=headers)
-
-    def _created(self, name: str, digest: str) -> None:
-        self.send(201, headers={"Location": f"/v2/{name}/blobs/{digest}", "Docker-Content-Digest": digest})
-
     def _get_module(self, name: str, ref: str) -> None:
-        digest = bool(re.fullmatch(_DIGEST, ref))
+        digest = bool(re.fullmatch(DIGEST, ref))
         reference = Reference(name, "" if digest else ref, ref if digest else "")
         _, manifest = find(self.store, reference)
-        content = unpack(manifest, lambda wanted: self.store.blob(reference, wanted), str(reference))
+        content = unpack(
+            manifest, lambda layer, work: self.store.read(reference, layer, work), str(reference)
+        )
         self.send(200, content.data, "application/wasm")
 
 

@@ -11,10 +11,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import HubError, ImageNotFound, NotAFilter, RequestError, StoreError
 from ..paths import data_root
+from .arrival import Work, checked
 from .folder import Folder, cannot, subject_of, tag_of
 from .image import Image, describe
 from .layout import Packed
@@ -25,6 +26,8 @@ from .quota import check_quota, parse_size
 from .reference import Reference, parse_reference
 
 __all__ = ["Store"]
+
+T = TypeVar("T")
 
 RESERVED = {"blobs", "index.json", "oci-layout"}
 """Names inside a layout, which no repository can have."""
@@ -43,6 +46,9 @@ class Store:
     def __init__(self, path: str | Path | None = None, *, quota: int | None = None) -> None:
         self.path = Path(path).expanduser().absolute() if path is not None else _default_path()
         self.quota = parse_size(os.environ.get("WASMHUB_QUOTA", "")) if quota is None else quota
+
+    def reach(self) -> None:
+        """Nothing: it is made by the first push."""
 
     def repositories(self) -> tuple[str, ...]:
         """The names of all repositories, sorted. Raises StoreError where the store cannot be read."""
@@ -125,8 +131,14 @@ class Store:
         """A manifest that an index names."""
         return Blob(descriptor.media_type, self.blob(reference, descriptor))
 
-    def blob(self, reference: Reference, descriptor: Descriptor, moved: Moved | None = None) -> bytes:
+    def blob(self, reference: Reference, descriptor: Descriptor) -> bytes:
         """The bytes of a blob, whose digest was checked. Raises NotAFilter where they are damaged."""
+        return self.read(reference, descriptor, b"".join)
+
+    def read(
+        self, reference: Reference, descriptor: Descriptor, work: Work[T], moved: Moved | None = None
+    ) -> T:
+        """What ``work`` makes of a blob, whose digest is checked. Raises NotAFilter where it is damaged."""
         path = self.folder(reference.repository).blob_path(descriptor.digest)
         try:
             data = path.read_bytes()
@@ -140,7 +152,7 @@ class Store:
             cannot(error, "read", path)
         if moved:
             moved(descriptor.title or descriptor.digest[:19], len(data), len(data))
-        return descriptor.check(data, str(path))
+        return checked([data], descriptor, str(path), work)
 
     def has_blob(self, reference: Reference, descriptor: Descriptor) -> bool:
         """Whether a blob is there, in the size that it should have."""
@@ -156,11 +168,11 @@ class Store:
         """
         with self.writing(reference.repository) as folder:
             blobs = (*packed.blobs, packed.manifest)
-            check_quota(self.path, self.quota, sum(len(blob.data) for blob in blobs))
+            check_quota(self.path, self.quota, sum(blob.size for blob in blobs))
             for blob in blobs:
                 folder.put_blob(blob.digest, blob.data)
                 if moved:
-                    moved(blob.digest[:19], len(blob.data), len(blob.data))
+                    moved(blob.digest[:19], blob.size, blob.size)
             folder.add(packed.descriptor, reference.tag, packed.subject.digest if packed.subject else "")
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:

@@ -6,9 +6,8 @@ request, and gets a token for each scope it is asked for.
 
 from __future__ import annotations
 
-import io
 import json as json_text
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +24,7 @@ from .auth import Challenge, ChallengeAuth
 from .credentials import DOCKER_HUB, Credential
 from .manifest import LARGEST_MANIFEST
 from .network import network_error
+from .pieces import Piece, Source
 from .place import Moved
 from .reference import is_loopback
 from .refusals import failed, refused
@@ -32,7 +32,7 @@ from .refusals import failed, refused
 __all__ = ["Transport"]
 
 PROBE_SECONDS = 10.0
-PIECE = 1 << 18
+PIECE = 1 << 20
 """Bytes that are read from and written to a socket at once."""
 
 
@@ -41,17 +41,36 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **options, blocksize=PIECE)
 
 
-class _Watched(io.BytesIO):
-    """Bytes that tell how many of them were read."""
+class _Body:
+    """The body of a request as a file. It tells how many bytes of it went."""
 
-    def __init__(self, data: bytes | memoryview[int], told: Any) -> None:
-        super().__init__(data)
-        self.told = told
+    def __init__(self, parts: Sequence[Piece], told: Callable[[int], object] | None) -> None:
+        self._parts = parts
+        self._told = told
+        self._size = sum(map(len, parts))
+        self.seek(0)
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(size)
-        self.told(self.tell())
-        return data
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.read(PIECE), b"")
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, place: int) -> None:
+        self._source = Source(self._parts)
+        for _ in self._source.parts(place):
+            pass
+        self._place = place
+
+    def read(self, size: int) -> bytes:
+        piece = self._source.take(min(size, self._size - self._place))
+        self._place += len(piece)
+        if self._told:
+            self._told(self._place)
+        return piece
 
 
 class Transport(oras.provider.Registry):  # type: ignore[misc]
@@ -96,6 +115,10 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.host}>"
 
+    def reach(self) -> None:
+        """Find out whether a registry answers, and how. Raises RegistryUnreachable and NotARegistry."""
+        self._probe()
+
     def check_login(self) -> None:
         """Ask whether the credential is accepted.
 
@@ -111,7 +134,7 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         self,
         url: str,
         method: str = "GET",
-        data: bytes | memoryview[int] | None = None,
+        data: Sequence[Piece] | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         stream: bool = False,
@@ -199,9 +222,7 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         host = urlsplit(url).netloc
         seconds = seconds or self.timeout
         # a body that is read piecewise gets the timeout for each piece, bytes get it for the whole
-        body = data
-        if isinstance(data, bytes | memoryview):
-            body = _Watched(data, moved) if moved else io.BytesIO(data)
+        body = _Body(data, moved) if isinstance(data, tuple) else data
         try:
             response: requests.Response = self.session.request(
                 method,
@@ -220,39 +241,29 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
             raise network_error(error, host, seconds) from None
         return response
 
-    def _read(
+    def _pieces(
         self, response: requests.Response, limit: int, moved: Moved | None = None, title: str = ""
-    ) -> bytes:
-        """The body, or its first bytes where it is longer than the limit."""
-        pieces: list[bytes] = []
+    ) -> Iterator[bytes]:
+        """The body while it arrives, or its first bytes where it is longer than the limit."""
         size = 0
+        coded = "Content-Encoding" in response.headers
         try:
             with response:
-                for piece in response.iter_content(PIECE):
-                    pieces.append(piece)
+                while piece := response.raw.read(PIECE, decode_content=coded):
                     size += len(piece)
                     if moved:
                         moved(title, size, limit)
+                    yield piece
                     if size > limit:
                         break
         except (requests.RequestException, HTTPError, OSError) as error:
             raise network_error(error, urlsplit(response.url).netloc, self.timeout) from None
-        return b"".join(pieces)
 
     def _body(self, response: requests.Response) -> bytes:
         """The body, bounded, and kept so that methods of the base class find it too."""
         if response._content is False:
-            response._content = self._read(response, LARGEST_MANIFEST)
+            response._content = b"".join(self._pieces(response, LARGEST_MANIFEST))
         return response.content
-
-    def _check_length(self, response: requests.Response, data: bytes) -> None:
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and len(data) < int(length):
-            raise RegistryUnreachable(
-                f"{self.host} broke off after {len(data):,} of {int(length):,} bytes",
-                where=self.host,
-                do="try again",
-            )
 
     def _expect(self, response: requests.Response, status: int, where: str) -> None:
         if response.status_code != status:

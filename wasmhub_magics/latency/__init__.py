@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from .archive import History, history, read_report, save_report
+from .beside import bench_beside
 from .breakdown import CallbackCost
 from .comparison import Comparison
-from .embedded import bench
-from .envoy import bench_envoy
+from .embedded import bench, measure
+from .envoy import bench_envoy, measure_envoy
 from .guard import Guard
 from .histogram import Histogram
 from .memory import Memory
 from .progress import Progress
-from .report import LatencyReport, Side
+from .report import LatencyReport
+from .side import Side
 from .sweep import Point, Sweep, sweep
 
 __all__ = [
@@ -27,8 +29,11 @@ __all__ = [
     "Side",
     "Sweep",
     "bench",
+    "bench_beside",
     "bench_envoy",
     "history",
+    "measure",
+    "measure_envoy",
     "read_report",
     "save_report",
     "sweep",

@@ -14,9 +14,9 @@ from typing import Any
 
 from ..errors import RequestError
 from .breakdown import CallbackCost
-from .histogram import Histogram
 from .memory import Memory
-from .report import LatencyReport, Side
+from .report import LatencyReport
+from .side import Side
 from .units import duration, size
 
 __all__ = ["History", "history", "read_report", "report_from_dict", "save_report"]
@@ -58,8 +58,8 @@ def report_from_dict(data: Any, where: str = "the report") -> LatencyReport:
             data["name"],
             data["digest"],
             data["request"],
-            _side(data["filter"]),
-            None if data["baseline"] is None else _side(data["baseline"]),
+            Side.from_dict(data["filter"]),
+            None if data["baseline"] is None else Side.from_dict(data["baseline"]),
             rate=data["rate"],
             corrected=data["corrected"],
             seconds=data["seconds"],
@@ -71,21 +71,6 @@ def report_from_dict(data: Any, where: str = "the report") -> LatencyReport:
         raise RequestError(
             f"this is no latency report: {error!r}", where=where, do="save one by report.save()"
         ) from None
-
-
-def _side(data: dict[str, Any]) -> Side:
-    return Side(
-        tuple(
-            Histogram(tuple((int(value), int(count)) for value, count in buckets), low, high)
-            for low, high, buckets in data["rounds"]
-        ),
-        data["exchanges"],
-        data["per_second"],
-        data["errors"],
-        tuple((int(status), count) for status, count in data["statuses"].items()),
-        data["fuel"],
-        tuple(data["cpu"]),
-    )
 
 
 def _json(report: LatencyReport) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .report import Side
+    from .side import Side
 
-__all__ = ["Line", "colours", "is_logarithmic", "ticks"]
+__all__ = ["Line", "colours", "dashes", "is_logarithmic", "labels", "ticks"]
 
 BASELINE_COLOUR = "#8792a2"
 COLOURS = ("#e8613c", "#2f8fdd", "#18a184", "#a066d3", "#c9921a")
 """Each reads on white and on a dark theme: contrast of at least 3 with both."""
+DASHES = ((), (10, 4), (2, 4), (12, 4, 2, 4), (5, 3))
+BASELINE_DASH = (6, 4)
+"""Strokes and gaps in pixels: they tell lines apart in print and for who sees no colours."""
 _STEPS = 16  # points a decade of the axis
 
 
@@ -38,10 +42,22 @@ class Line:
         return (*points, (float(max(sum(rounds), 2)), self.side.percentile(100)))
 
 
-def colours(lines: list[Line]) -> list[str]:
+def labels(builds: Sequence[tuple[str, str]]) -> list[str]:
+    """What tells builds of these names and digests apart: the name, with the digest where names are equal."""
+    names = [name for name, _ in builds]
+    return [name if names.count(name) == 1 else f"{name} {digest[7:15]}" for name, digest in builds]
+
+
+def colours(lines: Sequence[Line]) -> list[str]:
     """A colour for each line; the baseline is grey."""
     palette = iter(COLOURS * (len(lines) // len(COLOURS) + 1))
     return [BASELINE_COLOUR if line.baseline else next(palette) for line in lines]
+
+
+def dashes(lines: Sequence[Line]) -> list[tuple[int, ...]]:
+    """Strokes and gaps of each line; empty for one that is whole."""
+    patterns = iter(DASHES * (len(lines) // len(DASHES) + 1))
+    return [BASELINE_DASH if line.baseline else next(patterns) for line in lines]
 
 
 def ticks(lines: list[Line]) -> list[tuple[float, str]]:

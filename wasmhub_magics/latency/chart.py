@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .axis import Line, colours, is_logarithmic, ticks
+from .axis import Line, colours, dashes, is_logarithmic, ticks
 from .units import duration, scale_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def vega_lite(lines: list[Line], title: str, notes: list[str]) -> dict[str, Any]
     names = [line.label for line in lines]
     legend = {"orient": "top-left", "symbolType": "stroke"}
     series = {"field": "line", "type": "nominal", "title": None, "legend": legend}
-    dashes = [[6, 4] if line.baseline else [1, 0] for line in lines]
+    patterns = [list(pattern) or [1, 0] for pattern in dashes(lines)]
     hover = {
         "name": "hover",
         "select": {"type": "point", "on": "pointermove", "nearest": True, "clear": "pointerout"},
@@ -70,7 +70,7 @@ def vega_lite(lines: list[Line], title: str, notes: list[str]) -> dict[str, Any]
             {
                 "mark": {"type": "line", "strokeWidth": 2.5, "interpolate": "monotone", "clip": True},
                 "params": [zoom],
-                "encoding": {"strokeDash": {**series, "scale": {"domain": names, "range": dashes}}},
+                "encoding": {"strokeDash": {**series, "scale": {"domain": names, "range": patterns}}},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 70, "clip": True},
@@ -95,9 +95,9 @@ def draw(lines: list[Line], title: str, ax: Axes | None = None) -> Axes:
 
         ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")[1]
     factor, unit = scale_of(max(line.side.percentile(50) for line in lines))
-    for line, colour in zip(lines, colours(lines), strict=True):
+    for line, colour, pattern in zip(lines, colours(lines), dashes(lines), strict=True):
         xs, ys = [x for x, _ in line.points], [y / factor for _, y in line.points]
-        ax.plot(xs, ys, color=colour, label=line.label, linestyle="--" if line.baseline else "-")
+        ax.plot(xs, ys, color=colour, label=line.label, linestyle=(0, pattern))
     ax.set_xscale("log")
     if is_logarithmic(lines):
         ax.set_yscale("log")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .axis import Line
+from .axis import Line, labels
 from .report import LatencyReport
 from .show import PERCENTILES, bundle, table
 
@@ -26,22 +26,19 @@ class Comparison:
 
     @property
     def _labels(self) -> list[str]:
-        labels = [report.name for report in self.reports]
-        return [
-            label if labels.count(label) == 1 else f"{label} {report.digest[7:15]}"
-            for label, report in zip(labels, self.reports, strict=True)
-        ]
+        return labels([(report.name, report.digest) for report in self.reports])
 
     @property
     def _lines(self) -> list[Line]:
-        return [Line(name, report.filtered) for name, report in zip(self._labels, self.reports, strict=True)]
+        lines = [Line(name, report.filtered) for name, report in zip(self._labels, self.reports, strict=True)]
+        base = self.reports[0].unfiltered
+        if base is not None and all(report.unfiltered == base for report in self.reports):
+            lines.append(Line("without filter", base, baseline=True))
+        return lines
 
     def __str__(self) -> str:
         percents = (*PERCENTILES, 100.0)
-        rows = [
-            (label, [report.filtered.told(p) for p in percents])
-            for label, report in zip(self._labels, self.reports, strict=True)
-        ]
+        rows = [(line.label, [line.side.told(p) for p in percents]) for line in self._lines]
         lines = table(rows)
         for label, report, change in zip(self._labels[1:], self.reports[1:], self.change(), strict=True):
             fuel = ""

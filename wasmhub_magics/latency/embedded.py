@@ -5,23 +5,25 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from ..errors import ProxyError, RequestError
 from ..http import Request, Response
-from ..plugin import HasPlugin
+from ..plugin import HasPlugin, Plugin
 from ..proxy import Exchange, Loop, Proxy, Upstream, echo
 from .breakdown import measure_callbacks
-from .envoy import chain_of, name_of
+from .chain import chain_of, digest_of, name_of
 from .histogram import Histogram
 from .memory import Memory
+from .mix import Mix
 from .progress import Progress
-from .report import LatencyReport, Side
+from .report import LatencyReport
+from .side import Side
 
-__all__ = ["bench"]
+__all__ = ["bench", "measure"]
 
 ROUNDS = 8
 CALIBRATION_SECONDS = 0.02
@@ -31,7 +33,17 @@ _FAILED = re.compile(r"Function: \w+ failed: ")
 
 
 def bench(
-    plugins: HasPlugin | Iterable[HasPlugin],
+    plugins: HasPlugin | Iterable[HasPlugin], request: Request | None = None, **options: Any
+) -> LatencyReport:
+    """Measure what the filters cost in the embedded proxy: nanoseconds, fuel and memory of an exchange.
+
+    The options, and what is raised, are those of ``measure``.
+    """
+    return measure([chain_of(plugins)], request, **options)[0]
+
+
+def measure(
+    chains: Sequence[list[Plugin]],
     request: Request | None = None,
     *,
     upstream: Upstream = echo,
@@ -41,13 +53,13 @@ def bench(
     mix: Iterable[tuple[Request, float]] = (),
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
-) -> LatencyReport:
-    """Measure what the filters cost in the embedded proxy: nanoseconds, fuel and memory of an exchange.
+) -> tuple[LatencyReport, ...]:
+    """Measure chains of filters beside each other in the embedded proxy; a report of each.
 
-    Rounds with the filters and, as ``baseline``, with an empty chain alternate. ``n`` is the number of timed
-    exchanges of each side; without it they are as many as fit into about ``seconds`` for the whole
-    measurement. The throughput comes from exchanges of their own that read no clock. An ``upstream`` function
-    is asked before and after, and its first answer is used for all exchanges between.
+    Rounds of the chains and, as ``baseline``, of an empty one take turns. ``n`` is the number of timed
+    exchanges of each; without it they are as many as fit into about ``seconds`` for the whole measurement.
+    The throughput comes from exchanges of their own that read no clock. An ``upstream`` function is asked
+    before and after, and its first answer is used for all exchanges between.
 
     ``mix`` are requests with weights that take turns in place of one ``request``. ``progress`` is told after
     each round how far it is, ``stop`` asked whether to end early.
@@ -60,61 +72,49 @@ def bench(
             f"{seconds if n is None else n} {'seconds' if n is None else 'exchanges'} measure nothing",
             do="give n or seconds above 0",
         )
-    chain = chain_of(plugins)
-    shares = _shares(request, mix)
+    chosen = Mix.of(request, mix)
     start = time.perf_counter()
     tracks: list[_Track] = []
     try:
-        for plugins_of_side in (chain, []) if baseline else (chain,):
-            tracks.append(_Track(Proxy(plugins_of_side, upstream, trace=False), shares))
+        for plugins in [*chains, []] if baseline else chains:
+            tracks.append(_Track(Proxy(plugins, upstream, trace=False), chosen))
             tracks[-1].open()
             tracks[-1].calibrate()
         rounds = ROUNDS if n is None else min(ROUNDS, n)
         slot = seconds / rounds / len(tracks)
         for turn in range(rounds):
-            for track in tracks if turn % 2 == 0 else reversed(tracks):  # so that a drift hits both alike
+            for track in tracks if turn % 2 == 0 else reversed(tracks):  # so that a drift hits all alike
                 share = None if n is None else (turn + 1) * n // rounds - turn * n // rounds
                 track.round(slot, share)
             if progress is not None:
-                rest = tracks[1].so_far() if baseline else None
-                progress(Progress((turn + 1) / rounds, name_of(chain), tracks[0].so_far(), rest))
+                builds = [(name_of(chain), digest_of(chain)) for chain in chains]
+                progress(Progress.of((turn + 1) / rounds, builds, [track.so_far() for track in tracks]))
             if stop is not None and stop():
                 break
         for track in tracks:
             track.exchange()
-        filtered = tracks[0].side()
-        memory = Memory(tuple(tracks[0].memory))
-        unfiltered = tracks[1].side() if baseline else None
-        callbacks = measure_callbacks(chain, shares[0][0], tracks[0].answers[0])
+        sides = [track.side() for track in tracks]
+        callbacks = [
+            measure_callbacks(chain, chosen.shares[0][0], track.answers[0])
+            for chain, track in zip(chains, tracks, strict=False)
+        ]
     finally:
         for track in tracks:
             track.proxy.close()
-    return LatencyReport(
-        "embedded",
-        name_of(chain),
-        chain[0].module.digest if chain else "",
-        _title(shares),
-        filtered,
-        unfiltered,
-        seconds=time.perf_counter() - start,
-        memory=memory,
-        callbacks=callbacks,
+    return tuple(
+        LatencyReport(
+            "embedded",
+            name_of(chain),
+            digest_of(chain),
+            str(chosen),
+            sides[place],
+            sides[-1] if baseline else None,
+            seconds=time.perf_counter() - start,
+            memory=Memory(tuple(tracks[place].memory)),
+            callbacks=callbacks[place],
+        )
+        for place, chain in enumerate(chains)
     )
-
-
-def _shares(request: Request | None, mix: Iterable[tuple[Request, float]]) -> list[tuple[Request, float]]:
-    """The requests with their shares, which add up to 1. Raises RequestError where none has a weight."""
-    listed = list(mix) or [(request or Request(), 1.0)]
-    whole = sum(weight for _, weight in listed)
-    if not whole > 0 or any(weight < 0 for _, weight in listed):
-        raise RequestError("a mix of requests without weights measures nothing", do="give weights above 0")
-    return [(each, weight / whole) for each, weight in listed if weight]
-
-
-def _title(shares: list[tuple[Request, float]]) -> str:
-    if len(shares) == 1:
-        return f"{shares[0][0].method} {shares[0][0].path}"
-    return "mix of " + ", ".join(f"{share:.0%} {each.method} {each.path}" for each, share in shares)
 
 
 @dataclass
@@ -122,7 +122,7 @@ class _Track:
     """One side of the measurement while it runs."""
 
     proxy: Proxy
-    shares: list[tuple[Request, float]]
+    mix: Mix
     answers: list[Response] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     exchange_seconds: float = 0.0
@@ -134,14 +134,14 @@ class _Track:
 
     def open(self) -> None:
         """Send a first exchange, which also tells what the upstream answers."""
-        for request, _ in self.shares:
+        for request, _ in self.mix.shares:
             exchange = self._send(request)
             self.answers.append(exchange.upstream_response or Response())
             self.statuses.append(-1 if exchange.response is None else exchange.response.status)
 
     def exchange(self) -> None:
         """Send each request once. Raises ProxyError where the filter fails on one or holds it for good."""
-        for request, _ in self.shares:
+        for request, _ in self.mix.shares:
             self._send(request)
 
     def _send(self, request: Request) -> Exchange:
@@ -189,9 +189,9 @@ class _Track:
         """What was measured, with the fuel of an exchange, which does not depend on time."""
         whole = sum(part.count for part in self.timed)
         counts: Counter[int] = Counter()
-        for (_, share), status in zip(self.shares, self.statuses, strict=True):
+        for (_, share), status in zip(self.mix.shares, self.statuses, strict=True):
             counts[status] += sum(max(1, round(share * done)) for done in self.done)
-        if len(self.shares) == 1:
+        if len(self.mix.shares) == 1:
             counts = Counter({self.statuses[0]: whole})
         return Side(
             tuple(self.timed), whole, median(self.rates), 0, tuple(sorted(counts.items())), self._fuel()
@@ -200,7 +200,7 @@ class _Track:
     def _loops(self, count: int, *, timed: bool) -> tuple[Histogram, float]:
         """Run so many exchanges, each request by its share: their times, and the seconds of all."""
         parts, seconds = [], 0.0
-        for (request, share), answer in zip(self.shares, self.answers, strict=True):
+        for (request, share), answer in zip(self.mix.shares, self.answers, strict=True):
             loop = self._loop(request, answer, max(1, round(share * count)), timed=timed)
             parts.append(Histogram.from_counts(loop.buckets()))
             seconds += loop.seconds
@@ -219,7 +219,7 @@ class _Track:
         options: dict[str, Any] = {"clock": FUEL_CLOCK, "seed": 0, "trace": False, "fuel": True}
         whole = 0.0
         with Proxy(self.proxy.plugins, self.answers[0], **options) as proxy:
-            for (request, share), answer in zip(self.shares, self.answers, strict=True):
+            for (request, share), answer in zip(self.mix.shares, self.answers, strict=True):
                 proxy.loop(request, 1, upstream=answer)
                 one = proxy.loop(request, 1, upstream=answer).fuel
                 more = proxy.loop(request, 1 + FUEL_EXCHANGES, upstream=answer).fuel

@@ -5,27 +5,41 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..envoy.server import EnvoyServer
 from ..envoy.upstream import UpstreamServer
 from ..errors import RequestError
 from ..http import Request, Response
-from ..plugin import HasPlugin, Plugin, as_plugin
+from ..plugin import HasPlugin, Plugin
 from ..proxy.upstream import Upstream, echo
-from .load import Sent, run_load
+from .chain import chain_of, digest_of, name_of
+from .load import Sent, run_mix
+from .mix import Mix
 from .progress import Progress
-from .report import LatencyReport, Side
+from .report import LatencyReport
+from .side import Side
 
-__all__ = ["bench_envoy", "chain_of", "name_of", "serving"]
+__all__ = ["bench_envoy", "measure_envoy", "serving"]
 
 WARM_SECONDS = 0.3
 """Load before each round, unmeasured: a virtual machine that is new compiles its hot code first."""
 
 
 def bench_envoy(
-    plugins: HasPlugin | Iterable[HasPlugin],
+    plugins: HasPlugin | Iterable[HasPlugin], request: Request | None = None, **options: Any
+) -> LatencyReport:
+    """Measure what the filters add to a request in the real Envoy, at a constant rate.
+
+    The options, and what is raised, are those of ``measure_envoy``.
+    """
+    return measure_envoy([chain_of(plugins)], request, **options)[0]
+
+
+def measure_envoy(
+    chains: Sequence[list[Plugin]],
     request: Request | None = None,
     *,
     upstream: Upstream = echo,
@@ -34,17 +48,21 @@ def bench_envoy(
     rounds: int = 8,
     connections: int | None = None,
     baseline: bool = True,
+    mix: Iterable[tuple[Request, float]] = (),
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
-) -> LatencyReport:
-    """Measure what the filters add to a request in the real Envoy, at a constant rate.
+) -> tuple[LatencyReport, ...]:
+    """Measure chains of filters beside each other in the real Envoy; a report of each.
 
-    One Envoy serves throughout; the filters are swapped in and out between ``rounds``, and each side gets
-    ``seconds`` of load in all, ``rate`` requests a second over ``connections`` (by default one for each 50
-    requests a second, at most 10). Latencies are corrected for coordinated omission. A fixed response and
-    ``echo`` are answered inside Envoy; another function is a server in Python, whose time is in both sides.
+    One Envoy serves throughout; the chains and, as ``baseline``, none are swapped in and out between
+    ``rounds``. Each gets ``seconds`` of load in all, ``rate`` requests a second over ``connections`` (by
+    default one for each 50 requests a second, at most 10). Latencies are corrected for coordinated omission.
+    A fixed response and ``echo`` are answered inside Envoy; another function is a server in Python, whose
+    time is in all sides.
 
-    ``progress`` is told after each round how far it is, ``stop`` asked whether to end early.
+    ``mix`` are requests with weights that are sent at the same time, each at its share of the rate, in place
+    of one ``request``. ``progress`` is told after each round how far it is, ``stop`` asked whether to end
+    early.
 
     Levels depend on the machine and on what else runs on it; trust the difference. Raises EnvoyMissing,
     EnvoyRejected where Envoy refuses a filter, EnvoyError without h2load or where nothing is answered.
@@ -54,64 +72,56 @@ def bench_envoy(
             f"{rounds} rounds of {rate} requests a second for {seconds} seconds measure nothing",
             do="give rounds, rate and seconds above 0",
         )
-    chain = chain_of(plugins)
-    request = request or Request()
-    order_of = (True, False) if baseline else (True,)
-    seen: list[list[Sent]] = [[] for _ in order_of]
-    cpu: list[list[float]] = [[] for _ in order_of]
+    chosen = Mix.of(request, mix)
+    builds = [(name_of(chain), digest_of(chain)) for chain in chains]
+    sides = [*chains, []] if baseline else list(chains)
+    seen: list[list[Sent]] = [[] for _ in sides]
+    cpu: list[list[float]] = [[] for _ in sides]
     start = time.perf_counter()
-    with serving(chain, upstream) as (server, sides):
+    with serving(sides, upstream) as (server, swaps):
         for turn in range(rounds):
-            order = list(range(len(order_of)))
-            for side in order if turn % 2 == 0 else reversed(order):  # so that a drift hits both alike
-                server.swap(sides[order_of[side]])
-                run_load(server.url, request, rate=rate, seconds=WARM_SECONDS, connections=connections)
+            order = range(len(sides))
+            for side in order if turn % 2 == 0 else reversed(order):  # so that a drift hits all alike
+                server.swap(swaps[side])
+                run_mix(server.url, chosen, rate=rate, seconds=WARM_SECONDS, connections=connections)
                 before = _cpu_ns(server.process.pid)
-                sent = run_load(
-                    server.url, request, rate=rate, seconds=seconds / rounds, connections=connections
+                sent = run_mix(
+                    server.url, chosen, rate=rate, seconds=seconds / rounds, connections=connections
                 )
                 seen[side].append(sent)
                 cpu[side].append((_cpu_ns(server.process.pid) - before) / len(sent.replies))
+            measured = [_side(seen[side], cpu[side], rate) for side in order]
             if progress is not None:
-                rest = _side(seen[1], cpu[1], rate) if baseline else None
-                done = (turn + 1) / rounds
-                progress(Progress(done, name_of(chain), _side(seen[0], cpu[0], rate), rest))
+                progress(Progress.of((turn + 1) / rounds, builds, measured))
             if stop is not None and stop():
                 break
-    return LatencyReport(
-        "envoy",
-        name_of(chain),
-        chain[0].module.digest if chain else "",
-        f"{request.method} {request.path}",
-        _side(seen[0], cpu[0], rate),
-        _side(seen[1], cpu[1], rate) if baseline else None,
-        rate=rate,
-        corrected=True,
-        seconds=time.perf_counter() - start,
+    return tuple(
+        LatencyReport(
+            "envoy",
+            name,
+            digest,
+            str(chosen),
+            measured[place],
+            measured[-1] if baseline else None,
+            rate=rate,
+            corrected=True,
+            seconds=time.perf_counter() - start,
+        )
+        for place, (name, digest) in enumerate(builds)
     )
-
-
-def chain_of(plugins: HasPlugin | Iterable[HasPlugin]) -> list[Plugin]:
-    """The plugins of one filter or of several."""
-    return [as_plugin(each) for each in (plugins if isinstance(plugins, Iterable) else [plugins])]
-
-
-def name_of(chain: list[Plugin]) -> str:
-    """The name a report carries: those of its filters."""
-    return " + ".join(plugin.name for plugin in chain) or "no filter"
 
 
 @contextlib.contextmanager
 def serving(
-    chain: list[Plugin], upstream: Upstream
-) -> Iterator[tuple[EnvoyServer, dict[bool, dict[int, Plugin | None]]]]:
-    """An Envoy with room for a chain, and what to swap in: the chain (True), or nothing (False)."""
-    sides: dict[bool, dict[int, Plugin | None]] = {
-        True: dict(enumerate(chain)),
-        False: dict.fromkeys(range(len(chain))),
-    }
-    with _server(len(chain), upstream) as server:
-        yield server, sides
+    chains: Sequence[list[Plugin]], upstream: Upstream
+) -> Iterator[tuple[EnvoyServer, list[dict[int, Plugin | None]]]]:
+    """An Envoy with room for the longest chain, and for each chain what to swap in."""
+    slots = max(map(len, chains))
+    swaps: list[dict[int, Plugin | None]] = [
+        {**dict.fromkeys(range(slots)), **dict(enumerate(chain))} for chain in chains
+    ]
+    with _server(slots, upstream) as server:
+        yield server, swaps
 
 
 @contextlib.contextmanager

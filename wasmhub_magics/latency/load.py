@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +20,9 @@ from typing import Self
 from ..errors import EnvoyError, RequestError
 from ..http import Request
 from .histogram import Histogram
+from .mix import Mix
 
-__all__ = ["Load", "Reply", "Sent", "run_load"]
+__all__ = ["Load", "Reply", "Sent", "run_load", "run_mix"]
 
 _GRACE = 5.0  # seconds to wait for late answers
 
@@ -38,12 +40,22 @@ class Reply:
 class Sent:
     """What a load run saw, in the order of the answers.
 
-    ``interval_ns`` lies between two requests of one connection.
+    ``interval_ns`` lies between two requests of one connection. ``parts`` are the runs side by side of which
+    this one is made, each with an interval of its own.
     """
 
     replies: tuple[Reply, ...]
     interval_ns: float
     unanswered: int = 0
+    parts: tuple[Sent, ...] = ()
+
+    @classmethod
+    def merged(cls, parts: Sequence[Sent]) -> Sent:
+        """Runs that took place at the same time, as one."""
+        if len(parts) == 1:
+            return parts[0]
+        replies = sorted((reply for part in parts for reply in part.replies), key=lambda reply: reply.sent)
+        return cls(tuple(replies), 0.0, sum(part.unanswered for part in parts), tuple(parts))
 
     @cached_property
     def histogram(self) -> Histogram:
@@ -52,6 +64,8 @@ class Sent:
         h2load measures from the moment it sends; a connection with a late answer sends late, so what the
         late requests would have seen is added (``Histogram.corrected``).
         """
+        if self.parts:
+            return Histogram.merged([part.histogram for part in self.parts])
         return Histogram.of(reply.ns for reply in self.replies if reply.status >= 0).corrected(
             self.interval_ns
         )
@@ -182,6 +196,20 @@ def run_load(
     """Send requests to a URL at a constant rate for some seconds, and wait. Raises as ``Load`` does."""
     with Load(url, request, rate=rate, seconds=seconds, connections=connections) as load:
         return load.wait()
+
+
+def run_mix(url: str, mix: Mix, *, rate: float, seconds: float, connections: int | None = None) -> Sent:
+    """Send the requests of a mix at the same time, each at its share of the rate. Raises as ``Load`` does.
+
+    Each has connections of its own, by its share and at least one.
+    """
+    with contextlib.ExitStack() as stack:
+        loads = []
+        for request, share in mix.shares:
+            own = None if connections is None else max(1, round(share * connections))
+            load = Load(url, request, rate=share * rate, seconds=seconds, connections=own)
+            loads.append(stack.enter_context(load))
+        return Sent.merged([load.wait() for load in loads])
 
 
 def _spread(rate: float, connections: int) -> list[str]:

@@ -14,8 +14,8 @@ __all__ = ["Memory"]
 class Memory:
     """Memory over a run: ``samples`` are (exchanges so far, bytes), in order.
 
-    For the embedded proxy, the bytes are the linear memory of the filters' virtual machines, which grows in
-    pages of 64 KiB and never shrinks; for Envoy, the resident memory of its process.
+    The bytes are the linear memory of the filters' virtual machines in the embedded proxy, which grows in
+    pages of 64 KiB and never shrinks.
     """
 
     samples: tuple[tuple[int, int], ...] = ()

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Self
 
-from .axis import Line
-from .report import Side
+from .axis import Line, labels
 from .show import PERCENTILES, table
+from .side import Side
 
 __all__ = ["Progress"]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The share that is ``done``, from 0 to 1, and both sides as far as they are measured."""
+    """The share that is ``done``, from 0 to 1, and the lines of a chart as far as they are measured."""
 
     done: float
-    name: str
-    filtered: Side
-    unfiltered: Side | None = None
+    lines: Sequence[Line]
 
-    @cached_property
-    def lines(self) -> Sequence[Line]:
-        """The lines of a chart; those without samples are left out."""
-        found = [Line(self.name, self.filtered)]
-        if self.unfiltered is not None:
-            found.append(Line("without filter", self.unfiltered, baseline=True))
-        return [line for line in found if line.side.histogram.count]
+    @classmethod
+    def of(cls, done: float, builds: Sequence[tuple[str, str]], sides: Iterable[Side]) -> Self:
+        """The sides of builds of these names and digests, then, where there is one more, the baseline."""
+        names = [*((label, False) for label in labels(builds)), ("without filter", True)]
+        lines = [Line(label, side, baseline) for (label, baseline), side in zip(names, sides, strict=False)]
+        return cls(done, [line for line in lines if line.side.histogram.count])
 
     @property
     def text(self) -> str:

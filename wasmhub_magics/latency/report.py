@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +13,7 @@ from .breakdown import CallbackCost, table_of_callbacks
 from .histogram import Histogram
 from .memory import Memory
 from .show import PERCENTILES, bundle, named, table
+from .side import Side
 from .units import duration, short
 
 if TYPE_CHECKING:
@@ -24,57 +24,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison
     from .panels import Panels
 
-__all__ = ["LatencyReport", "Side"]
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a measurement: the chain with the filter in it, or the same chain without.
-
-    ``rounds`` are the latencies of each round. ``exchanges`` counts requests sent, ``errors`` those that
-    failed (no answer, or a 5xx). ``per_second`` is the rate reached: by the embedded proxy as fast as it can
-    and without clock reads, by Envoy at the rate asked for. ``fuel`` counts Wasm instructions of one
-    exchange, host and filter together; None where nobody counted. ``cpu`` is the processor time in
-    nanoseconds that Envoy spent on a request, round by round; empty where the system does not tell.
-    """
-
-    rounds: tuple[Histogram, ...]
-    exchanges: int = 0
-    per_second: float = 0.0
-    errors: int = 0
-    statuses: tuple[tuple[int, int], ...] = ()
-    fuel: float | None = None
-    cpu: tuple[float, ...] = ()
-
-    @cached_property
-    def histogram(self) -> Histogram:
-        """All rounds in one histogram."""
-        return Histogram.merged(self.rounds)
-
-    def percentile(self, percent: float) -> float:
-        """The median over the rounds of this percentile, in nanoseconds; 100 is the highest of all rounds."""
-        rounds = [part for part in self.rounds if part.buckets]
-        if not rounds:
-            return 0.0
-        if percent >= 100:
-            return float(self.histogram.max)
-        return float(median(part.percentile(percent) for part in rounds))
-
-    def told(self, percent: float) -> float | None:
-        """The percentile where there are samples enough for it; None where one decides it."""
-        enough = percent >= 100 or self.histogram.count * (100 - percent) >= 100
-        return self.percentile(percent) if enough else None
-
-    def differences(self, other: Side, percent: float) -> list[float]:
-        """How much more each round took at a percentile than the other side's round that ran beside it."""
-        pairs = zip(self.rounds, other.rounds, strict=False)
-        return [
-            float(a.percentile(percent) - b.percentile(percent)) for a, b in pairs if a.buckets and b.buckets
-        ]
-
-    def added(self, other: Side, percent: float) -> float:
-        """The median of the differences: what disturbs both sides of a round alike drops out of it."""
-        return float(median(self.differences(other, percent) or [0.0]))
+__all__ = ["LatencyReport"]
 
 
 @dataclass(frozen=True)
@@ -224,8 +174,8 @@ class LatencyReport:
             "seconds": self.seconds,
             "taken": self.taken.isoformat(),
             "callbacks": [asdict(cost) for cost in self.callbacks],
-            "filter": _side(self.filtered),
-            "baseline": None if self.unfiltered is None else _side(self.unfiltered),
+            "filter": self.filtered.to_dict(),
+            "baseline": None if self.unfiltered is None else self.unfiltered.to_dict(),
             "added_ns": None if self.added(50) is None else added,
             "memory": {
                 "samples": [list(sample) for sample in self.memory.samples],
@@ -335,22 +285,6 @@ class LatencyReport:
 
 
 _WHAT = {"embedded": "cost in the embedded proxy", "envoy": "latency in real Envoy"}
-
-
-def _side(side: Side) -> dict[str, Any]:
-    return {
-        "percentiles_ns": {named(p): side.percentile(p) for p in (*PERCENTILES, 100.0)},
-        "mean_ns": side.histogram.mean,
-        "exchanges": side.exchanges,
-        "per_second": side.per_second,
-        "errors": side.errors,
-        "statuses": {str(status): count for status, count in side.statuses},
-        "fuel": side.fuel,
-        "cpu_ns": median(side.cpu) if side.cpu else None,
-        "cpu": list(side.cpu),
-        "rounds": [[part.min, part.max, [list(pair) for pair in part]] for part in side.rounds],
-        "histogram": side.histogram.encode(),
-    }
 
 
 def _times(count: int, noun: str) -> str:

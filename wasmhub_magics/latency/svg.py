@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
-from .axis import Line, colours, is_logarithmic, ticks
+from .axis import Line, colours, dashes, is_logarithmic, ticks
 from .units import duration
 
 __all__ = ["svg"]
@@ -46,11 +46,10 @@ def svg(lines: list[Line], title: str, notes: list[str]) -> str:
         _label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "percentile of requests", anchor="middle"),
         *_band(lines, paint, x, y),
     ]
-    for line, colour in reversed(list(zip(lines, paint, strict=True))):
-        dash = ' stroke-dasharray="6 4"' if line.baseline else ""
+    for line, colour, pattern in reversed(list(zip(lines, paint, dashes(lines), strict=True))):
         parts.append(
             f'<path d="{_path(line.points, x, y)}" fill="none" stroke="{colour}" stroke-width="2.5" '
-            f'stroke-linejoin="round" stroke-linecap="round"{dash}/>'
+            f'stroke-linejoin="round"{_dash(pattern)}/>'
         )
         end_x, end_y = line.points[-1]
         parts.append(
@@ -148,21 +147,27 @@ def _path(points: Sequence[tuple[float, float]], x: Scale, y: Scale) -> str:
 def _legend(lines: list[Line], paint: list[str]) -> tuple[list[str], int]:
     """The keys of the lines, and in how many rows they stand."""
     parts, place, rows = [], float(LEFT), 1
-    for line, colour in zip(lines, paint, strict=True):
+    for line, colour, pattern in zip(lines, paint, dashes(lines), strict=True):
         p50, p99 = (duration(line.side.percentile(p)) for p in (50, 99))
         text = f"{_cut(line.label, 40)} · p50 {p50}, p99 {p99}"
         width = 32 + 6.7 * len(text)
         if place > LEFT and place + width > WIDTH - RIGHT:
             place, rows = float(LEFT), rows + 1
         y = 46 + 20 * rows
-        dash = ' stroke-dasharray="6 4"' if line.baseline else ""
         parts.append(
             f'<line x1="{place:.1f}" x2="{place + 24:.1f}" y1="{y}" y2="{y}" stroke="{colour}" '
-            f'stroke-width="2.5" stroke-linecap="round"{dash}/>'
+            f'stroke-width="2.5"{_dash(pattern)}/>'
         )
         parts.append(_label(place + 32, y + 4, text))
         place += width + 24
     return parts, rows
+
+
+def _dash(pattern: Sequence[int]) -> str:
+    """The attribute of a broken line; whole ones get round ends."""
+    if not pattern:
+        return ' stroke-linecap="round"'
+    return f' stroke-dasharray="{" ".join(map(str, pattern))}"'
 
 
 def _cut(text: str, length: int) -> str:

@@ -11,7 +11,8 @@ from ..errors import EnvoyError, RequestError
 from ..http import Request
 from ..plugin import HasPlugin
 from ..proxy.upstream import Upstream, echo
-from .envoy import chain_of, name_of, serving
+from .chain import chain_of, name_of
+from .envoy import serving
 from .load import run_load
 from .sweep_chart import sweep_svg
 from .units import duration, short
@@ -134,11 +135,11 @@ def sweep(
     request = request or Request()
     points: list[Point] = []
     going = {True, False} if baseline else {True}
-    with serving(chain, upstream) as (server, sides):
+    with serving([chain, []], upstream) as (server, (filtering, bare)):
         for step in range(steps):
             rate = start * growth**step
             for filtered in sorted(going, reverse=step % 2 == 0):
-                server.swap(sides[filtered])
+                server.swap(filtering if filtered else bare)
                 point = _point(server.url, request, rate, seconds, filtered)
                 points.append(point)
                 if progress is not None:

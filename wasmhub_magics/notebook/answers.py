@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WasmhubError
+from .figures import deployed
 from .messages import (
     DeploymentState,
     ExampleRow,
@@ -18,6 +19,7 @@ from .messages import (
     ImagePage,
     ImageRow,
     LogEntry,
+    VersionRow,
 )
 from .session import SESSION
 from .settings import registries
@@ -58,18 +60,35 @@ def deployments() -> tuple[DeploymentState, ...]:
     return tuple(map(_deployment, status()))
 
 
-def log(name: str) -> tuple[LogEntry, ...]:
+def log(name: str, target: str) -> tuple[LogEntry, ...]:
     """The last lines that a deployed filter logged. Raises DeployError for an unknown name."""
     from ..deploy import status
 
-    return tuple(LogEntry(line.level, line.message) for line in status()[name].log[-200:])
+    there = status()
+    found = next((each for each in there if (each.name, each.target) == (name, target)), None) or there[name]
+    return tuple(LogEntry(line.level, line.message) for line in found.log[-200:])
 
 
-def undeploy(name: str) -> tuple[DeploymentState, ...]:
+def versions(name: str, target: str) -> tuple[VersionRow, ...]:
+    """The versions of a deployment, oldest first. Raises DeployError for an unknown name."""
+    from ..deploy import history
+
+    return tuple(VersionRow(each.version, each.at, each.digest, each.note) for each in history(name, target))
+
+
+def rollback(name: str, target: str, to: int) -> tuple[DeploymentState, ...]:
+    """Bring an earlier version back and tell what is deployed then. Raises DeployError."""
+    from ..deploy import rollback
+
+    SESSION.history.measured(name, deployed(rollback(name, to, target)))
+    return deployments()
+
+
+def undeploy(name: str, target: str) -> tuple[DeploymentState, ...]:
     """Take a filter out of service and tell what is left. Raises DeployError."""
     from ..deploy import undeploy
 
-    undeploy(name)
+    undeploy(name, target)
     SESSION.history.forget(name, "deploy")
     return deployments()
 
@@ -107,6 +126,8 @@ def image(reference: str) -> ImageDetails:
             for each in found.verdicts
         ),
         cell=found.entry.cell,
+        trial=found.entry.trial,
+        schema="" if found.schema is None else json.dumps(found.schema, indent=2, ensure_ascii=False),
         source=found.about.source,
     )
 
@@ -137,6 +158,7 @@ def _deployment(deployment: Deployment) -> DeploymentState:
     return DeploymentState(
         name=deployment.name,
         target=deployment.target,
+        place=deployment.place,
         state=deployment.state,
         url=deployment.url,
         digest=deployment.digest,
@@ -144,6 +166,7 @@ def _deployment(deployment: Deployment) -> DeploymentState:
         since=deployment.since.isoformat(),
         requests=deployment.requests,
         errors=deployment.errors,
+        told=tuple(deployment._told()),
     )
 
 
@@ -166,6 +189,8 @@ def _failure(error: WasmhubError) -> Failure:
 ANSWERS: Mapping[str, Callable[..., Any]] = {
     "deployments": deployments,
     "log": log,
+    "versions": versions,
+    "rollback": rollback,
     "undeploy": undeploy,
     "images": images,
     "image": image,

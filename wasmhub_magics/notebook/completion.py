@@ -38,6 +38,8 @@ NAMED = (
     "wasm_history",
     "wasm_rollback",
     "wasm_undeploy",
+    "wasm_logs",
+    "wasm_order",
     "wasm_export",
 )
 REQUESTS = ("wasm_send", "wasm_bench", "wasm_verify")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from ..errors import Diagnostic
 from .history import Figure
 
 if TYPE_CHECKING:
@@ -16,9 +14,7 @@ if TYPE_CHECKING:
     from ..latency import LatencyReport
     from ..proxy import Exchange
 
-__all__ = ["deployed", "findings", "measured", "pushed", "sent", "verified"]
-
-LINE = re.compile(r'File "[^"]*", line (\d+)|\bcell:(\d+)(?::(\d+))?')
+__all__ = ["deployed", "measured", "pushed", "sent", "verified"]
 
 
 def sent(made: Filter, exchange: Exchange) -> Figure:
@@ -54,18 +50,3 @@ def deployed(deployment: Deployment) -> Figure:
     """Which version serves, and where."""
     text = f"version {deployment.version} on {deployment.target}"
     return Figure("deploy", deployment.digest, deployment.state == "serving", text)
-
-
-def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:
-    """Where in its cell a filter failed on the way, as far as its own words and the trap's frames tell."""
-    found: dict[int, Diagnostic] = {}
-    for entry in exchange.log:
-        if entry.level not in ("error", "critical") or entry.plugin not in ("", made.name):
-            continue
-        places = list(LINE.finditer(entry.message))
-        if places:
-            line, other, column = places[-1].groups()
-            message = entry.message.strip().splitlines()[-1].strip()
-            number = int(line or other)
-            found[number] = Diagnostic("error", message, number, int(column or 0))
-    return tuple(found.values())

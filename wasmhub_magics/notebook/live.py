@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anywidget import AnyWidget
 from traitlets import Bool, Float, Int, List, Unicode
 
+from ..latency.axis import colours, dashes
 from ..page.bundle import STATIC
 
 if TYPE_CHECKING:
@@ -56,9 +57,15 @@ class LiveChart(AnyWidget):
         with self.hold_sync():
             self.done = progress.done
             self.text = progress.text
+            strokes = zip(progress.lines, colours(progress.lines), dashes(progress.lines), strict=True)
             self.lines = [
-                {"label": line.label, "baseline": line.baseline, "points": [list(p) for p in line.points]}
-                for line in progress.lines
+                {
+                    "label": line.label,
+                    "colour": colour,
+                    "dash": list(pattern),
+                    "points": [list(point) for point in line.points],
+                }
+                for line, colour, pattern in strokes
             ]
             self.updates += 1
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class
 
 from ..errors import ImageNotFound, RequestError
-from .arguments import argument, line_magic, magic_arguments, pairs_from, parse
+from .arguments import argument, line_magic, magic_arguments, parse
+from .canary import canary_arguments, rolled_out
+from .deploy_arguments import given, intent_arguments, place, place_arguments
 from .errors import clean_errors
 from .figures import deployed
 from .group import Group
@@ -17,76 +17,10 @@ from .progress import Progress
 from .session import SESSION
 
 if TYPE_CHECKING:
-    from ..deploy import Deployment, History, Plan
+    from ..deploy import Deployment, History, Logs, Plan, Rollout, Status
     from ..doctor import Report
 
 __all__ = ["DeployMagics"]
-
-Magic = TypeVar("Magic", bound=Callable[..., Any])
-PLACE = ("context", "namespace", "kubeconfig")
-PLAIN = (
-    "upstream",
-    "port",
-    "path",
-    "admin",
-    "cluster",
-    "image",
-    "url",
-    "phase",
-    "priority",
-    "side",
-    "pull_secret",
-    "wait",
-    *PLACE,
-)
-FLAGS = ("adopt", "lossy", "pull_always", "bootstrap")
-
-
-def place_arguments() -> Callable[[Magic], Magic]:
-    """Declare what names a cluster, as kubectl has it."""
-
-    def decorate(function: Magic) -> Magic:
-        for declare in (
-            argument("--context", metavar="NAME", help="kubeconfig context (default: the current one)"),
-            argument("-n", "--namespace", metavar="NAME", help="namespace (default: that of the context)"),
-            argument("--kubeconfig", metavar="FILE", help="kubeconfig file (default: as kubectl finds it)"),
-        ):
-            function = declare(function)
-        return function
-
-    return decorate
-
-
-def intent_arguments() -> Callable[[Magic], Magic]:
-    """Declare what a deployment shall be."""
-
-    def decorate(function: Magic) -> Magic:
-        for declare in (
-            argument("--image", metavar="REF", help="image that the product fetches the filter from"),
-            argument("--url", metavar="URL", help="address that the product fetches the module from"),
-            argument(
-                "--path", metavar="PATH", help="directory that another Envoy reads, or file of the module"
-            ),
-            argument("--admin", metavar="URL", help="admin interface of that Envoy"),
-            argument("--cluster", metavar="NAME", help="cluster by which the proxy fetches it (snippet)"),
-            argument("--bootstrap", action="store_true", help="a whole bootstrap (snippet)"),
-            argument("--on", metavar="KIND/NAME", action="append", default=[], help="what it is attached to"),
-            argument("--label", metavar="K=V", action="append", default=[], help="workloads with this label"),
-            argument("--match-port", metavar="N", type=int, action="append", default=[], help="this port"),
-            argument("--side", choices=("client", "server"), help="traffic from or to the workload only"),
-            argument("--domain", metavar="HOST", action="append", default=[], help="this host name only"),
-            argument("--phase", choices=("authn", "authz", "stats"), help="before the filters of this phase"),
-            argument("--priority", metavar="N", type=int, help="higher comes first (default: 0)"),
-            argument("--pull-secret", metavar="NAME", help="secret with the registry's login"),
-            argument("--pull-always", action="store_true", help="ask the registry at each change"),
-            argument("--host-env", metavar="NAME", action="append", default=[], help="variable of the proxy"),
-            argument("--adopt", action="store_true", help="take over what somebody else owns"),
-            argument("--lossy", action="store_true", help="go without what the target cannot say"),
-        ):
-            function = declare(function)
-        return function
-
-    return decorate
 
 
 @magics_class
@@ -100,36 +34,48 @@ class DeployMagics(Group):
     @argument("--port", type=int, metavar="N", help="port on loopback (envoy; default: a free one)")
     @argument("--wait", type=float, metavar="S", help="seconds for the product to answer (default: 20)")
     @argument("--dry-run", action="store_true", help="show what would change, as %%wasm_diff does")
+    @canary_arguments()
     @intent_arguments()
     @place_arguments()
     @line_magic
     @clean_errors
-    def wasm_deploy(self, line: str) -> Deployment | Plan:
+    def wasm_deploy(self, line: str) -> Deployment | Plan | Rollout:
         """Put a filter to work in a proxy; one that serves under its name is swapped without a lost request.
+
+        With ``--canary`` a share of the requests meets the new version for a time: it is drawn how it does,
+        and it is promoted or taken back by itself.
 
         Examples::
 
             %wasm_deploy greeter --to envoy
+            %wasm_deploy greeter --canary 10% --seconds 60
             %wasm_deploy localhost:5000/demo/greeter:v1 --to envoy --upstream http://127.0.0.1:8000
             %wasm_deploy greeter --to istio --image registry.example.com/demo/greeter:v1 --label app=shop
             %wasm_deploy registry.example.com/demo/greeter:v1 --to envoy-gateway --on Gateway/eg -n shop
         """
         options = parse(self.wasm_deploy, line)
-        given = _given(options)
+        said = given(options)
         if options.dry_run:
-            return self._plan(options.what, options.to, given)
+            return self._plan(options.what, options.to, said)
+        if options.canary is not None:
+            return rolled_out(self.filter(options.what), options, said)
+        with Progress(f"deploy {options.what} to {options.to}", self.settings.progress_after) as progress:
+            progress("checking it and putting it to work")
+            return self._deployed(options.what, options.to, said)
+
+    def _deployed(self, what: str, target: str, said: dict[str, Any]) -> Deployment:
         from ..filter import deploy
 
         try:
-            made = self.filter(options.what)
+            made = self.filter(what)
         except RequestError as unknown:
             try:
-                return self._tell(deploy(options.what, options.to, **given))
+                return self._tell(deploy(what, target, **said))
             except ImageNotFound:
-                if any(mark in options.what for mark in "/:@"):
+                if any(mark in what for mark in "/:@"):
                     raise
                 raise unknown from None
-        return self._tell(made.deploy(options.to, **given))
+        return self._tell(made.deploy(target, **said))
 
     def _tell(self, deployment: Deployment) -> Deployment:
         SESSION.history.measured(deployment.name, deployed(deployment))
@@ -150,10 +96,11 @@ class DeployMagics(Group):
             %wasm_diff greeter --to istio --image registry.example.com/demo/greeter:v2 -n shop
         """
         options = parse(self.wasm_diff, line)
-        return self._plan(options.what, options.to, _given(options))
+        return self._plan(options.what, options.to, given(options))
 
     @magic_arguments()
     @argument("--to", default="", metavar="TARGET", help="all that is in a cluster's namespace for a target")
+    @argument("--live", action="store_true", help="follow the local Envoy: counters, requests, log level")
     @place_arguments()
     @line_magic
     @clean_errors
@@ -163,12 +110,17 @@ class DeployMagics(Group):
         Examples::
 
             %wasm_status
+            %wasm_status --live
             %wasm_status --to istio -n shop
         """
-        from ..deploy import status
+        from ..deploy import local, status
 
         options = parse(self.wasm_status, line)
-        return status(options.to, **_place(options))
+        if options.live:
+            from .watch import EnvoyWatch
+
+            return EnvoyWatch(local) if hasattr(self.shell, "kernel") else local.live()
+        return status(options.to, **place(options))
 
     @magic_arguments()
     @argument("name", help="name of the deployed filter")
@@ -186,7 +138,7 @@ class DeployMagics(Group):
         from ..deploy import history
 
         options = parse(self.wasm_history, line)
-        return history(options.name, options.to, **_place(options))
+        return history(options.name, options.to, **place(options))
 
     @magic_arguments()
     @argument("name", help="name of the deployed filter")
@@ -206,7 +158,7 @@ class DeployMagics(Group):
         from ..deploy import rollback
 
         options = parse(self.wasm_rollback, line)
-        return rollback(options.name, options.version, options.to, **_place(options))
+        return self._tell(rollback(options.name, options.version, options.to, **place(options)))
 
     @magic_arguments()
     @argument("name", help="name of the deployed filter")
@@ -225,9 +177,44 @@ class DeployMagics(Group):
         from ..deploy import undeploy
 
         options = parse(self.wasm_undeploy, line)
-        gone = undeploy(options.name, options.to, **_place(options))
+        gone = undeploy(options.name, options.to, **place(options))
         SESSION.history.forget(options.name, "deploy")
         return gone
+
+    @magic_arguments()
+    @argument("name", help="name of the deployed filter")
+    @argument("--last", type=int, default=50, metavar="N", help="how many lines, of each proxy (default: 50)")
+    @argument("--to", default="", metavar="TARGET", help="where it is deployed, if in several places")
+    @place_arguments()
+    @line_magic
+    @clean_errors
+    def wasm_logs(self, line: str) -> Logs:
+        """Show what a deployed filter has logged.
+
+        Examples::
+
+            %wasm_logs greeter
+            %wasm_logs greeter --to istio -n shop --last 200
+        """
+        from ..deploy import logs
+
+        options = parse(self.wasm_logs, line)
+        return logs(options.name, options.to, last=options.last, **place(options))
+
+    @magic_arguments()
+    @argument("names", nargs="+", metavar="NAME", help="filters in the order in which requests meet them")
+    @line_magic
+    @clean_errors
+    def wasm_order(self, line: str) -> Status:
+        """Change the order in which requests meet the filters of the local Envoy; none is left out meanwhile.
+
+        Example::
+
+            %wasm_order auth greeter
+        """
+        from ..deploy import Status, local
+
+        return Status(local.order(*parse(self.wasm_order, line).names))
 
     @magic_arguments()
     @argument(
@@ -276,21 +263,3 @@ class DeployMagics(Group):
             made = pull(what)
             given.setdefault("image", what)
         return plan(made, target, **given)
-
-
-def _place(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in PLACE if getattr(options, name)}
-
-
-def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that were written, under the names of ``deploy``."""
-    found = {name: getattr(options, name, None) for name in PLAIN}
-    found |= {name: getattr(options, name, None) or None for name in FLAGS}
-    found |= {
-        "on": tuple(options.on) or None,
-        "labels": pairs_from(options.label, "--label") or None,
-        "ports": tuple(options.match_port) or None,
-        "domains": tuple(options.domain) or None,
-        "host_env": tuple(options.host_env) or None,
-    }
-    return {name: value for name, value in found.items() if value is not None}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class, no_var_expand
@@ -23,9 +25,11 @@ from .arguments import (
     variable,
 )
 from .errors import clean_errors
-from .figures import findings, measured, sent, verified
+from .figures import measured, sent, verified
 from .group import Group
+from .progress import Progress
 from .session import SESSION
+from .traps import findings
 
 if TYPE_CHECKING:
     from ..envoy import ParityReport
@@ -79,7 +83,8 @@ class RunMagics(Group):
             exchange = made.send(request, **upstream, **clusters)
         SESSION.exchanges[made.name] = (made, exchange)
         SESSION.history.measured(made.name, sent(made, exchange))
-        SESSION.history.failed(made.name, findings(made, exchange))
+        with Progress(f"{made.name}: the line that failed", self.settings.progress_after):
+            SESSION.history.failed(made.name, findings(made, exchange))
         return exchange
 
     @no_var_expand
@@ -111,7 +116,7 @@ class RunMagics(Group):
         "--vs",
         metavar="WHAT",
         default="none",
-        help="baseline: none (the chain without the filter), or another filter",
+        help="none (the chain without the filter), another filter, or before: its build before this one",
     )
     @argument(
         "--upstream", metavar="STATUS", help="who answers: a status, or @name of a Response or a function"
@@ -132,13 +137,14 @@ class RunMagics(Group):
         Examples::
 
             %wasm_bench greeter
+            %wasm_bench greeter --vs before
             %wasm_bench greeter --vs greeter_v1 --seconds 5 /items -H 'x-user: ada'
             %wasm_bench greeter --engine envoy --rate 2000
-            %wasm_bench greeter --mix
+            %wasm_bench greeter --mix --engine envoy
         """
         options = parse(self.wasm_bench, line)
         made = self.filter(options.name)
-        other = None if options.vs == "none" else self.filter(options.vs)
+        other = None if options.vs == "none" else self._other(made, options.vs)
         request = chosen_request(options, self.variables)
         given: dict[str, Any] = {"engine": options.engine or self.settings.engine}
         given |= upstream_from(options.upstream, self.variables)
@@ -150,49 +156,53 @@ class RunMagics(Group):
                 "the embedded engine runs as fast as it can, there is no rate to set", do="add --engine envoy"
             )
         if options.mix:
-            given["mix"] = self._mix(made.name, given["engine"])
-        reports = tuple(
-            self._measured(each, request, given, live=not options.no_live)
-            for each in ((made,) if other is None else (other, made))
-        )
-        if other is None:
-            return reports[0]
-        from ..latency import Comparison
+            given["mix"] = self._mix(made.name)
+        title = f"measuring {made.name}" + ("" if other is None else f" beside {other.name}")
+        with self._chart(title, live=not options.no_live) as watched:
+            if other is None:
+                report = made.bench(request, **given, **watched)
+                SESSION.history.measured(made.name, measured(made, report))
+                return report
+            comparison = made.bench_beside(other, request=request, **given, **watched)
+        for each, report in zip((other, made), comparison.reports, strict=True):
+            SESSION.history.measured(each.name, measured(each, report))
+        return comparison
 
-        return Comparison(reports)
+    @contextlib.contextmanager
+    def _chart(self, title: str, *, live: bool) -> Iterator[dict[str, Any]]:
+        """The options of a measurement that a live chart follows, where there is a screen for one."""
+        if not live or not hasattr(self.shell, "kernel"):
+            yield {}
+            return
+        from IPython.display import display
 
-    def _mix(self, name: str, engine: str) -> tuple[tuple[Request, float], ...]:
+        from .live import LiveChart
+
+        chart = LiveChart(title)
+        display(chart)  # type: ignore[no-untyped-call]
+        try:
+            yield {"progress": chart.show, "stop": chart.stopped}
+        finally:
+            chart.end()
+
+    def _other(self, made: Filter, told: str) -> Filter:
+        """The filter that ``--vs`` means. Raises RequestError where there is none."""
+        if told != "before":
+            return self.filter(told)
+        if made.name not in SESSION.before:
+            raise RequestError(
+                f"{made.name} has no build before this one in this session",
+                do="change its cell and run it again",
+            )
+        return SESSION.before[made.name]
+
+    def _mix(self, name: str) -> tuple[tuple[Request, float], ...]:
         suite = SESSION.suites.get(name)
         if suite is None or not suite.mix():
             raise RequestError(
                 f"{name} has no cases to take turns with", do=f"write them in a cell: %%wasm_cases {name}"
             )
-        if engine == "envoy":
-            raise RequestError(
-                "h2load sends one request over and over", do="measure a mix in the embedded proxy"
-            )
         return suite.mix()
-
-    def _measured(
-        self, made: Filter, request: Request, given: dict[str, Any], *, live: bool
-    ) -> LatencyReport:
-        """Measure, with a live chart on a screen."""
-        if not live or not hasattr(self.shell, "kernel"):
-            return self._told(made, made.bench(request, **given))
-        from IPython.display import display
-
-        from .live import LiveChart
-
-        chart = LiveChart(f"measuring {made.name}")
-        display(chart)  # type: ignore[no-untyped-call]
-        try:
-            return self._told(made, made.bench(request, progress=chart.show, stop=chart.stopped, **given))
-        finally:
-            chart.end()
-
-    def _told(self, made: Filter, report: LatencyReport) -> LatencyReport:
-        SESSION.history.measured(made.name, measured(made, report))
-        return report
 
     @no_var_expand
     @magic_arguments()

@@ -16,10 +16,10 @@ from .history import Figure
 
 __all__ = [
     "PROTOCOL", "TARGET", "DeploymentState", "ExampleRow", "Failure", "FilterState", "Hello", "ImageDetails",
-    "ImagePage", "ImageRow", "LogEntry", "News", "Reply",
+    "ImagePage", "ImageRow", "LogEntry", "News", "Reply", "VersionRow",
 ]  # fmt: skip
 
-PROTOCOL = 1
+PROTOCOL = 2
 TARGET = "wasmhub"
 
 
@@ -75,10 +75,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentState:
-    """A deployment as its proxy tells it now; ``versions`` are those that can be rolled back to."""
+    """A deployment as its proxy or cluster tells it now.
+
+    ``name`` and ``target`` name it among all others; ``told`` is what its controller says, a line each.
+    """
 
     name: str
     target: str
+    place: str
     state: str
     url: str
     digest: str
@@ -86,7 +90,17 @@ class DeploymentState:
     since: str
     requests: int
     errors: int
-    versions: tuple[int, ...] = ()
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A version of a deployment; ``note`` says why it came about, where nobody deployed it."""
+
+    version: int
+    at: str
+    digest: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +149,9 @@ class ExampleRow:
 class ImageDetails:
     """All that is known of an image.
 
-    ``facts`` and ``verdicts`` are pairs of a word and a value, ``readme`` is Markdown. ``cell`` is what to
-    write in a notebook to use it; ``source`` is empty where it was not published.
+    ``facts`` and ``verdicts`` are pairs of a word and a value, ``readme`` is Markdown, ``schema`` the JSON
+    Schema of its configuration. ``cell`` is what to write in a notebook to use it, ``trial`` to open the
+    tester on it; ``schema`` and ``source`` are empty where they were not published.
     """
 
     reference: str
@@ -146,4 +161,6 @@ class ImageDetails:
     readme: str = ""
     verdicts: tuple[tuple[str, str], ...] = ()
     cell: str = ""
+    trial: str = ""
+    schema: str = ""
     source: str = ""

@@ -29,10 +29,14 @@ class Follower(Protocol):
 
 
 class Session:
-    """What is kept between cells, by name: filters, exchanges, cases, results, and their history."""
+    """What is kept between cells, by name: filters, exchanges, cases, results, and their history.
+
+    ``before`` are the builds that others have taken the place of.
+    """
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
+        self.before: dict[str, Filter] = {}
         self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
         self.suites: dict[str, Suite] = {}
         self.results: dict[str, Results] = {}
@@ -46,6 +50,8 @@ class Session:
         """
         before = self.filters.get(made.name)
         self.filters[made.name] = made
+        if before is not None and before.plugin != made.plugin:
+            self.before[made.name] = before
         for follower in list(self.followers):
             follower.follow(made)
         if before is not None and before is not made:
@@ -76,6 +82,7 @@ class Session:
         for made in self.filters.values():
             made.restart()
         self.filters.clear()
+        self.before.clear()
         self.exchanges.clear()
         self.suites.clear()
         self.results.clear()

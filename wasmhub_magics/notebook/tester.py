@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Tester"]
 
+PICTURE_SECONDS = 0.3
+"""How long nobody asks for anything before the picture is drawn: no answer waits for it."""
+
 
 class Tester(AnyWidget):
     """A form for a request, and what a chain of filters made of it.
@@ -102,8 +105,8 @@ class Tester(AnyWidget):
         self.desk.close()
         super().close()
 
-    def reply(self, content: Mapping[str, Any]) -> None:
-        """Answer one message of the front end."""
+    def reply(self, content: Mapping[str, Any]) -> bool:
+        """Answer one message of the front end, and tell whether the picture is older than the answer."""
         buffers: list[bytes] = []
         try:
             answer, buffers = self.desk.ask(content)
@@ -115,8 +118,16 @@ class Tester(AnyWidget):
             answer = {"error": f"{type(error).__name__}: {error}"}
         if "id" in content:
             self.send({**answer, "id": content["id"]}, buffers)
-        if content.get("type") in ("send", "shown") and "error" not in answer:
-            self._remember()
+        if content.get("type") not in ("send", "shown") or "error" in answer or self.exchange is None:
+            return False
+        if len(self._built) == 1:
+            name = self.names[0]
+            SESSION.exchanges[name] = (self._built[name], self.exchange)
+        return bool(self._picture)
+
+    def draw(self) -> None:
+        """Bring the picture up to date."""
+        update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
 
     def _receive(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
         if self._work.empty() and not getattr(self, "_thread", None):
@@ -125,16 +136,6 @@ class Tester(AnyWidget):
             )
             self._thread.start()
         self._work.put(content)
-
-    def _remember(self) -> None:
-        exchange = self.exchange
-        if exchange is None:
-            return
-        if len(self._built) == 1:
-            name = self.names[0]
-            SESSION.exchanges[name] = (self._built[name], exchange)
-        if self._picture:
-            update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
 
     def _keep_cases(self, change: Mapping[str, Any]) -> None:
         from ..page import cases_from_data
@@ -188,12 +189,21 @@ class Tester(AnyWidget):
 
 
 def _answer_all(tester: weakref.ref[Tester], work: queue.SimpleQueue[Mapping[str, Any] | None]) -> None:
-    """Answer what comes until the tester is closed or gone."""
-    while (content := work.get()) is not None:
+    """Answer what comes until the tester is closed or gone; draw its picture when nothing comes any more."""
+    stale = False
+    while True:
+        try:
+            content = work.get(timeout=PICTURE_SECONDS if stale else None)
+        except queue.Empty:
+            content = {}
         alive = tester()
-        if alive is None:
+        if content is None or alive is None:
             return
-        alive.reply(content)
+        if content:
+            stale = alive.reply(content) or stale
+        else:
+            alive.draw()
+            stale = False
         del alive
 
 

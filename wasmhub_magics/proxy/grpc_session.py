@@ -29,13 +29,16 @@ class GrpcSession:
         self._begun = False
         self._later: float = 0.0
 
-    def feed(self, messages: tuple[bytes, ...], ended: bool) -> list[Part]:
-        """What the cluster answers to more messages, or to the end. Raises what its function raises."""
+    def feed(self, messages: tuple[bytes, ...], ended: bool, *, apart: bool = False) -> list[Part]:
+        """What the cluster answers to more messages, or to the end. Raises what its function raises.
+
+        With ``apart`` the end comes after the last message and not with it.
+        """
         parts: list[Part] = []
         fixed = self.cluster.answer if isinstance(self.cluster, Grpc) else self.cluster
         if isinstance(fixed, Failure) and not self.given and not self.over:
             self._take(fixed, parts)
-        steps: list[bytes | None] = [*messages] or ([None] if ended else [])
+        steps: list[bytes | None] = [*messages, *([None] if ended and (apart or not messages) else [])]
         for number, message in enumerate(steps):
             last = ended and number == len(steps) - 1
             self.call = self.call.with_message(message, ended=last)

@@ -284,7 +284,7 @@ class Proxy:
         while isinstance(step, Request | CallOut | GrpcNews):
             try:
                 if isinstance(step, GrpcNews):
-                    parts = step.session.feed(step.messages, step.ended)
+                    parts = step.session.feed(step.messages, step.ended, apart=step.apart)
                     go_on = partial(self._give_grpc, parts)
                 elif isinstance(step, CallOut):
                     cluster = self._asked[step.cluster]

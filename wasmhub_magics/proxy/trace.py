@@ -236,6 +236,7 @@ def _decode(trace: Trace) -> Iterator[Callback]:
     raw, at, zero, last = trace.raw, 0, -1, 0
     callbacks: list[_Open] = []
     calls: list[_Open] = []
+    outside: list[int] = []  # calls that were open when a callback began: it runs inside of them
 
     def end(result: int | None, now: int) -> None:
         call = calls.pop()
@@ -256,11 +257,13 @@ def _decode(trace: Trace) -> Iterator[Callback]:
             numbers = _named(_CALLBACK_PARAMS.get(name, ())[1:], values[:count])
             title = trace.plugins[plugin] if plugin < len(trace.plugins) else "VM"
             callbacks.append(_Open(name, numbers, last, title, context))
+            outside.append(len(calls))
         elif tag == 2:
             kind, value, last = _RETURN.unpack_from(raw, at)
             at += _RETURN.size
-            while calls:
+            while len(calls) > outside[-1]:
                 end(None, last)
+            outside.pop()
             yield callbacks.pop().callback(kind, value, last, zero)
         elif tag == 3:
             number, count = _HOST.unpack_from(raw, at)

@@ -3,7 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
-import { TEMPLATES } from '../help/templates.js';
+import { templates } from '../help/templates.js';
 import { LANGUAGES } from '../languages/magicLine.js';
 import type { Bars } from '../toolbar/toolbar.js';
 import type { INotebooks } from '../tokens.js';
@@ -79,7 +79,7 @@ export function addCommands(
     execute: async args => {
       const panel = notebooks.current;
       const language = typeof args.language === 'string' ? args.language : 'python';
-      const template = TEMPLATES[language];
+      const template = (await templates())[language];
       if (panel !== null && template !== undefined) {
         await runner.write(panel, template);
       }
@@ -87,10 +87,7 @@ export function addCommands(
   });
   return [
     ...[...ACTIONS.map(commandOf), FOCUS_BAR].map(command => ({ command, args: {} })),
-    ...LANGUAGES.filter(each => TEMPLATES[each.name] !== undefined).map(each => ({
-      command: NEW_FILTER,
-      args: { language: each.name }
-    }))
+    ...LANGUAGES.map(each => ({ command: NEW_FILTER, args: { language: each.name } }))
   ];
 }
 

@@ -23,26 +23,10 @@ export interface Snippet {
   readonly meaning: string;
 }
 
-export const SNIPPETS: readonly Snippet[] = [
-  {
-    label: 'refuse a request',
-    languages: ['python'],
-    text: 'def on_request_headers(ctx):\n    if "authorization" not in ctx.request.headers:\n        return ctx.respond(401, {}, "who are you?\\n")\n',
-    meaning: 'Answer by itself where a header is missing.'
-  },
-  {
-    label: 'change a body',
-    languages: ['python'],
-    text: 'def on_response_headers(ctx):\n    del ctx.response.headers["content-length"]\n\ndef on_response_body(ctx):\n    if not ctx.end_of_stream:\n        return ctx.PAUSE\n    ctx.response.body = ctx.response.body.upper()\n',
-    meaning: 'Collect the whole body, then put another in its place.'
-  },
-  {
-    label: 'add a response header',
-    languages: ['c'],
-    text: 'pw_action proxy_on_response_headers(uint32_t context, uint32_t count, bool end_of_stream) {\n  pw_set_header(PW_RESPONSE_HEADERS, "x-served-by", "my filter");\n  return PW_CONTINUE;\n}\n',
-    meaning: 'Set a header on every response.'
-  }
-];
+/** The pieces that there are, fetched like the table. */
+async function snippets(): Promise<readonly Snippet[]> {
+  return (await import('./snippets.json', { with: { type: 'json' } })).default;
+}
 
 /** What a name means in a language; null where it is none of ours. */
 export async function entryOf(name: string, language: string): Promise<ApiEntry | null> {
@@ -55,8 +39,8 @@ export async function entriesFor(start: string, language: string): Promise<ApiEn
 }
 
 /** Snippets that may be meant: those with a word that starts so, once something has been typed. */
-export function snippetsFor(start: string, language: string): Snippet[] {
-  return SNIPPETS.filter(
+export async function snippetsFor(start: string, language: string): Promise<Snippet[]> {
+  return (await snippets()).filter(
     each => each.languages.includes(language) && each.label.split(' ').some(word => start !== '' && word.startsWith(start))
   );
 }

@@ -37,7 +37,7 @@ export class ApiCompletions implements ICompletionProvider {
         type: 'function',
         documentation: [each.signature, each.meaning, each.results].filter(part => part !== '').join('\n\n')
       })),
-      ...snippetsFor(start, language).map(each => ({
+      ...(await snippetsFor(start, language)).map(each => ({
         label: each.label,
         insertText: each.text,
         type: 'snippet',

@@ -3,79 +3,30 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { type Link, type LinkState, Refusal } from '../kernel/link.js';
-import type {
-  DeploymentState,
-  ExampleRow,
-  Failure,
-  FilterState,
-  ImageDetails,
-  ImageRow,
-  LogEntry,
-  Questions
-} from '../kernel/messages.js';
-import { type CellState, figureOf, stateOf } from '../notebook/filterCell.js';
+import type { LinkState } from '../kernel/link.js';
+import { figureOf } from '../notebook/filterCell.js';
 import type { INotebooks, IRunner } from '../tokens.js';
+import { Client } from './client.js';
+import { Deployments } from './deployments.js';
+import { type FilterRow, filterRows } from './filters.js';
+import { Images } from './images.js';
 
 /** The parts of the panel. */
 export const TABS = ['filters', 'images', 'deployments'] as const;
 
 export type Tab = (typeof TABS)[number];
 
-/** How many images are asked for at once. */
-const PAGE = 50;
-
-/** A filter of the notebook; `index` is that of its cell, -1 where it has none. */
-export interface FilterRow {
-  readonly name: string;
-  readonly language: string;
-  readonly index: number;
-  readonly state: CellState;
-  readonly filter: FilterState | null;
-}
-
-/** What was found. */
-export interface Images {
-  readonly text: string;
-  readonly rows: readonly ImageRow[];
-  readonly total: number;
-  readonly problems: readonly Failure[];
-}
-
-/** One image, or why it cannot be shown. */
-export interface Details {
-  readonly reference: string;
-  readonly image: ImageDetails | null;
-}
-
-/** The log of a deployment. */
-export interface Log {
-  readonly name: string;
-  readonly lines: readonly LogEntry[];
-}
-
 /** The state of the panel. It asks the kernel of the current notebook, and only while `shown`. */
 export class Hub {
   tab: Tab = 'filters';
-  text = '';
-  images: Images | null = null;
-  details: Details | null = null;
-  /** The examples that have the words that are searched for. */
-  examples: readonly ExampleRow[] = [];
-  deployments: readonly DeploymentState[] | null = null;
-  log: Log | null = null;
-  /** What went wrong last, until something else is done. */
-  failure: Failure | null = null;
-  /** The question that is under way. */
-  asking: keyof Questions | null = null;
   isDisposed = false;
+  readonly client = new Client(() => this.signal.emit());
+  readonly images = new Images(this.client);
+  readonly deployments = new Deployments(this.client);
 
   private readonly signal = new Signal<this, void>(this);
-  private link: Link | null = null;
   private was: LinkState = 'none';
   private visible = false;
-  private serial = 0;
-  private known: readonly ExampleRow[] | null = null;
   private pushed = '';
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -97,38 +48,9 @@ export class Hub {
     return this.notebooks.current;
   }
 
-  get state(): LinkState {
-    return this.link?.state ?? 'none';
-  }
-
-  get busy(): boolean {
-    return this.link?.busy ?? false;
-  }
-
-  get kernelVersion(): string {
-    return this.link?.version ?? '';
-  }
-
-  /** The filters of the notebook's cells, the last cell of each name, then those that only the kernel has. */
   get filters(): readonly FilterRow[] {
-    const { panel, link } = this;
-    const rows = new Map<string, FilterRow>();
-    for (const { cell, index } of panel === null ? [] : this.runner.filters(panel)) {
-      const filter = link?.filter(cell.name) ?? null;
-      const state = stateOf(cell, filter);
-      const before = rows.get(cell.name);
-      // Of several cells, the one that was built stands for the filter.
-      if (before === undefined || before.state === 'unbuilt' || before.state === 'stale') {
-        rows.set(cell.name, { name: cell.name, language: filter?.language ?? cell.language, index, state, filter });
-      }
-    }
-    for (const filter of link?.filters ?? []) {
-      if (!rows.has(filter.name)) {
-        const state = filter.error === '' ? 'built' : 'failing';
-        rows.set(filter.name, { name: filter.name, language: filter.language, index: -1, state, filter });
-      }
-    }
-    return [...rows.values()];
+    const { panel } = this;
+    return filterRows(panel === null ? [] : this.runner.filters(panel), this.client.link);
   }
 
   /** Tell whether anybody looks. */
@@ -143,77 +65,17 @@ export class Hub {
 
   choose(tab: Tab): void {
     this.tab = tab;
-    this.failure = null;
+    this.client.failure = null;
     this.refresh();
-  }
-
-  /** Search for images; the answer to the latest text counts. */
-  async search(text: string): Promise<void> {
-    this.text = text;
-    const serial = ++this.serial;
-    const page = await this.ask('images', { text, offset: 0, limit: PAGE });
-    this.known ??= await this.ask('examples', {}, true);
-    this.examples = matching(this.known ?? [], text);
-    if (page !== null && serial === this.serial) {
-      this.images = { text, rows: page.images, total: page.total, problems: page.problems };
-      this.tell();
-    }
-  }
-
-  /** The next images of the same search. */
-  async more(): Promise<void> {
-    const { images, serial } = this;
-    if (images === null) {
-      return;
-    }
-    const page = await this.ask('images', { text: images.text, offset: images.rows.length, limit: PAGE });
-    if (page !== null && serial === this.serial) {
-      this.images = { ...images, rows: [...images.rows, ...page.images], total: page.total };
-      this.tell();
-    }
-  }
-
-  /** Look at one image; null to go back to the list. */
-  async open(reference: string | null): Promise<void> {
-    this.details = reference === null ? null : { reference, image: null };
-    this.tell();
-    if (reference !== null) {
-      const image = await this.ask('image', { reference });
-      if (this.details?.reference === reference) {
-        this.details = image === null ? null : { reference, image };
-        this.tell();
-      }
-    }
   }
 
   /** Write a cell with an example. */
   async insertExample(name: string, language: string): Promise<void> {
     const { panel } = this;
-    const source = await this.ask('example', { name, language });
+    const source = await this.images.example(name, language);
     if (source !== null && panel !== null) {
       await this.runner.write(panel, source);
     }
-  }
-
-  /** Look at the log of a deployment, or close it where it is the one that is open. */
-  async read(name: string): Promise<void> {
-    if (this.log?.name === name) {
-      this.log = null;
-      this.tell();
-      return;
-    }
-    const lines = await this.ask('log', { name });
-    if (lines !== null) {
-      this.log = { name, lines };
-      this.tell();
-    }
-  }
-
-  async undeploy(name: string): Promise<void> {
-    if (this.log?.name === name) {
-      this.log = null;
-    }
-    this.take(await this.ask('undeploy', { name }));
   }
 
   /** Load the magics into the kernel of the notebook. */
@@ -223,19 +85,6 @@ export class Hub {
     }
   }
 
-  /** Ask anew for what is shown. */
-  refresh(): void {
-    clearTimeout(this.timer);
-    if (this.visible && this.state === 'ready') {
-      if (this.tab === 'images') {
-        void this.search(this.text);
-      } else if (this.tab === 'deployments') {
-        void this.poll();
-      }
-    }
-    this.tell();
-  }
-
   dispose(): void {
     this.isDisposed = true;
     clearTimeout(this.timer);
@@ -243,96 +92,45 @@ export class Hub {
     Signal.clearData(this);
   }
 
-  /** Deployments tell themselves anew as long as somebody looks; a busy kernel is not asked twice. */
-  private async poll(): Promise<void> {
+  /** Ask anew for what is shown. */
+  private refresh(): void {
     clearTimeout(this.timer);
-    if (this.asking === null && !this.busy) {
-      const found = await this.ask('deployments', {}, true);
-      if (found !== null) {
-        this.deployments = found;
+    if (this.visible && this.client.state === 'ready') {
+      if (this.tab === 'images') {
+        void this.images.search(this.images.text);
+      } else if (this.tab === 'deployments') {
+        void this.watch();
       }
-      const name = this.log?.name;
-      if (name !== undefined && found !== null) {
-        const lines = found.some(each => each.name === name) ? await this.ask('log', { name }, true) : null;
-        this.log = lines === null ? null : { name, lines };
-      }
-      this.tell();
     }
-    if (this.visible && this.tab === 'deployments' && this.state === 'ready') {
-      this.timer = setTimeout(() => void this.poll(), this.refreshMs());
-    }
+    this.client.tell();
   }
 
-  private take(found: readonly DeploymentState[] | null): void {
-    if (found !== null) {
-      this.deployments = found;
-    }
-    this.refresh();
-  }
-
-  private async ask<Name extends keyof Questions>(
-    name: Name,
-    given: Questions[Name]['given'],
-    quiet = false
-  ): Promise<Questions[Name]['answer'] | null> {
-    const { link } = this;
-    if (link === null || link.state !== 'ready') {
-      return null;
-    }
-    if (!quiet) {
-      this.asking = name;
-      this.failure = null;
-      this.tell();
-    }
-    try {
-      return await link.ask(name, given);
-    } catch (error) {
-      if (!(error instanceof Refusal)) {
-        throw error;
-      }
-      if (link === this.link && link.state === 'ready') {
-        this.failure = error.failure;
-      }
-      return null;
-    } finally {
-      if (this.asking === name) {
-        this.asking = null;
-      }
-      this.tell();
+  /** Deployments are asked for anew as long as somebody looks. */
+  private async watch(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.deployments.poll();
+    clearTimeout(this.timer);
+    if (this.visible && this.tab === 'deployments' && this.client.state === 'ready') {
+      this.timer = setTimeout(() => void this.watch(), this.refreshMs());
     }
   }
 
   private follow(): void {
-    const { panel } = this;
+    const { panel, client } = this;
     const link = panel === null ? null : this.notebooks.link(panel);
-    if (link !== this.link || this.state !== this.was) {
-      this.link = link;
-      this.was = this.state;
-      this.images = this.details = this.deployments = this.log = this.failure = this.asking = null;
-      this.serial++;
+    const pushed = (link?.filters ?? []).map(each => figureOf(each, 'push')?.text ?? '').join('\n');
+    if (link !== client.link || client.state !== this.was) {
+      client.follow(link);
+      this.was = client.state;
+      this.pushed = pushed;
+      this.images.forget();
+      this.deployments.forget();
       this.refresh();
-    } else if (this.pushed !== this.pushes()) {
-      this.pushed = this.pushes();
+    } else if (this.pushed !== pushed) {
+      this.pushed = pushed;
       this.refresh();
     } else {
-      this.tell();
+      client.tell();
     }
   }
-
-  /** What was published last by each filter. */
-  private pushes(): string {
-    return (this.link?.filters ?? []).map(each => figureOf(each, 'push')?.text ?? '').join('\n');
-  }
-
-  private tell(): void {
-    this.signal.emit();
-  }
-}
-
-function matching(examples: readonly ExampleRow[], text: string): ExampleRow[] {
-  const words = text.toLowerCase().split(/\s+/);
-  return examples.filter(each => {
-    const all = [each.name, each.title, each.description, ...each.languages].join(' ').toLowerCase();
-    return words.every(word => all.includes(word));
-  });
 }

@@ -9,7 +9,6 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { NEW_FILTER } from '../actions/commands.js';
 import { followSettings } from '../settings.js';
 import { INotebooks, IRunner } from '../tokens.js';
-import { VERSION } from '../version.js';
 import { Hub } from './hub.js';
 import { hubIcon } from './icon.js';
 import { HubPanel } from './views/panel.js';
@@ -41,7 +40,6 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
     const panel = new HubPanel(hub, {
       trans,
       rendermime,
-      version: VERSION,
       goTo: index => void goTo(notebooks, index),
       newFilter: () => void app.commands.execute(NEW_FILTER),
       newNotebook: () => void app.commands.execute('notebook:create-new', { activate: true }),

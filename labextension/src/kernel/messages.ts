@@ -6,7 +6,7 @@
 import type { Finding } from '../diagnostics/protocol.js';
 
 /** Grows when an older side could no longer read what is sent. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** The name under which the kernel opens its comm. */
 export const TARGET = 'wasmhub';
@@ -53,10 +53,17 @@ export interface Failure {
   readonly do: string;
 }
 
-/** A deployment as its proxy tells it now; `versions` are those that can be rolled back to. */
+/** What names a deployment among all others. */
+export interface DeploymentName {
+  readonly name: string;
+  readonly target: string;
+}
+
+/** A deployment as its proxy or cluster tells it now; `told` is what its controller says about it. */
 export interface DeploymentState {
   readonly name: string;
   readonly target: string;
+  readonly place: string;
   readonly state: string;
   readonly url: string;
   readonly digest: string;
@@ -64,7 +71,15 @@ export interface DeploymentState {
   readonly since: string;
   readonly requests: number;
   readonly errors: number;
-  readonly versions: readonly number[];
+  readonly told: readonly string[];
+}
+
+/** A version of a deployment; `note` says why it came about, where nobody deployed it. */
+export interface VersionRow {
+  readonly version: number;
+  readonly at: string;
+  readonly digest: string;
+  readonly note: string;
 }
 
 /** A line that a deployed filter logged. */
@@ -113,6 +128,8 @@ export interface ImageDetails {
   readonly readme: string;
   readonly verdicts: readonly (readonly [string, string])[];
   readonly cell: string;
+  readonly trial: string;
+  readonly schema: string;
   readonly source: string;
 }
 
@@ -120,8 +137,13 @@ export interface ImageDetails {
 export interface Questions {
   readonly hello: { readonly given: object; readonly answer: Hello };
   readonly deployments: { readonly given: object; readonly answer: readonly DeploymentState[] };
-  readonly log: { readonly given: { readonly name: string }; readonly answer: readonly LogEntry[] };
-  readonly undeploy: { readonly given: { readonly name: string }; readonly answer: readonly DeploymentState[] };
+  readonly log: { readonly given: DeploymentName; readonly answer: readonly LogEntry[] };
+  readonly versions: { readonly given: DeploymentName; readonly answer: readonly VersionRow[] };
+  readonly rollback: {
+    readonly given: DeploymentName & { readonly to: number };
+    readonly answer: readonly DeploymentState[];
+  };
+  readonly undeploy: { readonly given: DeploymentName; readonly answer: readonly DeploymentState[] };
   readonly images: {
     readonly given: { readonly text: string; readonly offset: number; readonly limit: number };
     readonly answer: ImagePage;

@@ -15,7 +15,8 @@ import type {
   LogEntry,
   News,
   Questions,
-  Reply
+  Reply,
+  VersionRow
 } from './messages.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -27,6 +28,8 @@ export const ANSWERS: { readonly [Name in keyof Questions]: (value: unknown) => 
   hello: readHello,
   deployments: value => list(value, readDeployment),
   log: value => list(value, readEntry),
+  versions: value => list(value, readVersion),
+  rollback: value => list(value, readDeployment),
   undeploy: value => list(value, readDeployment),
   images: readPage,
   image: readDetails,
@@ -86,6 +89,7 @@ function readDeployment(value: unknown): DeploymentState {
   return {
     name: text(from.name),
     target: text(from.target),
+    place: text(from.place),
     state: text(from.state),
     url: text(from.url),
     digest: text(from.digest),
@@ -93,8 +97,13 @@ function readDeployment(value: unknown): DeploymentState {
     since: text(from.since),
     requests: number(from.requests),
     errors: number(from.errors),
-    versions: list(from.versions, number)
+    told: list(from.told, text)
   };
+}
+
+function readVersion(value: unknown): VersionRow {
+  const from = fields(value);
+  return { version: number(from.version), at: text(from.at), digest: text(from.digest), note: text(from.note) };
 }
 
 function readEntry(value: unknown): LogEntry {
@@ -146,6 +155,8 @@ function readDetails(value: unknown): ImageDetails {
     readme: text(from.readme),
     verdicts: list(from.verdicts, readPair),
     cell: text(from.cell),
+    trial: text(from.trial),
+    schema: text(from.schema),
     source: text(from.source)
   };
 }

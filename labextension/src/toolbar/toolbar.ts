@@ -9,6 +9,7 @@ import type { Action } from '../actions/actions.js';
 import { captionOf, labelOf, stateLabel } from '../actions/labels.js';
 import type { Runner } from '../actions/runner.js';
 import type { FilterState } from '../kernel/messages.js';
+import { mismatchOf } from '../kernel/versions.js';
 import { magicLineOf } from '../languages/magicLine.js';
 import { type CellState, readFilterCell, stateOf } from '../notebook/filterCell.js';
 import type { INotebooks } from '../tokens.js';
@@ -133,10 +134,12 @@ class Toolbar implements PluginValue {
     if (cell === null || place === null) {
       return null;
     }
-    const filter = this.around.notebooks.link(place.panel).filter(cell.name);
+    const { notebooks, trans } = this.around;
+    const link = notebooks.link(place.panel);
+    const filter = link.filter(cell.name);
     const state = stateOf(cell, filter);
-    const label = stateLabel(state, this.around.trans);
-    return { name: cell.name, state, label, detail: detailOf(state, filter), running: this.running };
+    const detail = link.state === 'foreign' ? mismatchOf(link, trans) : detailOf(state, filter);
+    return { name: cell.name, state, label: stateLabel(state, trans), detail, running: this.running };
   }
 
   private make(): Bar {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .child import spawn
 from .programs import program, tool
 
 Json = dict[str, Any]
@@ -191,11 +191,7 @@ def _wait(server: ApiServer) -> None:
 
 
 def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-            env={**os.environ, "ETCD_UNSUPPORTED_ARCH": "", "HOME": str(log.parent)},
-        )  # fmt: skip
+    return spawn(command, log, {"ETCD_UNSUPPORTED_ARCH": "", "HOME": str(log.parent)})
 
 
 def _context(ca: Path) -> Any:

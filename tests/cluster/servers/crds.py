@@ -31,9 +31,8 @@ def products() -> Iterator[Json]:
     yield gloo()
 
 
-def istio() -> Iterator[Json]:
-    file = module(*ISTIO) / "kubernetes/customresourcedefinitions.gen.yaml"
-    yield from _kinds(file, ("WasmPlugin", "TrafficExtension", "EnvoyFilter"))
+def istio(kinds: tuple[str, ...] = ("WasmPlugin", "TrafficExtension", "EnvoyFilter")) -> Iterator[Json]:
+    yield from _kinds(module(*ISTIO) / "kubernetes/customresourcedefinitions.gen.yaml", kinds)
 
 
 def higress() -> Iterator[Json]:

@@ -26,3 +26,9 @@ def make(value: str, name: str = "greeter", **settings: Any) -> Plugin:
     """A filter that adds x-version with this value to each response."""
     source = SOURCE.format(value=value, size=len(value))
     return Plugin(Module(bytes(wasmtime.wat2wasm(source))), name=name, **settings)
+
+
+def with_import(line: str) -> Module:
+    """The module of such a filter with one more import."""
+    source = SOURCE.format(value="one", size=3).replace("(module\n", f"(module\n  {line}\n", 1)
+    return Module(bytes(wasmtime.wat2wasm(source)))

@@ -29,6 +29,7 @@ from wasmhub_magics.envoy import find_envoy
 
 from . import crds
 from .apiserver import ADMIN, ApiServer
+from .child import spawn
 from .programs import program, tool
 
 Json = dict[str, Any]
@@ -62,6 +63,24 @@ class Control:
     root: Path
     log: Path
     child: subprocess.Popen[bytes]
+
+
+class Proxy:
+    """A running proxy."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.command, self.log = command, log
+        self.restart()
+
+    def restart(self) -> None:
+        """End it, if it runs, and start it anew."""
+        self.end()
+        self.child = spawn(self.command, self.log)
+
+    def end(self) -> None:
+        if hasattr(self, "child"):
+            self.child.kill()
+            self.child.wait()
 
 
 @contextlib.contextmanager
@@ -111,13 +130,9 @@ def control_plane(server: ApiServer, folder: Path) -> Iterator[Control]:
     for key, value in _secret(server, "envoy-gateway").items():
         (root / "certs" / key).write_bytes(value)
     log = folder / "envoy-gateway.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [tool("chroot", "install coreutils"), str(root), "/envoy-gateway", "server",
-             "--config-path", "/config.yaml"],
-            env={**environment, "KUBECONFIG": "/kubeconfig"}, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=output, start_new_session=True,
-        )  # fmt: skip
+    chroot = [tool("chroot", "install coreutils"), str(root), "/envoy-gateway"]
+    command = [*chroot, "server", "--config-path", "/config.yaml"]
+    child = spawn(command, log, {**environment, "KUBECONFIG": "/kubeconfig"})
     try:
         yield Control(server, root, log, child)
     finally:
@@ -126,7 +141,7 @@ def control_plane(server: ApiServer, folder: Path) -> Iterator[Control]:
 
 
 @contextlib.contextmanager
-def proxy(control: Control, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def proxy(control: Control, folder: Path) -> Iterator[Proxy]:
     """Run the Envoy of the Deployment that the controller has made, as a kubelet would."""
     deployment = _deployment(control)
     container = next(
@@ -147,28 +162,44 @@ def proxy(control: Control, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         for name, text in (each.get("data") or {}).items():
             if name.endswith(".json"):
                 (root / "sds" / name).write_text(text)
-    _install(find_envoy().path, root)
+    install(find_envoy().path, root)
     names = {"$(ENVOY_POD_NAME)": "proxy", "$(ENVOY_POD_NAMESPACE)": SYSTEM, "$(ENVOY_SERVICE_ZONE)": "zone"}
     names[f"{host}."] = "127.0.0.1"  # there is no name server
     arguments = [
         functools.reduce(lambda text, pair: text.replace(*pair), names.items(), argument)
         for argument in container["args"]
     ]
-    log = folder / "envoy.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [tool("chroot", "install coreutils"), str(root), "/envoy", *arguments, "--concurrency", "1",
-             "--disable-hot-restart"],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+    command = [tool("chroot", "install coreutils"), str(root), "/envoy", *arguments]
+    running = Proxy([*command, "--concurrency", "1", "--disable-hot-restart"], folder / "envoy.log")
     try:
-        yield child
+        _pod(control, deployment)
+        yield running
     finally:
-        child.kill()
-        child.wait()
+        running.end()
 
 
-def _install(binary: Path, root: Path) -> None:
+def _pod(control: Control, deployment: Json) -> None:
+    """Tell the API server where the proxy runs, as a kubelet would: it then speaks to it for its users."""
+    template = deployment["spec"]["template"]
+    containers = [{"name": c["name"], "image": c["image"]} for c in template["spec"]["containers"]]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "proxy", "labels": template["metadata"]["labels"]},
+        "spec": {"containers": containers},
+    }
+    path = f"/api/v1/namespaces/{SYSTEM}/pods/proxy/status"
+    made = control.server.create(pod, "pods", SYSTEM)
+    made["status"] = {
+        "phase": "Running",
+        "podIP": POD_ADDRESS,
+        "podIPs": [{"ip": POD_ADDRESS}],
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
+    control.server.ask("PUT", path, made)
+
+
+def install(binary: Path, root: Path) -> None:
     """Copy a program and the libraries it needs."""
     shutil.copy(binary, root / "envoy")
     listed = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=True).stdout
@@ -195,4 +226,4 @@ def _secret(server: ApiServer, name: str) -> dict[str, bytes]:
     return {key: base64.b64decode(value) for key, value in data.items()}
 
 
-__all__ = ["ADMIN", "POD_ADDRESS", "Control", "control_plane", "isolate", "proxy"]
+__all__ = ["ADMIN", "POD_ADDRESS", "Control", "Proxy", "control_plane", "install", "isolate", "proxy"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from .apiserver import HOST, free_port
+from .child import spawn
 from .programs import tool
 
 
@@ -24,10 +24,7 @@ def docker_registry(folder: Path) -> Iterator[str]:
         f"http: {{addr: {HOST}:{port}}}\n"
     )
     log = folder / "registry.log"
-    with log.open("w") as output:
-        child = subprocess.Popen(
-            [command, "serve", str(config)], stdout=output, stderr=output, start_new_session=True
-        )
+    child = spawn([command, "serve", str(config)], log)
     try:
         deadline = time.monotonic() + 60
         while True:

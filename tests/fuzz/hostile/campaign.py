@@ -174,7 +174,7 @@ class Campaign:
 
     def _place(self, proxy: Proxy, case: Case) -> None:
         worker = proxy._worker()
-        vm = next(iter(worker._vms.values()))
+        vm = next(iter(worker.chain._vms.values()))
         base = ctypes.addressof(vm.memory.data_ptr(worker.host.store).contents)
         program = case.program()
         image = memory_image(case.blob, program)
@@ -189,7 +189,7 @@ class Campaign:
         """Whether the filter beside the lying one has the memory that it was born with."""
         assert self._proxy is not None
         worker = self._proxy._worker()
-        vm = list(worker._vms.values())[1]
+        vm = list(worker.chain._vms.values())[1]
         return ctypes.string_at(vm.memory.data_ptr(worker.host.store), len(PATTERN)) == PATTERN
 
     def _news(self) -> bool:

@@ -45,7 +45,7 @@ class Beside(Steps):
                 yield (
                     when,
                     op,
-                    str(self.random.randint(32, 50)),
+                    str(self.random.randint(32, 60)),
                     self.pick("0", "1", "2"),
                     self.pick("0", "1", "2"),
                 )
@@ -79,7 +79,9 @@ class Beside(Steps):
         kind = self.weighted(response=8, closed=1, broken=1)
         return self.response() if kind == "response" else Message((kind,))
 
-    def beside(self, place: int, *, stop_allowed: bool) -> tuple[list[Step], dict[str, Message], str]:
+    def beside(
+        self, place: int, *, stop_allowed: bool, calls: bool
+    ) -> tuple[list[Step], dict[str, Message], str]:
         """Steps for one filter, the answers to its calls by path, and the letters that it holds up."""
         steps: list[Step] = []
         answers: dict[str, Message] = {}
@@ -92,7 +94,7 @@ class Beside(Steps):
                         steps += self.shared(when)
         if self.chance(0.15):
             steps.append(("q" + self.pick("1", "2", "*"), "qget", self.pick("0", "1", "2", "3")))
-        if self.chance(0.25):
+        if calls and self.chance(0.25):
             when, tag = self.pick(*ANYWHERE), next(tags)
             path = f"/call/{place}{tag}"
             steps.append(self.call(when, tag, path))
@@ -101,7 +103,7 @@ class Beside(Steps):
         if self.chance(0.25):
             when = self.pick(*PAUSABLE)
             held = {"h": "hbt", "b": "hbt", "t": "hbt"}.get(when[0], "HBT")
-            steps += self.waits(when, next(tags), place, answers, stop_allowed=stop_allowed)
+            steps += self.waits(when, next(tags), place, answers, stop_allowed=stop_allowed, calls=calls)
         return steps, answers, held
 
     def told(self, tag: str) -> Iterator[Step]:
@@ -129,14 +131,14 @@ class Beside(Steps):
                     yield from self.shared(when)
 
     def waits(
-        self, when: str, tag: str, place: int, answers: dict[str, Message], *, stop_allowed: bool
+        self, when: str, tag: str, place: int, answers: dict[str, Message], *, stop_allowed: bool, calls: bool
     ) -> Iterator[Step]:
         """Hold a stream up until something beside it happens, and then mostly let it go."""
         if when[0] in HEADERS:
             result = self.pick("3", "4") if stop_allowed else self.pick("1", "3", "4")
         else:
             result = "1"
-        kind = self.weighted(call=6, queue=2, tick=0.4)
+        kind = self.weighted(call=6 if calls else 0, queue=2, tick=0.4)
         if kind == "call":
             path = f"/call/{place}{tag}"
             yield self.call(when, tag, path, "auth")

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .beside import Beside
 from .model import Case, Exchanged, Filter, Message, Step
 from .sound import carried, has, one_machine, sound, unsized
+from .talks import Talks, early, ends_early, talks
 
 __all__ = ["Generator", "cases"]
 
+# How much of a request has come in when others answer.
+UNSETTLED = (("prop", "request\0size"), ("prop", "request\0total_size"))
 
-class Generator(Beside):
+
+class Generator(Talks):
     """Makes cases."""
 
     def filter(self) -> Filter:
         steps: list[Step] = []
-        for callback in "RvCc":
+        for callback in "RvCcldx":
             if self.chance(0.2):
                 for _ in range(self.random.randint(1, 3)):
                     steps += self.step(callback + "*")
         keep = ("reply", "close", "continue")
+        steps = [s for s in steps if s[1:] not in UNSETTLED]
         return Filter(
             abi=self.pick("0.2.1", "0.2.1", "0.2.0", "0.1.0"),
             policy=self.pick("closed", "closed", "open"),
@@ -40,19 +44,32 @@ class Generator(Beside):
             request = carried(request)
         scripts: list[tuple[Step, ...]] = []
         answers: dict[str, Message] = {}
+        talker = self.random.randrange(len(filters)) if self.chance(0.15) else -1
+        cut = any(s[1] == "reply" for each in filters for s in each.steps)
         for place, each in enumerate(filters):
             steps = self.steps()
-            if self.chance(0.4):
-                more, told, held = self.beside(place, stop_allowed=each.stop_allowed)
+            if place == talker:
+                more, told, held = self.talk(place, stop_allowed=each.stop_allowed, streams=not cut)
+                steps = (*self.without(steps, held), *more)
+                answers |= told
+            elif self.chance(0.4):
+                more, told, held = self.beside(place, stop_allowed=each.stop_allowed, calls=talker < 0)
                 steps = (*self.without(steps, held), *more)
                 answers |= told
             scripts.append(tuple(s for s in steps if has(each.abi, s)))
+        if any(step[1] == "gstream" for steps in scripts for step in steps):
+            # A stream that is cut off before its cluster has heard of it depends on the connection.
+            scripts = [tuple(s for s in steps if not ends_early(s)) for steps in scripts]
         if any(step[1] == "tick" for steps in scripts for step in steps):
             request, response = replace(request, chunks=()), replace(response, chunks=())
+        kept = sound(filters, request, response, tuple(scripts))
+        if any(early(steps) for steps in kept):
+            kept = tuple(tuple(s for s in steps if not talks(s)) for steps in kept)
+            kept = sound(filters, request, response, kept)
         return Exchanged(
             request,
             response,
-            sound(filters, request, response, tuple(scripts)),
+            kept,
             self.chance(0.3),
             http2,
             tuple(answers.items()),
@@ -71,6 +88,8 @@ class Generator(Beside):
             )
             at = max(0, exchanges - 3)
             trap = many[at]
+            if any(step[1] == "gstream" for steps in trap.scripts for step in steps):
+                return Case(filters, many)
             trap = replace(trap, request=unsized(trap.request), response=unsized(trap.response))
             scripts = tuple(
                 (*s, (when, "trap", self.pick("0", "1", "2", "3"))) if i == place else s

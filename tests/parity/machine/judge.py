@@ -17,9 +17,10 @@ from wasmhub_magics.http import Request, Response
 from wasmhub_magics.proxy import Proxy
 from wasmhub_magics.proxy.cluster import Answer
 from wasmhub_magics.proxy.exchange import Exchange
+from wasmhub_magics.proxy.grpc import Grpc, GrpcCall
 
 from .model import Case, Exchanged
-from .real import CLUSTERS, Real
+from .real import CLUSTERS, RPC, Ask, Real
 
 __all__ = ["Judge", "Verdict"]
 
@@ -49,6 +50,7 @@ class Judge:
     def __init__(self) -> None:
         self.real = Real(PATIENCE)
         self._numbers = itertools.count()
+        self._asked: list[Ask] = []
         self.hasty = False
 
     def run(self, case: Case) -> Iterator[Verdict]:
@@ -64,7 +66,8 @@ class Judge:
             except EnvoyRejected as error:
                 refusals[1] = _refusal(str(error))
             try:
-                embedded = Proxy(plugins, clusters=dict.fromkeys(CLUSTERS, self._cluster))
+                clusters = {**dict.fromkeys(CLUSTERS, self._cluster), RPC: Grpc(self._rpc)}
+                embedded = Proxy(plugins, clusters=clusters)
             except (ModuleError, ProxyError) as error:
                 refusals[0] = _refusal(str(error))
             if embedded is None or any(refusals):
@@ -87,18 +90,18 @@ class Judge:
 
     def _exchange(self, number: int, each: Exchanged, embedded: Proxy) -> Verdict:
         request, response = each.sent(), each.response.response()
-        self._each, self._called = each, 0
+        self._each, self._asked = each, []
         early = -1
 
         def upstream(_: Request) -> Response:
             nonlocal early
-            early = self._called
+            early = len(self._asked)
             return response
 
         mine = embedded.send(request, upstream=upstream if each.asks or each.answers else response)
         # An upstream that was not asked waits for all calls.
         self.real.timeout = HASTE if self.hasty else PATIENCE
-        other = self.real.play(each, mine, self._called if early < 0 else early)
+        other = self.real.play(each, mine, tuple(self._asked), len(self._asked) if early < 0 else early)
         mine, other = _in_order(mine), _in_order(other)
         # A filter may change the request id, so the one that Envoy made is known by its form alone.
         with patch.dict(_compare.__globals__, {"_hider": lambda _: lambda data: data}):
@@ -107,8 +110,14 @@ class Judge:
         return Verdict(number, tuple(found), mine, other)
 
     def _cluster(self, request: Request) -> Answer:
-        self._called += 1
+        self._asked.append(Ask(request.path))
         return self._each.answer(request.path)
+
+    def _rpc(self, call: GrpcCall) -> Answer | None:
+        path = f"/{call.service}/{call.method}"
+        ask = Ask(path, 1 + sum(known.path == path for known in self._asked))
+        self._asked.append(ask)
+        return self._each.spoken(path, ask.number)
 
     def close(self) -> None:
         self.real.close()

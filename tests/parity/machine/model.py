@@ -15,6 +15,7 @@ from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import FailurePolicy, Plugin
 from wasmhub_magics.proxy import Failure
 from wasmhub_magics.proxy.cluster import Answer
+from wasmhub_magics.proxy.grpc import GrpcReply
 
 __all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "probe"]
 
@@ -26,8 +27,8 @@ PROBE = Path(__file__).parent.parent / "probe.c"
 
 
 @cache
-def probe(abi: Abi) -> Module:
-    """The probe filter for that version of the ABI."""
+def probe(abi: Abi, *, tcp: bool = False) -> Module:
+    """The probe filter for that version of the ABI; with ``tcp`` one for connections."""
     others = "".join(_declared(each) for each in OTHERS)
     cases = " ".join(f"case {n}: return {_called(each)};" for n, each in enumerate(OTHERS))
     others += (
@@ -35,6 +36,7 @@ def probe(abi: Abi) -> Module:
     )
     others += f"switch (which) {{ {cases} }} return 99; }}\n"
     define = {"0.1.0": "#define PW_ABI_0_1_0\n", "0.2.0": "#define PW_ABI_0_2_0\n", "0.2.1": ""}[abi]
+    define += "#define PROBE_TCP\n" if tcp else ""
     return build_module(define + others + PROBE.read_text(), "c", "probe").module
 
 
@@ -175,13 +177,32 @@ class Exchanged:
 
     def answer(self, path: str) -> Answer:
         """What a cluster answers to a call of that path."""
-        for known, message in self.answers:
-            if known == path:
-                kind = message.start[0]
-                if kind in ("closed", "broken", "silent"):
-                    return Failure(cast("Any", kind))
-                return message.response()
-        return Response(404)
+        message = dict(self.answers).get(path)
+        if message is None:
+            return Response(404)
+        kind = message.start[0]
+        if kind in ("closed", "broken", "silent"):
+            return Failure(cast("Any", kind))
+        return message.response()
+
+    def spoken(self, path: str, number: int) -> Answer | None:
+        """What a gRPC cluster says when it is asked for that time; ``start`` is a status, a kind of failure,
+        ``grpc`` with status and message, or ``nothing``."""
+        message = dict(self.answers).get(f"{path}#{number}")
+        if message is None:
+            return None
+        match message.start:
+            case ("nothing",):
+                return None
+            case ("grpc", status, text):
+                return GrpcReply(
+                    *(part.encode("latin-1") for part in message.body.split("|") if message.body),
+                    status=int(status) if status else None,
+                    message=text,
+                    metadata=_headers(message.headers),
+                    trailers=_headers(message.trailers),
+                )
+        return self.answer(f"{path}#{number}")
 
 
 @dataclass(frozen=True)

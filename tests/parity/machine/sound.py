@@ -25,7 +25,8 @@ def _one_answer(steps: Iterable[Step]) -> tuple[Step, ...]:
     answered = any(step[1] == "reply" for step in steps)
     for step in steps:
         again = step[1] == "reply" and any(known[1] == "reply" for known in kept)
-        if not again and not (step[1] == "close" and answered):
+        closed = step[1] == "close" and any(known[1] == "close" for known in kept)
+        if not again and not closed and not (step[1] == "close" and answered):
             kept.append(step)
     return tuple(kept)
 
@@ -43,6 +44,8 @@ def _origin(step: Step, steps: Iterable[Step]) -> str:
     when = step[0]
     for other in steps:
         if when[0] == "a" and other[1] == "call" and other[2] == when[1]:
+            return other[0]
+        if when[0] in "imeg" and other[1] in ("gcall", "gstream") and other[2] == when[1]:
             return other[0]
         if (when[0], other[1]) == ("k", "tick") or ((when[0], *other[1:3]) == ("q", "qput", "5")):
             return other[0]
@@ -104,14 +107,15 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     )
 
     replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
+    lost = any(_loses_its_route(step) for steps in scripts for step in steps)
 
     def open_question(step: Step) -> bool:
         if step[1] in ("prop", "propsize") and "upstream" in step[2]:
-            return early or step[0][0] in "akq"
+            return early or step[0][0] in "akqimeg"
         method = step[1] in ("set", "setpairs") and step[2] == "0" and ":method" in step[3:]
         if request.start[0] == "HEAD" and method:
             return True  # the client would go before it had the body
-        if step[1] == "prop" and step[2] in ("request\0total_size", "request\0size") and replied:
+        if step[1] == "prop" and step[2] in ("request\0total_size", "request\0size") and (replied or lost):
             return True  # how much of the request came in before and after the answer
         if step[1:4] == ("del", "2", ":status") and replied:
             return True  # an answer without a status is answered again
@@ -120,6 +124,14 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
 
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
+
+
+def _loses_its_route(step: Step) -> bool:
+    """Whether the router may answer itself because of that."""
+    needed = (":path", ":method", "x-forwarded-proto")
+    return step[1:3] == ("setpairs", "0") or (
+        step[1] in ("del", "set") and step[2] == "0" and step[3] in needed
+    )
 
 
 TRAILERS_MADE = ("add", "set", "del", "setpairs", "rawpairs", "size", "bad")
@@ -188,7 +200,8 @@ def _framed(
         letter = _origin(step, steps)[0]
         side = "0" if letter in "bt" else "1"
         late = letter in BODY + TRAILERS
-        sized = sized_requests if side == "0" else sized_responses or (answered and letter == "T")
+        cut = letter == "T" or (letter == "B" and step[1:] != ("return", "1") and step[1:] != ("return", "2"))
+        sized = sized_requests if side == "0" else sized_responses or (answered and cut)
         return late and sized and step[1] in ("return", "continue", "reply", "close")
 
     def halts(place: int, step: Step) -> bool:
@@ -216,9 +229,34 @@ def _paused(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     def loose(step: Step) -> bool:
         if step[1] == "continue" and step[2] in "01":
             return _origin(step, steps) not in paused
-        return step[1] == "reply" and step[0][0] in "akq" and _origin(step, steps) not in paused
+        return step[1] == "reply" and step[0][0] in "akqimeg" and _origin(step, steps) not in paused
 
     return tuple(s for s in steps if not loose(s))
+
+
+def _dropped(scripts: Scripts) -> Scripts:
+    """Without ends of bodies that one filter drops while another holds the headers until later."""
+    for letter, side in (("b", "0"), ("B", "1")):
+        late = {
+            place
+            for place, steps in enumerate(scripts)
+            if any(s[0][0] in "akqimeg" and s[1:] == ("continue", side) for s in steps)
+        }
+        if not late:
+            continue
+
+        def drops(place: int, step: Step, letter: str = letter, late: set[int] = late) -> bool:
+            stops = step[0][0] == letter and step[1] == "return" and step[2] not in ("0", "1", "2")
+            return stops and bool(late - {place})
+
+        scripts = tuple(tuple(s for s in f if not drops(place, s)) for place, f in enumerate(scripts))
+    return scripts
+
+
+def _resolved(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Without names beside what is asked for: Envoy does that inside of the call that resolves a name."""
+    busy = {step[0][0] for step in steps if step[1] in ("reply", "continue", "close", "trap")}
+    return tuple(s for s in steps if s[1] != "dns" or s[0][0] not in busy)
 
 
 def sound(filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts) -> Scripts:
@@ -228,8 +266,8 @@ def sound(filters: tuple[Filter, ...], request: Message, response: Message, scri
         less = _unfinished(
             _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
         )
-        less = _framed(filters, request, response, less, answers)
-        less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
+        less = _framed(filters, request, response, _dropped(less), answers)
+        less = tuple(_resolved(_paused(_one_answer(_untrapped(steps)))) for steps in less)
         if less == scripts:
             return scripts
         scripts = less

@@ -68,6 +68,7 @@ class Steps(Messages):
             prop=16, propsize=3, setprop=4, reply=0 if late else 2, go=0 if late else 2, log=2,
             status=1, context=2, done=0.5, time=1, foreign=1, bad=2.5,
             wasi=2, starve=0.7, close=0 if late else 0.4, level=0.5, conf=0.3,
+            pthread=0.3, growth=0.2, dns=0 if callback in "Rv" else 0.4,
         )  # fmt: skip
         match op:
             case "get":
@@ -141,12 +142,19 @@ class Steps(Messages):
                     str(self.random.randrange(18 + len(OTHERS))),
                     self.pick("0", "1", "2", "3", "8", "70000"),
                 )
+            case "dns":
+                yield when, op, self.pick("127.0.0.1", "10.1.2.3", "::1", "localhost", "1.2.3.4")
+            case "pthread":
+                yield when, op, self.pick("0", "1", "7"), self.pick("0", "1", "7")
             case "starve":
                 yield when, op
                 yield (
                     when,
                     *self.pick(
-                        ("get", "0", ":path"), ("pairs", "2"), ("buf", "0", "0", "9"), ("prop", "plugin_name")
+                        ("get", "0", ":path"),
+                        ("pairs", "2"),
+                        ("buf", self.buffer(callback), "0", "9"),
+                        ("prop", "plugin_name"),
                     ),
                 )
                 yield when, "fed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..build import Build
-from ..c import COMPILE_FLAGS, GUEST, LINK_FLAGS
+from ..c import COMPILE_FLAGS, LINK_FLAGS, headers
 from ..clang import levels
 from .layout import Layout
 from .texts import make_test
@@ -41,11 +41,11 @@ clean:
 \trm -f NAME.wasm cell.o
 {make_test}.PHONY: zig
 """
-    headers = {f"include/{path.name}": path.read_text() for path in sorted(GUEST.glob("*.h"))}
+    included = {f"include/{path.name}": path.read_text() for path in headers()}
     return Layout(
         source="src/cell.c",
         beside="src/",
-        files={"Makefile": makefile.replace("NAME", build.name), **headers},
+        files={"Makefile": makefile.replace("NAME", build.name), **included},
         needs="It needs `clang` and `wasm-ld` (Debian: `apt install clang lld`), or `pip install ziglang` "
         "and `make zig`.",
         setup=("- run: sudo apt-get install --yes clang lld",),

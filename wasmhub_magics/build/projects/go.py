@@ -1,9 +1,9 @@
-"""A Go filter as a project: a module for go build, with the SDK beside it."""
+"""A Go filter as a project: a module for go build."""
 
 from __future__ import annotations
 
 from ..build import Build
-from ..go import GUEST, SDK, link_flags, module_of, needs_sdk
+from ..go import SDK_REQUIRED, SDK_SUM, link_flags, module_of, packages_of_sdk
 from .layout import Layout, identifier
 from .texts import make_test
 
@@ -17,11 +17,9 @@ def layout(build: Build) -> Layout:
     module = f"module {identifier(build.name)}\n\ngo 1.24\n"
     versions = [f"{path}@{at}" for path, at in wanted if isinstance(at, str)]
     files: dict[str, str] = {}
-    if needs_sdk(build.source, options):
-        module += f"\nrequire {SDK} v0.0.0\n\nreplace {SDK} => ./sdk\n"
-        for path in sorted(GUEST.rglob("*")):
-            if path.is_file():
-                files[f"sdk/{path.relative_to(GUEST)}"] = path.read_text()
+    if packages_of_sdk(build.source, options):
+        module += SDK_REQUIRED
+        files["go.sum"] = SDK_SUM
     for name, at in wanted:
         if not isinstance(at, str):
             module += f'\nrequire {name} v0.0.0\n\nreplace {name} => "{at}"\n'
@@ -36,7 +34,7 @@ export CGO_ENABLED := 0
 
 all: NAME.wasm
 
-NAME.wasm: go.mod $(wildcard *.go sdk/*/*.go)
+NAME.wasm: go.mod $(wildcard *.go)
 {get}\tgo build -buildmode=c-shared -trimpath -buildvcs=false "-ldflags={link_flags(options)}"{level} {flags} -o $@ .
 
 clean:
@@ -46,8 +44,7 @@ clean:
         source="main.go",
         beside="",
         files={"Makefile": makefile.replace("NAME", build.name), "go.mod": module, **files},
-        needs="It needs Go 1.24 or later; `sdk` holds the packages of the Go SDK for Proxy-Wasm, and without the "
-        "line `replace` in go.mod the original serves.",
+        needs="It needs Go 1.24 or later.",
         setup=('- uses: actions/setup-go@v5\n  with:\n    go-version: "1.24"',),
         exact="The build behaves as there; its bytes differ, as Go writes the module's name into them.",
     )

@@ -3,7 +3,6 @@
 const WIDTH = 640;
 const HEIGHT = 280;
 const BOX = { left: 64, right: 16, top: 16, bottom: 40 };
-const COLOURS = ["#e8613c", "#8792a2"];
 const TICKS = [[1, "0 %"], [2, "50 %"], [10, "90 %"], [100, "99 %"], [1000, "99.9 %"], [10000, "99.99 %"]];
 
 function svg(tag, properties, ...children) {
@@ -60,8 +59,10 @@ function render({ model, el }) {
     for (let value = low; value <= high * 1.001; value *= 10) picture.append(svg("line", { x1: BOX.left, x2: WIDTH - BOX.right, y1: y(value), y2: y(value), class: "whl-grid" }), svg("text", { x: BOX.left - 8, y: y(value) + 4, "text-anchor": "end" }, told(value)));
     lines.forEach((line, number) => {
       const path = line.points.filter(([at]) => at <= 10000).map(([at, value], place) => `${place ? "L" : "M"}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-      picture.append(svg("path", { d: path, fill: "none", stroke: COLOURS[number % 2], "stroke-width": 2.5, ...(line.baseline ? { "stroke-dasharray": "6 4" } : {}) }));
-      picture.append(svg("text", { x: BOX.left + 10, y: BOX.top + 16 + 16 * number, fill: COLOURS[number % 2], class: "whl-label" }, `${line.baseline ? "┄┄ " : "── "}${line.label}`));
+      picture.append(svg("path", { d: path, fill: "none", stroke: line.colour, "stroke-width": 2.5, "stroke-dasharray": line.dash.join(" ") || "none" }));
+      const at = BOX.top + 12 + 16 * number;
+      picture.append(svg("line", { x1: BOX.left + 10, x2: BOX.left + 40, y1: at, y2: at, stroke: line.colour, "stroke-width": 2.5, "stroke-dasharray": line.dash.join(" ") || "none" }));
+      picture.append(svg("text", { x: BOX.left + 48, y: at + 4, class: "whl-label" }, line.label));
     });
     chart.replaceChildren(picture);
   }

@@ -62,7 +62,8 @@ fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     };
     if (filter.logging) {
         if (kind == .request_trailers or !map.exists) return null;
-        return map;
+        if (kind == .response_headers and stream.unanswered) return null;
+        return if (kind == .response_trailers and stream.response.unlogged) null else map;
     }
     const visible = switch (kind) {
         .request_headers => filter.half(.request).headers,
@@ -121,6 +122,7 @@ fn target(context: *Context, raw: u32) Error!*headers.Map {
             if (half.trailers) return &flow.trailers;
             if (half.data and filter.end_of_stream and !flow.trailers.exists) {
                 flow.trailers.exists = true;
+                flow.unlogged = filter.logging;
                 half.trailers = true;
                 return &flow.trailers;
             }
@@ -291,6 +293,10 @@ pub fn proxy_set_buffer_bytes(kind: u32, start: u32, length: u32, value: u32, va
             const connection = context.connection orelse return error.BadArgument;
             const found = tcp.visible(connection, data == .downstream_data) orelse return error.BadArgument;
             return found.write(start, length, text);
+        },
+        .grpc_message => {
+            const message = grpc.receiving(context) orelse return error.BadArgument;
+            return message.write(start, length, text);
         },
         else => return error.BadArgument,
     };

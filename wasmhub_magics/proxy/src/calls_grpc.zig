@@ -105,6 +105,7 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
     }
     var list: calls.Pairs = .init(parts.metadata);
     while (list.next()) |entry| try map.add(&worker.arena, entry.name, entry.value);
+    try encodeBinary(&map);
     try callout.complete(&map, "", timeout);
     const stream = try grpc.make(vm, plugin.root.id, token, unary, cluster);
     stream.timeout = @as(u64, timeout) * std.time.ns_per_ms;
@@ -112,6 +113,21 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
     defer gpa.free(raw);
     try stream.head.appendSlice(gpa, raw);
     return stream;
+}
+
+/// Metadata whose name says that it is binary goes over the wire in Base64, and of several values the first.
+fn encodeBinary(map: *headers.Map) Error!void {
+    var place: usize = 0;
+    while (place < map.entries.items.len) : (place += 1) {
+        const entry = map.entries.items[place];
+        if (!std.mem.endsWith(u8, entry.name, "-bin")) continue;
+        const text = try worker.arena.take(std.base64.standard.Encoder.calcSize(entry.value.len));
+        map.entries.items[place].value = std.base64.standard.Encoder.encode(text, entry.value);
+        var later = map.entries.items.len - 1;
+        while (later > place) : (later -= 1) {
+            if (std.mem.eql(u8, map.entries.items[later].name, entry.name)) _ = map.entries.orderedRemove(later);
+        }
+    }
 }
 
 pub fn proxy_grpc_call(

@@ -81,6 +81,10 @@ noinline fn tell() void {
 
 noinline fn promptNow() error{OutOfMemory}!Turn {
     @branchHint(.unlikely);
+    if (grpc.midway()) |stream| {
+        grpc.deliver(stream);
+        return .ran;
+    }
     if (told()) return .ran;
     if (callout.ask() or grpc_wire.ask()) return .ask;
     const arrival = Arrival.first() orelse return .idle;

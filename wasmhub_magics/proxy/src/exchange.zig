@@ -60,6 +60,8 @@ pub const Prepared = struct {
     head: bool = false,
     grpc: bool = false,
     http2: bool = false,
+    /// A CONNECT over HTTP/1, which has no end of its own.
+    tunnel: bool = false,
     /// Where the request id stands that each exchange gets anew; null where the client sent one.
     request_id: ?usize = null,
     /// What the connection manager answers before any filter is asked.
@@ -140,6 +142,7 @@ pub const Prepared = struct {
         prepared.chunks = try reader.frames(arena);
         try reader.map(&prepared.trailers, arena);
         prepared.head = std.mem.eql(u8, method, "HEAD");
+        prepared.tunnel = !prepared.http2 and std.mem.eql(u8, method, "CONNECT");
         const kind = map.get("content-type") orelse "";
         prepared.grpc = std.mem.eql(u8, kind, "application/grpc") or std.mem.startsWith(u8, kind, "application/grpc+");
         if (prepared.refused) |refused| prepared.grpc = prepared.grpc and refused.seen;
@@ -162,7 +165,7 @@ pub const Prepared = struct {
             try prepared.upstream_storage.init(arena, &reader);
             prepared.upstream = &prepared.upstream_storage;
         }
-        prepared.routable = refusal(map) == null;
+        prepared.routable = refusal(map) == null and isScheme(map.get(":scheme"));
         prepared.body_limit = std.math.maxInt(usize);
         for (worker.chain.items) |plugin| prepared.body_limit = @min(prepared.body_limit, plugin.body_limit);
     }
@@ -306,13 +309,26 @@ pub fn putMessage(map: *const headers.Map, body: []const u8, trailers: *const he
     try putMap(trailers);
 }
 
-/// The upstream request, as it is when the router has all of it.
-pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
+/// The headers of the upstream request, as the router gets them.
+pub fn keepUpstreamRequestHead(stream: *Stream) OutOfMemory!void {
     arena_zig.clear(&upstream_request);
     std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
-    try putMessage(&stream.request.headers, stream.upstream_body.items, trailersAfter(&stream.request.headers, &stream.request.trailers));
+    try putMap(&stream.request.headers);
+    upstream_request_is_sized = stream.request.headers.get("content-length") != null;
 }
+
+/// The rest of the upstream request, once the router has all of it.
+pub fn keepUpstreamRequest(stream: *Stream) OutOfMemory!void {
+    // A filter that goes on where nothing was held may send a body without headers.
+    if (!stream.request_routed) try keepUpstreamRequestHead(stream);
+    std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
+    defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
+    try putText(stream.upstream_body.items);
+    try putMap(if (upstream_request_is_sized) &no_trailers else &stream.request.trailers);
+}
+
+var upstream_request_is_sized = false;
 
 var upstream_request: std.ArrayList(u8) = .empty;
 var response: std.ArrayList(u8) = .empty;
@@ -384,6 +400,18 @@ pub fn refusal(map: *const headers.Map) ?reply.Reply {
         .details = "filter_removed_required_request_headers{missing_required_header:_:method}",
     };
     return null;
+}
+
+fn isScheme(scheme: ?[]const u8) bool {
+    const text = scheme orelse return false;
+    return std.mem.eql(u8, text, "http") or std.mem.eql(u8, text, "https");
+}
+
+/// Where a request's scheme is missing or none, the router takes what the client's proxy says, or plain HTTP.
+pub fn schemeForRouter(map: *headers.Map) OutOfMemory!void {
+    if (isScheme(map.get(":scheme"))) return;
+    const forwarded = map.get("x-forwarded-proto");
+    try map.set(":scheme", if (isScheme(forwarded)) forwarded.? else "http");
 }
 
 /// What the router makes of a request's headers: it follows those that are for it and takes them away.

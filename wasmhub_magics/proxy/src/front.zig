@@ -10,6 +10,8 @@ pub const Refusal = struct {
     body: []const u8 = "",
     /// The headers had been read, so that the log shows them.
     seen: bool = false,
+    /// It was answered after the end of a request without a body had been noted.
+    late: bool = false,
 
     fn codec(details: []const u8) Refusal {
         return .{ .status = 400, .details = details, .body = "Bad Request" };
@@ -35,7 +37,7 @@ pub const Target = struct {
             target.path = null;
         } else if (std.mem.eql(u8, raw, "*")) {
             if (!std.mem.eql(u8, method, "OPTIONS")) return target.refuse(.codec("http1.invalid_url"));
-            return target.refuse(.{ .status = 404, .details = "absolute_path_rejected", .seen = true });
+            return target.refuse(.{ .status = 404, .details = "absolute_path_rejected", .seen = true, .late = true });
         } else if (raw[0] != '/') {
             const end = std.mem.indexOf(u8, raw, "://") orelse return target.refuse(.codec("http1.codec_error"));
             for (raw[0..end]) |letter| {

@@ -6,6 +6,7 @@ const callout = @import("callout.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
 const gpa = @import("arena.zig").gpa;
+const Body = @import("buffer.zig").Body;
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply = @import("reply.zig");
@@ -23,6 +24,8 @@ const Step = struct {
     kind: enum { initial, message, trailing, close },
     bytes: []u8 = &.{},
     status: u32 = 0,
+    /// It came together with the step before it: nothing else happens between the two.
+    joined: bool = false,
 };
 
 pub const Stream = struct {
@@ -41,6 +44,8 @@ pub const Stream = struct {
     out: std.ArrayList(u8) = .empty,
     out_count: u32 = 0,
     ended: bool = false,
+    /// It ended without a message: a frame of its own.
+    ended_apart: bool = false,
     news: bool = true,
     cancelled: bool = false,
     /// Nothing more comes: the last step is in the list.
@@ -50,6 +55,8 @@ pub const Stream = struct {
     /// The filter has closed it.
     local_closed: bool = false,
     headers_came: bool = false,
+    /// More of the same part of an answer has come already.
+    answering: bool = false,
     /// Of the response as Envoy's log would have them; they are told after the status.
     details: []const u8 = "via_upstream",
     in: std.ArrayList(u8) = .empty,
@@ -68,6 +75,7 @@ pub const Stream = struct {
     pub fn end(stream: *Stream) void {
         if (stream.ended or stream.remote_closed) return;
         stream.ended = true;
+        stream.ended_apart = true;
         stream.stir();
     }
 
@@ -79,7 +87,11 @@ pub const Stream = struct {
     fn push(stream: *Stream, step: Step) OutOfMemory!void {
         // Steps of one stream never overtake each other.
         var later = step;
-        if (stream.steps.getLastOrNull()) |last| later.due = @max(later.due, last.due);
+        if (stream.steps.getLastOrNull()) |last| {
+            later.due = @max(later.due, last.due);
+            later.joined = stream.answering;
+        }
+        stream.answering = true;
         try stream.steps.append(gpa, later);
         busy = true;
     }
@@ -162,6 +174,7 @@ pub const Stream = struct {
     }
 
     pub fn answer(stream: *Stream, reader: *exchange.Reader, due: u64) OutOfMemory!void {
+        stream.answering = false;
         const flags = reader.number(u8);
         const ends = flags & 2 != 0;
         var given: exchange.Answer = .{};
@@ -213,6 +226,7 @@ var next_id: u32 = 0;
 var telling: ?*Stream = null;
 var told: Step = .{ .due = 0, .kind = .close };
 var map: headers.Map = .{ .kind = .response };
+var in_hand: Body = .{};
 
 pub fn make(vm: *Vm, root: u32, token: u32, unary: bool, cluster: *const callout.Cluster) OutOfMemory!*Stream {
     const stream = try gpa.create(Stream);
@@ -257,6 +271,9 @@ pub fn cancel(stream: *Stream) void {
     stream.cancelled = true;
     for (stream.steps.items) |step| gpa.free(step.bytes);
     stream.steps.clearRetainingCapacity();
+    // What was sent but a moment ago never leaves.
+    stream.out.clearRetainingCapacity();
+    stream.out_count = 0;
     // The cluster knows already that nothing more comes, or has said so itself.
     if (!stream.remote_closed and (stream.news or !stream.ended)) return stream.stir();
     stream.news = false;
@@ -280,6 +297,15 @@ fn hasNews() bool {
         if (stream.news) return true;
     }
     return false;
+}
+
+/// The stream that has told a part of what came together.
+pub fn midway() ?*Stream {
+    if (!busy) return null;
+    for (streams.items) |stream| {
+        if (stream.steps.items.len > 0 and stream.steps.items[0].joined) return stream;
+    }
+    return null;
 }
 
 pub fn dueOf(stream: *const Stream) u64 {
@@ -327,6 +353,7 @@ fn tell(stream: *Stream, step: Step) OutOfMemory!void {
             }
         },
         .message => if (vm.has(.proxy_on_grpc_receive)) {
+            try in_hand.set(step.bytes);
             vm_zig.invoke(void, root, .proxy_on_grpc_receive, .{ stream.token, size });
         },
         .close => if (vm.has(.proxy_on_grpc_close)) {
@@ -369,7 +396,12 @@ pub fn metadata(context: *const vm_zig.Context, initial: bool) ?*headers.Map {
 
 /// The message that a context can read.
 pub fn received(context: *const vm_zig.Context) []const u8 {
-    return if (reading(context) and told.kind == .message) told.bytes else "";
+    return if (receiving(context)) |body| body.bytes.items else "";
+}
+
+/// The message that is being told: its plugin may even write to it.
+pub fn receiving(context: *const vm_zig.Context) ?*Body {
+    return if (reading(context) and told.kind == .message) &in_hand else null;
 }
 
 /// After a trap nobody reads.

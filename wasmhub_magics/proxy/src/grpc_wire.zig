@@ -33,13 +33,13 @@ pub fn asking() bool {
     return asked != null;
 }
 
-/// Number u32, flags u8 (1 it opens, 2 it has ended, 4 it is cancelled), and where it opens: cluster, timeout
+/// Number u32, flags u8 (1 it opens, 2 it has ended, 4 it is cancelled, 8 no message says that it has ended), and where it opens: cluster, timeout
 /// u64, whether it is one call u8, headers; then a list of messages.
 pub fn putNeed() OutOfMemory!void {
     const stream = asked.?;
     const opens = stream.head.items.len > 0;
     const flags = @as(u8, @intFromBool(opens)) | @as(u8, @intFromBool(stream.ended)) << 1 |
-        @as(u8, @intFromBool(stream.cancelled)) << 2;
+        @as(u8, @intFromBool(stream.cancelled)) << 2 | @as(u8, @intFromBool(stream.ended_apart)) << 3;
     try exchange.put(u32, stream.id);
     try exchange.put(u8, flags);
     if (opens) {
@@ -70,10 +70,13 @@ pub fn answered(bytes: []u8) OutOfMemory!void {
         switch (outcome) {
             0 => try stream.answer(&reader, due),
             1 => try stream.local(due, callout.refused, before ++ "{remote_connection_failure|delayed_connect_error:_Connection_refused}"),
-            2 => try stream.local(due, callout.closed, before ++ "{connection_termination}"),
+            2 => {
+                const why = "{connection_termination}";
+                try stream.local(due, callout.closed, if (stream.headers_came) after ++ why else before ++ why);
+            },
             3 => {
-                stream.details = "upstream_reset_after_response_started{remote_reset}";
-                if (!stream.headers_came) try stream.headersCame(due, broken_head, false);
+                stream.details = after ++ "{remote_reset}";
+                if (!stream.headers_came) try stream.headersCame(due, if (stream.ended) broken_head else bare_head, false);
                 try stream.fail(due, 13, "");
             },
             else => if (stream.unary and stream.timeout == 0) {
@@ -88,6 +91,8 @@ pub fn answered(bytes: []u8) OutOfMemory!void {
 }
 
 pub const before = "upstream_reset_before_response_started";
+const after = "upstream_reset_after_response_started";
+const bare_head = "\x01\x00\x00\x00" ++ "\x07\x00\x00\x00:status" ++ "\x03\x00\x00\x00200";
 const broken_head = "\x02\x00\x00\x00" ++ "\x07\x00\x00\x00:status" ++ "\x03\x00\x00\x00200" ++
     "\x1d\x00\x00\x00x-envoy-upstream-service-time" ++ "\x01\x00\x00\x000";
 

@@ -160,7 +160,7 @@ fn request(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
         else => {},
     }
     // Envoy forgets the request's headers where this filter has let them go, and finds them again for the log.
-    if (!filter.half(.request).headers and !filter.logging) {
+    if (!stream.request.headers.exists or (!filter.half(.request).headers and !filter.logging)) {
         return switch (key) {
             .size, .total_size => number(stream.request.bytes),
             .headers_bytes => number(0),
@@ -211,7 +211,7 @@ fn response(stream: *Stream, filter: *Filter, path: *Path) Error![]const u8 {
     const in_hand = stream.direct and filter.half(.response).headers;
     const map = if (in_hand) &stream.overwritten else &stream.response.headers;
     const trailers = &stream.response.trailers;
-    const visible = filter.half(.response).headers or filter.logging;
+    const visible = filter.half(.response).headers or (filter.logging and !stream.unanswered);
     const trailers_visible = filter.half(.response).trailers or filter.logging;
     switch (key) {
         .code => {
@@ -248,9 +248,11 @@ fn grpcStatus(text: []const u8) u64 {
 
 fn flags(stream: *const Stream) u64 {
     const downstream_terminated = 0x4000;
-    const no_route = 0x100;
+    const downstream_protocol_error = 0x40000;
+    const no_route_found = 0x100;
+    if (stream.unread()) return downstream_protocol_error;
     if (stream.hung_up) return downstream_terminated;
-    return if (std.mem.eql(u8, stream.details, "route_not_found")) no_route else 0;
+    return if (stream.no_route) no_route_found else 0;
 }
 
 fn ofNone(path: *Path) Error![]const u8 {
@@ -314,8 +316,9 @@ fn xds(context: *Context, key: []const u8) Error![]const u8 {
     if (context.filter == null) return error.NotFound;
     return switch (known) {
         .cluster_name => if (worker.stream.routeless) error.NotFound else "upstream",
-        .virtual_host_name => "main",
-        .filter_chain_name, .virtual_host_metadata, .listener_metadata => "",
+        .virtual_host_name => if (worker.stream.unread()) error.NotFound else "main",
+        .virtual_host_metadata => if (worker.stream.unread()) error.NotFound else "",
+        .filter_chain_name, .listener_metadata => "",
         .route_name, .route_metadata, .cluster_metadata => if (worker.stream.routeless) error.NotFound else "",
         .listener_direction => number(0),
         .upstream_host_metadata, .upstream_host_locality_metadata => if (worker.stream.request_routed)

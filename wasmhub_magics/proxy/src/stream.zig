@@ -6,7 +6,11 @@
 //! the result of a callback before it makes it.
 
 const std = @import("std");
-const abi = @import("abi.zig");
+const parts = @import("parts.zig");
+const ends_zig = @import("ends.zig");
+const finish_zig = @import("finish.zig");
+const local_reply_zig = @import("local_reply.zig");
+const steps_zig = @import("steps.zig");
 const arena_zig = @import("arena.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
@@ -22,116 +26,16 @@ const trace = @import("trace.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
 const Body = @import("buffer.zig").Body;
-const Plugin = @import("plugin.zig").Plugin;
 
 const gpa = arena_zig.gpa;
 
-pub const Side = enum(u1) { request, response };
-
-const Iteration = enum { going, stopped, stopped_all_buffer, stopped_all_watermark };
-
-/// What a filter's context is to one side of the stream.
-pub const Half = struct {
-    // Of the filter manager.
-    iteration: Iteration = .going,
-    headers_continued: bool = false,
-    end_stream: bool = false,
-    from_current: bool = false,
-    // Of the Wasm context: what host functions reach.
-    headers: bool = false,
-    trailers: bool = false,
-    body: enum { none, chunk, held } = .none,
-    /// A data frame was given and not let go: its end may still get trailers.
-    data: bool = false,
-    holding: bool = false,
-
-    fn stoppedAll(half: *const Half) bool {
-        return half.iteration == .stopped_all_buffer or half.iteration == .stopped_all_watermark;
-    }
-};
-
-/// A plugin's part in one stream.
-pub const Filter = struct {
-    context: vm_zig.Context,
-    /// The VM knows the context.
-    created: bool = false,
-    /// The plugin's VM failed before the stream began, and its policy lets streams pass.
-    skipped: bool = false,
-    halves: [2]Half = .{ .{}, .{} },
-    end_of_stream: bool = false,
-    failure_sent: bool = false,
-    /// `on_log` runs: headers can be read once more.
-    logging: bool = false,
-    /// An answer was sent in this callback, so its return value is replaced.
-    stop: bool = false,
-
-    pub fn half(filter: *Filter, side: Side) *Half {
-        return &filter.halves[@backingInt(side)];
-    }
-
-    fn failed(filter: *const Filter) bool {
-        return filter.context.vm.failed;
-    }
-};
-
-/// One direction of the stream.
-pub const Flow = struct {
-    headers: headers.Map,
-    trailers: headers.Map,
-    chunk: Body = .{},
-    /// What a filter holds back.
-    held: Body = .{},
-    /// The holder lets bytes pass the limit, and the peer is not read meanwhile.
-    streaming: bool = false,
-    stalled: bool = false,
-    /// The data frame that comes next when the peer is read again; null while it is read.
-    unread: ?usize = null,
-    /// The peer has sent everything.
-    complete: bool = false,
-    bytes: u64 = 0,
-
-    fn clear(flow: *Flow) void {
-        flow.headers.clear();
-        flow.trailers.clear();
-        flow.chunk.clear();
-        flow.held.clear();
-        flow.streaming = false;
-        flow.stalled = false;
-        flow.unread = null;
-        flow.complete = false;
-        flow.bytes = 0;
-    }
-
-    fn body(flow: *Flow, source: Source) *Body {
-        return if (source == .chunk) &flow.chunk else &flow.held;
-    }
-};
-
-const Source = enum { chunk, held };
-
-/// What a callback asked for that happens after it.
-const Action = union(enum) {
-    resume_request: *Filter,
-    resume_response: *Filter,
-    reply: reply_zig.Reply,
-    close,
-    tell: *grpc.Stream,
-};
-
-const Frame = struct {
-    kind: enum { headers, data, trailers, continuation, request_source, response_source },
-    side: Side = .request,
-    phase: enum { enter, created, returned, rest, last } = .enter,
-    /// The place in the chain in the direction of travel; the chain's length stands for its end.
-    position: usize = 0,
-    end_stream: bool = false,
-    source: Source = .chunk,
-    trailers_before: bool = false,
-    trailers_added: ?usize = null,
-    /// The return value of the last callback; null where it trapped.
-    result: ?u32 = 0,
-    next_chunk: usize = 0,
-};
+pub const Side = parts.Side;
+pub const Half = parts.Half;
+pub const Filter = parts.Filter;
+pub const Flow = parts.Flow;
+pub const Source = parts.Source;
+pub const Action = parts.Action;
+pub const Frame = parts.Frame;
 
 /// Whose answer is needed before anything can go on.
 pub const Need = enum { done, upstream, call };
@@ -167,8 +71,16 @@ pub const Stream = struct {
     asked_for_head: bool = false,
     /// No route fits the request.
     routeless: bool = false,
+    /// The router has said so.
+    no_route: bool = false,
     /// The client went before the response was complete.
     hung_up: bool = false,
+    /// An answer that a filter asked for in its creation at the end goes through the others.
+    unheard: bool = false,
+    /// The log began without a response, and shows none.
+    unanswered: bool = false,
+    /// What a running callback has asked to answer counts although it traps: see `fail`.
+    asked: ?reply_zig.Reply = null,
     /// The client gets no body, whatever there is.
     bodiless: bool = false,
     /// Somebody will read the result: off in loops.
@@ -222,7 +134,11 @@ pub const Stream = struct {
         stream.upstream_answered = false;
         stream.upstream_complete = false;
         stream.hung_up = false;
+        stream.unheard = false;
+        stream.unanswered = false;
+        stream.asked = null;
         stream.routeless = false;
+        stream.no_route = false;
         stream.details = "";
         stream.detailed = false;
         stream.code = 0;
@@ -248,6 +164,7 @@ pub const Stream = struct {
         }
         if (prepared.refused) |refused| {
             stream.request.headers.exists = refused.seen;
+            stream.request.complete = refused.late and prepared.chunks.len == 0 and !prepared.trailers.exists;
             stream.routeless = true;
             return stream.localReply(.{ .status = refused.status, .body = refused.body, .details = refused.details });
         }
@@ -273,7 +190,6 @@ pub const Stream = struct {
                     }
                     if (stream.request_done and !stream.upstream_called) {
                         stream.upstream_called = true;
-                        if (stream.recording) try exchange.keepUpstreamRequest(stream);
                     }
                     switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
                         .ran => continue,
@@ -305,7 +221,7 @@ pub const Stream = struct {
                     }
                     stream.finish();
                 },
-                .finish_log => stream.stepLog(),
+                .finish_log => try stream.stepLog(),
                 .finish_done => stream.stepDone(),
                 .ended => {
                     arena_zig.clear(&stream.actions);
@@ -339,8 +255,6 @@ pub const Stream = struct {
         stream.code = answer.status;
         stream.answer_source = answer;
         try stream.response.headers.copy(&answer.headers);
-        const method = stream.request.headers.get(":method") orelse "";
-        stream.asked_for_head = headers.same(method, "HEAD");
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
@@ -363,377 +277,36 @@ pub const Stream = struct {
         if (trace.on) trace.trapped();
     }
 
-    fn finish(stream: *Stream) void {
-        stream.stage = .finish_log;
-        stream.finish_index = 0;
-        stream.finish_step = .create;
-        if (stream.recording and stream.response_done) exchange.keepResponse(stream) catch @panic("out of memory");
-        stream.hung_up = !stream.response_done and !stream.was_reset;
-        if (stream.hung_up) stream.details = "downstream_remote_disconnect";
-    }
-
     pub fn outcome(stream: *const Stream) Outcome {
         if (stream.was_reset) return .reset;
-        return if (stream.response_done) .complete else .paused;
+        return if (stream.response_done and !stream.hung_up) .complete else .paused;
+    }
+
+    /// Whether the codec had refused the request before its headers were read.
+    pub fn unread(stream: *const Stream) bool {
+        const refused = stream.prepared.refused orelse return false;
+        return !refused.seen;
     }
 
     // Steps of the machine.
 
-    fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-        switch (frame.kind) {
-            .headers => try stream.stepHeaders(frame),
-            .data => try stream.stepData(frame),
-            .trailers => try stream.stepTrailers(frame),
-            .continuation => try stream.stepContinuation(frame),
-            .request_source, .response_source => try stream.stepSource(frame),
-        }
-    }
-
-    fn pop(stream: *Stream) void {
+    pub fn pop(stream: *Stream) void {
         stream.frames.items.len -= 1;
     }
 
-    fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
+    pub fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
         try arena_zig.append(&stream.frames, frame);
     }
 
-    fn filterAt(stream: *Stream, side: Side, position: usize) *Filter {
+    pub fn filterAt(stream: *Stream, side: Side, position: usize) *Filter {
         const all = stream.filters.items;
         return if (side == .request) &all[position] else &all[all.len - 1 - position];
     }
 
-    fn positionOf(stream: *Stream, side: Side, filter: *Filter) usize {
+    pub fn positionOf(stream: *Stream, side: Side, filter: *Filter) usize {
         const all = stream.filters.items;
         const index = (@intFromPtr(filter) - @intFromPtr(all.ptr)) / @sizeOf(Filter);
         return if (side == .request) index else all.len - 1 - index;
-    }
-
-    /// The peer sends its message: headers, data frames, an empty last frame or trailers, as HTTP/1 does.
-    fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-        const side = frame.side;
-        const flow_of = stream.flow(side);
-        const chunks = if (side == .request) stream.prepared.chunks else stream.answer_source.chunks;
-        const trailers = if (side == .request) &stream.prepared.trailers else &stream.answer_source.trailers;
-        switch (frame.phase) {
-            .enter => {
-                const bodiless = side == .response and stream.asked_for_head;
-                const empty = bodiless or (chunks.len == 0 and !trailers.exists);
-                flow_of.headers.exists = true;
-                flow_of.complete = empty;
-                stream.upstream_complete = empty and side == .response;
-                if (empty) stream.pop() else frame.phase = .rest;
-                return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty });
-            },
-            .rest => {
-                if (flow_of.stalled) {
-                    flow_of.unread = frame.next_chunk;
-                    return stream.pop();
-                }
-                // Frames arrive one by one, and what was put into queues is told before the next.
-                if (frame.next_chunk > 0 and frame.next_chunk < chunks.len) {
-                    if (try stream.act()) return;
-                    if (events.told()) return;
-                }
-                if (frame.next_chunk < chunks.len) {
-                    const bytes = chunks[frame.next_chunk];
-                    frame.next_chunk += 1;
-                    flow_of.bytes += bytes.len;
-                    try flow_of.chunk.set(bytes);
-                    if (side == .request and stream.prepared.http2 and frame.next_chunk == chunks.len and !trailers.exists) {
-                        // The last frame says itself that it is the last.
-                        stream.pop();
-                        flow_of.complete = true;
-                        return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
-                    }
-                    return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
-                }
-                stream.pop();
-                flow_of.complete = true;
-                stream.upstream_complete = side == .response;
-                if (trailers.exists) {
-                    try flow_of.trailers.copy(trailers);
-                    return stream.push(.{ .kind = .trailers, .side = side });
-                }
-                try flow_of.chunk.set("");
-                return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
-            },
-            else => unreachable,
-        }
-    }
-
-    fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-        const side = frame.side;
-        if (frame.position == stream.filters.items.len) {
-            const end_stream = frame.end_stream;
-            stream.pop();
-            return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
-        }
-        const filter = stream.filterAt(side, frame.position);
-        const half = filter.half(side);
-        if (frame.phase == .enter) {
-            half.end_stream = frame.end_stream;
-            frame.phase = .returned;
-            frame.result = 0;
-            if (filter.skipped or (side == .response and (!filter.created or filter.failure_sent))) {
-                half.headers_continued = true;
-                frame.position += 1;
-                frame.phase = .enter;
-                return;
-            }
-            frame.result = null;
-            if (filter.failed()) return;
-            if (!filter.created) {
-                create(filter);
-                if (stream.replies()) stream.note(&stream.actions.items[0].reply);
-            }
-            frame.phase = .created;
-        }
-        if (frame.phase == .created) {
-            // What creation asked for happens after the headers callback.
-            frame.phase = .returned;
-            const flow_of = stream.flow(side);
-            const count: u32 = @intCast(flow_of.headers.entries.items.len);
-            half.headers = true;
-            filter.end_of_stream = frame.end_stream;
-            filter.stop = false;
-            frame.result = null;
-            // The frame must be found again: a callback cannot push frames, so the pointer stays good.
-            frame.result = switch (side) {
-                .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
-                .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
-            };
-            if (frame.result != null and frame.result.? & ~@as(u32, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
-                half.headers = false; // an answer that the creation asked for is made after this
-            }
-        }
-        if (try stream.act()) return;
-        const value = frame.result orelse return stream.fail(filter);
-        const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
-        half.iteration = if (filter.stop) .stopped_all_watermark else switch (value) {
-            0, 2 => .going,
-            1 => if (allowed) .stopped else .stopped_all_watermark,
-            3 => .stopped_all_buffer,
-            else => .stopped_all_watermark,
-        };
-        if (half.iteration != .going) return stream.pop();
-        half.headers = false;
-        half.headers_continued = true;
-        frame.position += 1;
-        frame.phase = .enter;
-    }
-
-    fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-        const side = frame.side;
-        const flow_of = stream.flow(side);
-        if (frame.phase == .rest) {
-            const added = frame.trailers_added;
-            stream.pop();
-            if (added) |position| try stream.pushAdded(side, position);
-            return;
-        }
-        if (frame.position == stream.filters.items.len) {
-            const end_stream = frame.end_stream;
-            const body = flow_of.body(frame.source);
-            const added = frame.trailers_added;
-            stream.pop();
-            if (added) |position| try stream.pushAdded(side, position);
-            return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
-        }
-        const filter = stream.filterAt(side, frame.position);
-        const half = filter.half(side);
-        if (frame.phase == .enter) {
-            if (frame.end_stream) flow_of.complete = true;
-            if (half.stoppedAll()) {
-                flow_of.streaming = half.iteration == .stopped_all_watermark;
-                const source = frame.source;
-                stream.pop();
-                _ = try stream.hold(side, source);
-                return;
-            }
-            if (half.end_stream) return stream.pop();
-            half.end_stream = frame.end_stream and !flow_of.trailers.exists;
-            frame.phase = .returned;
-            frame.result = 0;
-            const silent = filter.skipped or !filter.created or (side == .response and filter.failure_sent);
-            if (!silent) {
-                frame.result = null;
-                if (filter.failed()) return;
-                if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
-                half.body = if (half.holding or frame.source == .held) .held else .chunk;
-                half.data = true;
-                const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
-                filter.end_of_stream = half.end_stream;
-                filter.stop = false;
-                frame.result = switch (side) {
-                    .request => invokeBody(filter, .proxy_on_request_body, size, half.end_stream),
-                    .response => invokeBody(filter, .proxy_on_response_body, size, half.end_stream),
-                };
-            }
-        }
-        if (try stream.act()) return;
-        const value = frame.result orelse return stream.fail(filter);
-        if (!frame.trailers_before and flow_of.trailers.exists and frame.trailers_added == null) {
-            frame.end_stream = false;
-            frame.trailers_added = frame.position;
-        }
-        const status: u32 = if (filter.stop) 3 else @min(value, 3);
-        // On the way back Envoy sends trailers that were just added only where the data goes on at once.
-        if (side == .response and (status != 0 or half.iteration == .stopped)) frame.trailers_added = null;
-        half.holding = status == 1;
-        if (status == 0) {
-            half.body = .none;
-            half.data = false;
-            if (half.iteration == .stopped) {
-                const position = frame.position;
-                frame.phase = .rest;
-                if (try stream.hold(side, frame.source)) return;
-                return stream.push(.{ .kind = .continuation, .side = side, .position = position });
-            }
-            frame.position += 1;
-            frame.phase = .enter;
-            return;
-        }
-        half.iteration = .stopped;
-        frame.phase = .rest;
-        if (status == 1) half.body = .held else if (!half.data) half.body = .none;
-        if (status == 3) {
-            // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
-            if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
-            if (frame.source == .chunk) arena_zig.clear(&flow_of.chunk.bytes);
-            return;
-        }
-        flow_of.streaming = status == 2;
-        _ = try stream.hold(side, frame.source);
-    }
-
-    /// Trailers that a filter has made go to those after it, and to itself where what it held up goes on.
-    noinline fn pushAdded(stream: *Stream, side: Side, position: usize) error{OutOfMemory}!void {
-        const half = stream.filterAt(side, position).half(side);
-        const from = if (half.from_current) position else position + 1;
-        try stream.push(.{ .kind = .trailers, .side = side, .position = from });
-    }
-
-    fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-        const side = frame.side;
-        if (frame.position == stream.filters.items.len) {
-            stream.pop();
-            if (side == .request) stream.request_done = true else stream.endResponse();
-            return;
-        }
-        const filter = stream.filterAt(side, frame.position);
-        const half = filter.half(side);
-        if (frame.phase == .enter) {
-            if (half.stoppedAll()) return stream.pop();
-            frame.phase = .returned;
-            frame.result = 0;
-            if (!filter.skipped and filter.created and !(side == .response and filter.failure_sent)) {
-                frame.result = null;
-                if (filter.failed()) return;
-                const count: u32 = @intCast(stream.flow(side).trailers.entries.items.len);
-                half.trailers = true;
-                filter.stop = false;
-                frame.result = switch (side) {
-                    .request => invokeTrailers(filter, .proxy_on_request_trailers, count),
-                    .response => invokeTrailers(filter, .proxy_on_response_trailers, count),
-                };
-            }
-        }
-        if (try stream.act()) return;
-        const value = frame.result orelse return stream.fail(filter);
-        half.end_stream = true;
-        if (value == 0 and !filter.stop) {
-            half.trailers = false;
-            if (half.iteration == .stopped) {
-                const position = frame.position;
-                stream.pop();
-                return stream.push(.{ .kind = .continuation, .side = side, .position = position });
-            }
-            frame.position += 1;
-            frame.phase = .enter;
-            return;
-        }
-        if (half.iteration == .going) half.iteration = .stopped;
-        stream.pop();
-    }
-
-    /// Envoy's `commonContinue`: what a filter held back goes on.
-    fn stepContinuation(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-        const side = frame.side;
-        const flow_of = stream.flow(side);
-        const half = stream.filterAt(side, frame.position).half(side);
-        const from = if (half.from_current) frame.position else frame.position + 1;
-        switch (frame.phase) {
-            .enter => {
-                if (half.stoppedAll()) half.from_current = true;
-                half.iteration = .going;
-                frame.phase = .created;
-                if (half.headers_continued) return;
-                half.headers_continued = true;
-                const end = flow_of.complete and !flow_of.held.exists and !flow_of.trailers.exists;
-                return stream.push(.{
-                    .kind = .headers,
-                    .side = side,
-                    .position = frame.position + 1,
-                    .end_stream = end,
-                });
-            },
-            .created => {
-                frame.trailers_before = flow_of.trailers.exists;
-                frame.phase = .rest;
-                if (!flow_of.held.exists) return;
-                return stream.push(.{
-                    .kind = .data,
-                    .side = side,
-                    .position = from,
-                    .source = .held,
-                    .end_stream = flow_of.complete and !frame.trailers_before,
-                    .trailers_before = frame.trailers_before,
-                });
-            },
-            .rest => {
-                const had_trailers = frame.trailers_before;
-                frame.phase = .last;
-                if (had_trailers) return stream.push(.{ .kind = .trailers, .side = side, .position = from });
-            },
-            .last => {
-                half.from_current = false;
-                stream.pop();
-                flow_of.stalled = false;
-                const next = flow_of.unread orelse return;
-                flow_of.unread = null;
-                return stream.push(.{
-                    .kind = if (side == .request) .request_source else .response_source,
-                    .side = side,
-                    .phase = .rest,
-                    .next_chunk = next,
-                });
-            },
-            .returned => unreachable,
-        }
-    }
-
-    /// Put a frame's bytes with those that are held back. True where that was too much and the stream is over.
-    fn hold(stream: *Stream, side: Side, source: Source) error{OutOfMemory}!bool {
-        const flow_of = stream.flow(side);
-        if (source == .chunk) try flow_of.held.move(&flow_of.chunk);
-        if (flow_of.held.bytes.items.len <= stream.prepared.body_limit) return false;
-        if (flow_of.streaming) {
-            flow_of.stalled = true;
-            log.warn("more than {d} bytes of the {t} body are held back, so the peer is no longer read", .{
-                stream.prepared.body_limit, side,
-            });
-            return false;
-        }
-        try stream.localReply(if (side == .request) .{
-            .status = 413,
-            .body = reply_zig.reason(413),
-            .details = "request_payload_too_large",
-        } else .{
-            .status = 500,
-            .body = reply_zig.reason(500),
-            .details = "response_payload_too_large",
-        });
-        return true;
     }
 
     /// The response headers that a filter's context reaches.
@@ -751,68 +324,6 @@ pub const Stream = struct {
         };
     }
 
-    /// The end of a stream: first every filter logs, then each is done and deleted. What is noted before a callback
-    /// is where it goes on after a trap.
-    fn stepLog(stream: *Stream) void {
-        while (stream.finish_index < stream.filters.items.len) {
-            const filter = &stream.filters.items[stream.finish_index];
-            const vm = filter.context.vm;
-            if (filter.skipped or vm.failed) {
-                stream.finish_index += 1;
-                stream.finish_step = .create;
-                continue;
-            }
-            if (stream.finish_step == .create) {
-                stream.finish_step = .log;
-                if (!filter.created) {
-                    create(filter);
-                    // An answer comes too late now, but what it says about itself is noted.
-                    if (stream.replies()) stream.note(&stream.actions.items[0].reply);
-                }
-            }
-            stream.finish_index += 1;
-            stream.finish_step = .create;
-            if (vm.has(.proxy_on_log)) {
-                filter.logging = true;
-                vm_zig.invoke(void, &filter.context, .proxy_on_log, .{});
-                filter.logging = false;
-            }
-            arena_zig.clear(&stream.actions);
-        }
-        stream.stage = .finish_done;
-        stream.finish_index = 0;
-        stream.finish_step = .done;
-    }
-
-    fn stepDone(stream: *Stream) void {
-        while (stream.finish_index < stream.filters.items.len) {
-            const filter = &stream.filters.items[stream.finish_index];
-            const vm = filter.context.vm;
-            const gone = filter.skipped or !filter.created or vm.failed;
-            if (stream.finish_step == .done) {
-                stream.finish_step = .delete;
-                if (!gone and vm.has(.proxy_on_done)) _ = vm_zig.invoke(u32, &filter.context, .proxy_on_done, .{});
-                arena_zig.clear(&stream.actions);
-            }
-            stream.finish_index += 1;
-            stream.finish_step = .done;
-            if (!gone and vm.has(.proxy_on_delete)) vm_zig.invoke(void, &filter.context, .proxy_on_delete, .{});
-            arena_zig.clear(&stream.actions);
-        }
-        stream.stage = .ended;
-        stream.alive = false;
-    }
-
-    /// Give a filter its context.
-    inline fn create(filter: *Filter) void {
-        const vm = filter.context.vm;
-        filter.context.id = vm.takeContextId();
-        filter.created = true;
-        if (vm.has(.proxy_on_context_create)) {
-            vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
-        }
-    }
-
     // What callbacks ask for.
 
     pub fn later(stream: *Stream, action: Action) error{OutOfMemory}!void {
@@ -820,17 +331,12 @@ pub const Stream = struct {
     }
 
     /// Do the next thing that the last callback asked for. True where the machine must look again.
-    inline fn act(stream: *Stream) error{OutOfMemory}!bool {
+    pub inline fn act(stream: *Stream) error{OutOfMemory}!bool {
         if (stream.actions.items.len == 0) return false;
         return stream.actNow();
     }
 
-    /// Whether the first thing to do is to answer.
-    inline fn replies(stream: *const Stream) bool {
-        return stream.actions.items.len > 0 and stream.actions.items[0] == .reply;
-    }
-
-    fn actNow(stream: *Stream) error{OutOfMemory}!bool {
+    pub fn actNow(stream: *Stream) error{OutOfMemory}!bool {
         @branchHint(.cold);
         switch (stream.actions.orderedRemove(0)) {
             .resume_request => |filter| try stream.continueFrom(.request, filter),
@@ -853,143 +359,35 @@ pub const Stream = struct {
         return true;
     }
 
-    fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
+    pub fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
+        if (stream.flow(side).aborted) return;
         try stream.push(.{ .kind = .continuation, .side = side, .position = stream.positionOf(side, filter) });
-    }
-
-    pub fn resetStream(stream: *Stream) void {
-        arena_zig.clear(&stream.frames);
-        arena_zig.clear(&stream.actions);
-        stream.was_reset = true;
-        stream.finish();
-    }
-
-    /// The filter's VM is dead: answer 503 in its place, once (`failStream`).
-    fn fail(stream: *Stream, filter: *Filter) error{OutOfMemory}!void {
-        filter.failure_sent = true;
-        try stream.localReply(.{ .status = 503, .grpc_status = 14, .details = "wasm_fail_stream" });
-    }
-
-    /// What an answer says about itself is known before it is made.
-    noinline fn note(stream: *Stream, reply: *const reply_zig.Reply) void {
-        stream.details = reply.details;
-        stream.detailed = true;
-        stream.code = reply.status;
-    }
-
-    /// Answer in the upstream's place. What still runs on the way in is over.
-    pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
-        arena_zig.clear(&stream.frames);
-        const sent = stream.code;
-        stream.note(&reply);
-        if (stream.response_started) {
-            stream.code = sent;
-            return stream.resetStream();
-        }
-        const direct = stream.response.headers.exists;
-        if (direct) {
-            // Whoever has something of the upstream's answer in hand keeps it.
-            if (!stream.direct) std.mem.swap(headers.Map, &stream.overwritten, &stream.response.headers);
-            const trailers = stream.response.trailers;
-            stream.response.trailers = .{ .kind = .response_trailers };
-            stream.response.clear();
-            stream.response.trailers = trailers;
-        } else stream.response.clear();
-        const map = &stream.response.headers;
-        const head_only = try reply_zig.build(&reply, map, stream.prepared);
-        map.exists = true;
-        stream.response.complete = head_only;
-        if (!head_only) try stream.response.chunk.set(reply.body);
-        // Filters whose state is in the middle of a response are not asked about another one.
-        stream.direct = direct;
-        const position = if (direct) stream.filters.items.len else 0;
-        stream.stage = .response;
-        // A data frame waits under the headers, and runs after them.
-        if (!head_only) {
-            try stream.push(.{ .kind = .data, .side = .response, .position = position, .end_stream = true });
-        }
-        try stream.push(.{ .kind = .headers, .side = .response, .position = position, .end_stream = head_only });
     }
 
     // The two ends of the chain: the router and the connection to the client.
 
-    fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
-        const map = &stream.request.headers;
-        if (!map.intact or !stream.prepared.routable) {
-            if (exchange.refusal(map)) |refused| {
-                stream.routeless = refused.status == 404;
-                return stream.localReply(refused);
-            }
-        }
-        try exchange.forRouter(map);
-        stream.request_routed = true;
-        stream.request_done = end_stream;
-    }
-
-    fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
-        try arena_zig.appendBytes(&stream.upstream_body, body.bytes.items);
-        arena_zig.clear(&body.bytes);
-        if (end_stream) stream.request_done = true;
-    }
-
-    fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
-        if (stream.response_started) {
-            log.warn("a filter continued a response that was not paused: its headers went out twice, which no client understands", .{});
-            return stream.resetStream();
-        }
-        const status = stream.response.headers.get(":status") orelse "";
-        const code = statusCode(status);
-        if (code == 0) {
-            return stream.localReply(.{
-                .status = 502,
-                .body = "missing required header: :status",
-                .details = "filter_removed_required_response_headers{missing_required_header:_:status}",
-            });
-        }
-        try exchange.finishHeaders(&stream.response.headers);
-        if (stream.recording) try exchange.keepResponseHead(stream);
-        if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
-        stream.response_started = true;
-        stream.code = code;
-        stream.bodiless = stream.prepared.head or headers.same(status, "204") or headers.same(status, "304");
-        if (end_stream) stream.endResponse();
-    }
-
-    fn sendData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
-        if (!stream.bodiless) try arena_zig.appendBytes(&stream.client_body, body.bytes.items);
-        arena_zig.clear(&body.bytes);
-        if (end_stream) stream.endResponse();
-    }
-
-    fn endResponse(stream: *Stream) void {
-        stream.response_done = true;
-        // What filters still held up goes nowhere.
-        arena_zig.clear(&stream.frames);
-    }
+    // What it does is told elsewhere.
+    pub const step = steps_zig.step;
+    pub const stepSource = steps_zig.stepSource;
+    pub const stepHeaders = steps_zig.stepHeaders;
+    pub const stepData = steps_zig.stepData;
+    pub const pushAdded = steps_zig.pushAdded;
+    pub const stepTrailers = steps_zig.stepTrailers;
+    pub const stepContinuation = steps_zig.stepContinuation;
+    pub const hold = steps_zig.hold;
+    pub const finish = finish_zig.finish;
+    pub const stepLog = finish_zig.stepLog;
+    pub const stepDone = finish_zig.stepDone;
+    pub const replies = local_reply_zig.replies;
+    pub const resetStream = local_reply_zig.resetStream;
+    pub const fail = local_reply_zig.fail;
+    pub const note = local_reply_zig.note;
+    pub const iterating = local_reply_zig.iterating;
+    pub const localReply = local_reply_zig.localReply;
+    pub const routeHeaders = ends_zig.routeHeaders;
+    pub const routeData = ends_zig.routeData;
+    pub const endRequest = ends_zig.endRequest;
+    pub const sendHeaders = ends_zig.sendHeaders;
+    pub const sendData = ends_zig.sendData;
+    pub const endResponse = ends_zig.endResponse;
 };
-
-/// The number of a status, 0 where it is none; nearly always it has three digits.
-inline fn statusCode(status: []const u8) u32 {
-    if (status.len == 3) {
-        const hundreds, const tens, const ones = .{ status[0] -% '0', status[1] -% '0', status[2] -% '0' };
-        if (hundreds < 10 and tens < 10 and ones < 10) return 100 * @as(u32, hundreds) + 10 * @as(u32, tens) + ones;
-    }
-    return std.fmt.parseInt(u32, status, 10) catch 0;
-}
-
-fn invokeHeaders(filter: *Filter, comptime callback: abi.Callback, count: u32, end_stream: bool) u32 {
-    const vm = filter.context.vm;
-    if (!vm.has(callback)) return 0;
-    if (vm.version == .v0_1_0) return vm_zig.invoke(u32, &filter.context, callback, .{count});
-    return vm_zig.invoke(u32, &filter.context, callback, .{ count, @as(u32, @intFromBool(end_stream)) });
-}
-
-fn invokeBody(filter: *Filter, comptime callback: abi.Callback, size: u32, end_stream: bool) u32 {
-    if (!filter.context.vm.has(callback)) return 0;
-    return vm_zig.invoke(u32, &filter.context, callback, .{ size, @as(u32, @intFromBool(end_stream)) });
-}
-
-fn invokeTrailers(filter: *Filter, comptime callback: abi.Callback, count: u32) u32 {
-    if (!filter.context.vm.has(callback)) return 0;
-    return vm_zig.invoke(u32, &filter.context, callback, .{count});
-}

@@ -33,6 +33,8 @@ const Step = struct {
     /// What the last callback returned; null where it trapped.
     result: ?u32 = 0,
     peer: u32 = 0,
+    /// The filter that closed the connection at the upstream's end, of which it is told although it is gone.
+    last: ?*Filter = null,
 };
 
 var filters: std.ArrayList(Filter) = .empty;
@@ -58,7 +60,7 @@ pub fn open() OutOfMemory!void {
     for (worker.chain.items) |plugin| {
         const vm = plugin.root.vm;
         try filters.append(gpa, .{
-            .context = .{ .id = 0, .vm = vm, .plugin = plugin },
+            .context = .{ .id = if (vm.failed) 0 else vm.takeContextId(), .vm = vm, .plugin = plugin },
             .skipped = vm.failed and plugin.policy == .open,
         });
     }
@@ -90,9 +92,16 @@ pub fn take(from_client: bool, bytes: []const u8, end: bool) OutOfMemory!void {
 pub fn close(peer: u32) OutOfMemory!void {
     if (closed) return;
     closed = true;
+    const last = closer();
     steps.clearRetainingCapacity();
     actions.clearRetainingCapacity();
-    try steps.append(gpa, .{ .kind = .close, .peer = peer });
+    try steps.append(gpa, .{ .kind = .close, .peer = peer, .last = last });
+}
+
+fn closer() ?*Filter {
+    const step = steps.getLastOrNull() orelse return null;
+    if (step.kind != .write or step.phase != .returned or !write_ended or step.result == null) return null;
+    return &filters.items[filters.items.len - 1 - step.position];
 }
 
 /// Go on until nothing is left to do here.
@@ -145,7 +154,6 @@ fn advanceRead(step: *Step) OutOfMemory!void {
             if (filter.opened) return;
             filter.opened = true;
             if (filter.skipped) return;
-            context.id = vm.takeContextId();
             filter.created = true;
             step.phase = .created;
             if (!vm.failed and vm.has(.proxy_on_context_create)) {
@@ -247,7 +255,15 @@ fn advanceWrite(step: *Step) OutOfMemory!void {
 fn advanceClose(step: *Step) void {
     if (step.position == filters.items.len) {
         alive = false;
-        return pop();
+        const last = step.last;
+        pop();
+        const filter = last orelse return;
+        const vm = filter.context.vm;
+        if (!vm.failed and vm.has(.proxy_on_upstream_connection_close)) {
+            vm_zig.invoke(void, &filter.context, .proxy_on_upstream_connection_close, .{@as(u32, 0)});
+        }
+        actions.clearRetainingCapacity();
+        return;
     }
     const filter = &filters.items[step.position];
     const context = &filter.context;

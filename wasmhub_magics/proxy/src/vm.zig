@@ -241,6 +241,31 @@ pub fn initialize(vm: *Vm, comptime callback: Callback) void {
     leave();
 }
 
+/// What runs while another callback is called inside of a host call.
+const Running = struct {
+    context: ?*Context,
+    caller: ?*Context,
+    callback: @TypeOf(worker.mailbox.callback),
+    plugin: @TypeOf(worker.mailbox.plugin),
+};
+
+pub fn suspended() Running {
+    return .{
+        .context = worker.context,
+        .caller = worker.caller,
+        .callback = worker.mailbox.callback,
+        .plugin = worker.mailbox.plugin,
+    };
+}
+
+pub fn goOn(running: Running) void {
+    worker.context = running.context;
+    worker.caller = running.caller;
+    worker.mailbox.callback = running.callback;
+    worker.mailbox.plugin = running.plugin;
+    worker.mailbox.running = 1;
+}
+
 inline fn function(comptime Type: type, index: u32) *const Type {
     return @ptrFromInt(index);
 }

@@ -3,17 +3,26 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import React from 'react';
 
-import type { DeploymentState } from '../../kernel/messages.js';
+import type { DeploymentState, LogEntry, VersionRow } from '../../kernel/messages.js';
+import { keyOf } from '../deployments.js';
 import type { Hub } from '../hub.js';
 import { Button, Empty } from './parts.js';
 
+interface Shown {
+  readonly deployment: DeploymentState;
+  readonly hub: Hub;
+  readonly trans: TranslationBundle;
+}
+
 /** Every deployment with its figures, its log and what can be done with it. */
-export function Deployments({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
-  const { deployments } = hub;
-  if (deployments === null) {
-    return <p role="status">{hub.busy ? trans.__('The kernel is busy; it answers when the cell is done.') : ''}</p>;
+export function DeploymentList({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
+  const { rows } = hub.deployments;
+  if (rows === null) {
+    return (
+      <p role="status">{hub.client.busy ? trans.__('The kernel is busy; it answers when the cell is done.') : ''}</p>
+    );
   }
-  if (deployments.length === 0) {
+  if (rows.length === 0) {
     return (
       <Empty
         title={trans.__('Nothing is deployed')}
@@ -25,64 +34,143 @@ export function Deployments({ hub, trans }: { hub: Hub; trans: TranslationBundle
   }
   return (
     <ul className="wh-list">
-      {deployments.map(each => (
-        <Row key={`${each.target} ${each.name}`} deployment={each} hub={hub} trans={trans} />
+      {rows.map(each => (
+        <Row key={keyOf(each)} deployment={each} hub={hub} trans={trans} />
       ))}
     </ul>
   );
 }
 
-function Row(props: { deployment: DeploymentState; hub: Hub; trans: TranslationBundle }): JSX.Element {
-  const { deployment, hub, trans } = props;
-  const { name } = deployment;
-  const log = hub.log?.name === name ? hub.log : null;
-  const waiting = hub.asking !== null;
+function Row({ deployment, hub, trans }: Shown): JSX.Element {
+  const { name, state, url } = deployment;
+  const { log, versions } = hub.deployments.below(deployment);
+  const waiting = hub.client.asking !== null;
   return (
     <li className="wh-item" aria-label={name}>
       <div className="wh-head">
         <strong>{name}</strong>
-        <span className="wh-state" data-state={deployment.state === 'serving' ? 'deployed' : 'stale'}>
-          {deployment.state}
+        <span className="wh-state" data-state={stateOf(state)}>
+          {state}
         </span>
       </div>
       <dl className="wh-figures">
         <dt>{trans.__('where')}</dt>
         <dd>
-          {/^https?:/.test(deployment.url) ? (
-            <a href={deployment.url} target="_blank" rel="noopener noreferrer">
-              {deployment.url}
+          {/^https?:/.test(url) ? (
+            <a href={url} target="_blank" rel="noopener noreferrer">
+              {url}
             </a>
           ) : (
-            deployment.target
+            [deployment.target, deployment.place].join(' ')
           )}
         </dd>
         <dt>{trans.__('version')}</dt>
-        <dd>{deployment.version}</dd>
-        <dt>{trans.__('requests')}</dt>
-        <dd>{deployment.requests}</dd>
-        <dt>{trans.__('errors')}</dt>
-        <dd data-ok={deployment.errors === 0}>{deployment.errors}</dd>
+        <dd>
+          {deployment.version}, {trans.__('since %1', moment(deployment.since))}
+        </dd>
+        {url !== '' && (
+          <>
+            <dt>{trans.__('requests')}</dt>
+            <dd>{deployment.requests}</dd>
+            <dt>{trans.__('errors')}</dt>
+            <dd data-ok={deployment.errors === 0}>{deployment.errors}</dd>
+          </>
+        )}
       </dl>
+      {deployment.told.map(each => (
+        <div key={each} className="wh-quiet">
+          {each}
+        </div>
+      ))}
       <div className="wh-buttons">
         <Button
           label={log === null ? trans.__('Show log') : trans.__('Hide log')}
           title={trans.__('What %1 has logged', name)}
-          onClick={() => void hub.read(name)}
+          onClick={() => void hub.deployments.toggle('log', deployment)}
+        />
+        <Button
+          label={versions === null ? trans.__('Versions') : trans.__('Hide versions')}
+          title={trans.__('What %1 was before, and the way back', name)}
+          onClick={() => void hub.deployments.toggle('versions', deployment)}
         />
         <Button
           label={trans.__('Undeploy')}
           title={trans.__('Take %1 out of service', name)}
           disabled={waiting}
-          onClick={() => void hub.undeploy(name)}
+          onClick={() => void hub.deployments.undeploy(deployment)}
         />
       </div>
-      {log !== null && (
-        <pre className="wh-log" role="log" tabIndex={0} aria-label={trans.__('Log of %1', name)}>
-          {log.lines.length === 0
-            ? trans.__('It has logged nothing yet.')
-            : log.lines.map(line => `[${line.level}] ${line.message}`).join('\n')}
-        </pre>
-      )}
+      {versions !== null && <Versions deployment={deployment} rows={versions} hub={hub} trans={trans} />}
+      {log !== null && <Log deployment={deployment} lines={log} trans={trans} />}
     </li>
   );
+}
+
+/** Every version, the latest first, each but the one at work with the way back to it. */
+function Versions({ deployment, rows, hub, trans }: Shown & { rows: readonly VersionRow[] }): JSX.Element {
+  return (
+    <ol className="wh-versions" aria-label={trans.__('Versions of %1', deployment.name)}>
+      {[...rows].reverse().map(each => (
+        <li key={each.version} aria-label={trans.__('Version %1', each.version)}>
+          <div>
+            <strong>{trans.__('Version %1', each.version)}</strong> {moment(each.at)}
+            <div className="wh-quiet">{[each.digest.slice(0, 19), each.note].filter(part => part !== '').join(', ')}</div>
+          </div>
+          {each.version === deployment.version ? (
+            <span>{trans.__('at work')}</span>
+          ) : (
+            <Button
+              label={trans.__('Roll back')}
+              title={trans.__('Bring version %1 of %2 back', each.version, deployment.name)}
+              disabled={hub.client.asking !== null}
+              onClick={() => void hub.deployments.rollback(deployment, each.version)}
+            />
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** The last lines; as long as the reader is at the end, the end stays in sight. */
+function Log(props: { deployment: DeploymentState; lines: readonly LogEntry[]; trans: TranslationBundle }): JSX.Element {
+  const { deployment, lines, trans } = props;
+  const box = React.useRef<HTMLPreElement>(null);
+  const atEnd = React.useRef(true);
+  React.useEffect(() => {
+    if (box.current !== null && atEnd.current) {
+      box.current.scrollTop = box.current.scrollHeight;
+    }
+  }, [lines]);
+  const empty =
+    deployment.url === ''
+      ? trans.__('Its proxies keep what it logs; kubectl logs shows it where they run in a cluster.')
+      : trans.__('It has logged nothing yet.');
+  return (
+    <pre
+      ref={box}
+      className="wh-log"
+      role="log"
+      tabIndex={0}
+      aria-label={trans.__('Log of %1', deployment.name)}
+      onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+        atEnd.current = scrollTop + clientHeight >= scrollHeight - 4;
+      }}
+    >
+      {lines.length === 0 ? empty : lines.map(line => `[${line.level}] ${line.message}`).join('\n')}
+    </pre>
+  );
+}
+
+function stateOf(state: string): string {
+  return state === 'serving' || state === 'accepted' ? 'deployed' : state === 'refused' ? 'failing' : 'stale';
+}
+
+/** A moment as people read it: the time alone where it is today's. */
+function moment(iso: string): string {
+  const when = new Date(iso);
+  if (Number.isNaN(when.getTime())) {
+    return iso;
+  }
+  return when.toDateString() === new Date().toDateString() ? when.toLocaleTimeString() : when.toLocaleString();
 }

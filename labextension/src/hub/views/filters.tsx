@@ -5,7 +5,8 @@ import React from 'react';
 
 import { stateLabel } from '../../actions/labels.js';
 import type { Figure } from '../../kernel/messages.js';
-import type { FilterRow, Hub } from '../hub.js';
+import type { FilterRow } from '../filters.js';
+import type { Hub } from '../hub.js';
 import { Button, Empty, size } from './parts.js';
 
 /** What the list does besides showing. */

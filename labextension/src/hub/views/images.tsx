@@ -17,26 +17,40 @@ export interface ImageUses {
 
 const TYPING_MS = 150;
 
-/** The list, or the image that was chosen. */
-export function Images({ hub, trans, uses }: { hub: Hub; trans: TranslationBundle; uses: ImageUses }): JSX.Element {
+/** The list, or the image that was chosen. The focus goes there with the reader, and back to where it was. */
+export function ImageList({ hub, trans, uses }: { hub: Hub; trans: TranslationBundle; uses: ImageUses }): JSX.Element {
+  const { details } = hub.images;
+  const host = React.useRef<HTMLDivElement>(null);
+  const before = React.useRef('');
+  const now = details?.reference ?? '';
+  React.useEffect(() => {
+    const left = before.current;
+    before.current = now;
+    const target = now !== '' ? '.wh-back > button' : left !== '' ? `[data-reference="${CSS.escape(left)}"]` : '';
+    if (target !== '') {
+      host.current?.querySelector<HTMLElement>(target)?.focus();
+    }
+  }, [now]);
   return (
-    <>
-      <div hidden={hub.details !== null}>
+    <div ref={host}>
+      <div hidden={details !== null}>
         <Search hub={hub} trans={trans} />
         <Found hub={hub} trans={trans} />
         <Examples hub={hub} trans={trans} />
       </div>
-      {hub.details !== null && (
+      {details !== null && (
         <>
-          <Button label={trans.__('Back to the list')} onClick={() => void hub.open(null)} />
-          {hub.details.image === null ? (
-            <p role="status">{trans.__('Reading %1 …', hub.details.reference)}</p>
+          <div className="wh-back">
+            <Button label={trans.__('Back to the list')} onClick={() => void hub.images.open(null)} />
+          </div>
+          {details.image === null ? (
+            <p role="status">{trans.__('Reading %1 …', details.reference)}</p>
           ) : (
-            <One image={hub.details.image} trans={trans} uses={uses} />
+            <One image={details.image} trans={trans} uses={uses} />
           )}
         </>
       )}
-    </>
+    </div>
   );
 }
 
@@ -48,23 +62,23 @@ function Search({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Ele
       className="wh-search"
       aria-label={trans.__('Search images')}
       placeholder={trans.__('Search images')}
-      defaultValue={hub.text}
+      defaultValue={hub.images.text}
       onChange={event => {
         const text = event.target.value;
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => void hub.search(text), TYPING_MS);
+        timer.current = setTimeout(() => void hub.images.search(text), TYPING_MS);
       }}
     />
   );
 }
 
 function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
-  const { images } = hub;
-  if (images === null) {
-    return <p role="status">{hub.busy ? trans.__('The kernel is busy; it answers when the cell is done.') : ''}</p>;
+  const { found } = hub.images;
+  if (found === null) {
+    return <p role="status">{hub.client.busy ? trans.__('The kernel is busy; it answers when the cell is done.') : ''}</p>;
   }
-  if (images.total === 0) {
-    return images.text === '' ? (
+  if (found.total === 0) {
+    return found.text === '' ? (
       <Empty
         title={trans.__('No images yet')}
         text={trans.__(
@@ -78,17 +92,17 @@ function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Elem
   return (
     <>
       <p role="status" className="wh-quiet">
-        {trans._n('%1 image', '%1 images', images.total)}
+        {trans._n('%1 image', '%1 images', found.total)}
       </p>
       <ul className="wh-list">
-        {images.rows.map(row => (
-          <Row key={row.reference} row={row} trans={trans} open={() => void hub.open(row.reference)} />
+        {found.rows.map(row => (
+          <Row key={row.reference} row={row} trans={trans} open={() => void hub.images.open(row.reference)} />
         ))}
       </ul>
-      {images.rows.length < images.total && (
-        <Button label={trans.__('Show more')} disabled={hub.asking === 'images'} onClick={() => void hub.more()} />
+      {found.rows.length < found.total && (
+        <Button label={trans.__('Show more')} disabled={hub.client.asking === 'images'} onClick={() => void hub.images.more()} />
       )}
-      {images.problems.map(each => (
+      {found.problems.map(each => (
         <Problem key={each.what + each.where} failure={each} />
       ))}
     </>
@@ -97,11 +111,11 @@ function Found({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Elem
 
 /** Filters to start from, each in any of its languages. */
 function Examples({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element | null {
-  return hub.examples.length === 0 ? null : (
+  return hub.images.examples.length === 0 ? null : (
     <>
       <h4>{trans.__('Examples to start from')}</h4>
       <ul className="wh-list">
-        {hub.examples.map(each => (
+        {hub.images.examples.map(each => (
           <li className="wh-item" key={each.name}>
             <strong>{each.title}</strong>
             <div>{each.description}</div>
@@ -130,7 +144,7 @@ function Row({ row, trans, open }: { row: ImageRow; trans: TranslationBundle; op
   const facts = [row.language, size(row.size), row.signed ? trans.__('signed') : ''].filter(each => each !== '');
   return (
     <li className="wh-item">
-      <button type="button" className="wh-link" onClick={open}>
+      <button type="button" className="wh-link" data-reference={row.reference} onClick={open}>
         {row.reference}
       </button>
       {row.description !== '' && <div>{row.description}</div>}
@@ -146,6 +160,13 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
       {image.description !== '' && <p>{image.description}</p>}
       <div className="wh-buttons">
         <Button strong label={trans.__('Use in a cell')} onClick={() => uses.insert(image.cell)} />
+        {image.trial !== '' && (
+          <Button
+            label={trans.__('Try')}
+            title={trans.__('Open the request tester on it')}
+            onClick={() => uses.insert(image.trial)}
+          />
+        )}
       </div>
       {image.verdicts.length > 0 && (
         <>
@@ -153,19 +174,25 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
           <Facts pairs={image.verdicts} />
         </>
       )}
-      {image.readme !== '' && (
-        <>
-          <h4>{trans.__('README')}</h4>
-          <Markdown text={image.readme} rendermime={uses.rendermime} />
-        </>
-      )}
       <h4>{trans.__('Facts')}</h4>
       <Facts pairs={image.facts} />
+      {image.schema !== '' && (
+        <details>
+          <summary>{trans.__('Schema of the configuration')}</summary>
+          <pre tabIndex={0}>{image.schema}</pre>
+        </details>
+      )}
       {image.source !== '' && (
         <details>
           <summary>{trans.__('Source')}</summary>
           <pre tabIndex={0}>{image.source}</pre>
         </details>
+      )}
+      {image.readme !== '' && (
+        <>
+          <h4>{trans.__('README')}</h4>
+          <Markdown text={image.readme} rendermime={uses.rendermime} />
+        </>
       )}
     </article>
   );

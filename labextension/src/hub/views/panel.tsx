@@ -5,21 +5,24 @@ import { VDomRenderer } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import React from 'react';
 
+import { mismatchOf } from '../../kernel/versions.js';
 import { type Hub, type Tab, TABS } from '../hub.js';
-import { Deployments } from './deployments.js';
+import { DeploymentList } from './deployments.js';
 import { Filters, type FilterUses } from './filters.js';
-import { Images, type ImageUses } from './images.js';
+import { ImageList, type ImageUses } from './images.js';
 import { Button, Empty, Problem } from './parts.js';
 
 /** What the panel does besides showing, and its words. */
 export interface PanelUses extends FilterUses, ImageUses {
   readonly trans: TranslationBundle;
-  readonly version: string;
   readonly newNotebook: () => void;
 }
 
 /** The widget in the side bar. */
 export class HubPanel extends VDomRenderer<Hub> {
+  /** Whether the focus waits for something to be drawn that can take it. */
+  private awaited = false;
+
   constructor(
     private readonly hub: Hub,
     private readonly uses: PanelUses
@@ -39,7 +42,8 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   protected override onActivateRequest(_: Message): void {
-    this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button')?.focus();
+    this.awaited = true;
+    this.settle();
   }
 
   /** What cannot be seen is not drawn. */
@@ -50,6 +54,18 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   protected render(): JSX.Element {
+    return <Drawn then={() => this.settle()}>{this.parts()}</Drawn>;
+  }
+
+  private settle(): void {
+    const first = this.awaited ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
+    if (first !== null) {
+      this.awaited = false;
+      first.focus();
+    }
+  }
+
+  private parts(): JSX.Element {
     const { hub, uses } = this;
     const { trans } = uses;
     if (hub.panel === null) {
@@ -66,13 +82,18 @@ export class HubPanel extends VDomRenderer<Hub> {
       <>
         <Tabs hub={hub} trans={trans} />
         <div role="tabpanel" id="wh-tabpanel" aria-labelledby={`wh-tab-${hub.tab}`} className="wh-body">
-          <Notice hub={hub} trans={trans} version={uses.version} />
-          {hub.failure !== null && <Problem failure={hub.failure} />}
+          <Notice hub={hub} trans={trans} />
+          {hub.client.failure !== null && <Problem failure={hub.client.failure} />}
           <Part hub={hub} uses={uses} />
         </div>
       </>
     );
   }
+}
+
+function Drawn({ then, children }: { then: () => void; children: React.ReactNode }): JSX.Element {
+  React.useEffect(then);
+  return <>{children}</>;
 }
 
 function Tabs({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element {
@@ -110,20 +131,16 @@ function Tabs({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Eleme
 }
 
 /** What the user has to know of the kernel; nothing where all is well. */
-function Notice(props: { hub: Hub; trans: TranslationBundle; version: string }): JSX.Element | null {
-  const { hub, trans, version } = props;
-  if (hub.state === 'foreign' || (hub.state === 'ready' && hub.kernelVersion !== version)) {
+function Notice({ hub, trans }: { hub: Hub; trans: TranslationBundle }): JSX.Element | null {
+  const mismatch = mismatchOf(hub.client.link, trans);
+  if (mismatch !== '') {
     return (
       <div className="wh-notice" role="note">
-        {trans.__(
-          'The kernel has wasmhub-magics %1, JupyterLab has %2. Install the same version for both, restart the kernel and reload the page.',
-          hub.kernelVersion,
-          version
-        )}
+        {mismatch}
       </div>
     );
   }
-  if (hub.state === 'ready' && hub.busy && hub.tab !== 'filters') {
+  if (hub.client.state === 'ready' && hub.client.busy && hub.tab !== 'filters') {
     return (
       <div className="wh-notice" role="note">
         {trans.__('The kernel is busy. This is what it told last.')}
@@ -133,12 +150,15 @@ function Notice(props: { hub: Hub; trans: TranslationBundle; version: string }):
   return null;
 }
 
-function Part({ hub, uses }: { hub: Hub; uses: PanelUses }): JSX.Element {
+function Part({ hub, uses }: { hub: Hub; uses: PanelUses }): JSX.Element | null {
   const { trans } = uses;
   if (hub.tab === 'filters') {
     return <Filters hub={hub} trans={trans} uses={uses} />;
   }
-  if (hub.state === 'none') {
+  if (hub.client.state === 'foreign') {
+    return null;
+  }
+  if (hub.client.state === 'none') {
     return (
       <Empty
         title={trans.__('This notebook has no kernel')}
@@ -148,7 +168,7 @@ function Part({ hub, uses }: { hub: Hub; uses: PanelUses }): JSX.Element {
       </Empty>
     );
   }
-  if (hub.state === 'unloaded') {
+  if (hub.client.state === 'unloaded') {
     return (
       <Empty
         title={trans.__('The magics are not loaded')}
@@ -159,8 +179,8 @@ function Part({ hub, uses }: { hub: Hub; uses: PanelUses }): JSX.Element {
     );
   }
   return hub.tab === 'images' ? (
-    <Images hub={hub} trans={trans} uses={uses} />
+    <ImageList hub={hub} trans={trans} uses={uses} />
   ) : (
-    <Deployments hub={hub} trans={trans} />
+    <DeploymentList hub={hub} trans={trans} />
   );
 }

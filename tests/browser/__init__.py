@@ -1,0 +1,1 @@
+"""The extension and the pages in a real browser."""

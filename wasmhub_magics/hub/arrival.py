@@ -1,0 +1,109 @@
+"""Work on bytes that still arrive, beside reading them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import Generic, Self, TypeVar
+
+from .manifest import Descriptor
+from .pieces import sha256
+
+__all__ = ["Beside", "Work", "checked", "together"]
+
+T = TypeVar("T")
+
+Work = Callable[[Iterator[bytes]], T]
+"""What makes something of bytes, given in pieces."""
+
+SMALL = 1 << 18
+"""Bytes that are not worth a thread."""
+
+
+class Beside(Generic[T]):
+    """Work in a thread of its own. Nobody has to wait for it: an interrupt ends at once, whatever it does."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._future: Future[T] = Future()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def result(self) -> T:
+        """What the work gave, or the error that ended it."""
+        return self._future.result()
+
+    def _run(self) -> None:
+        try:
+            self._future.set_result(self._work())
+        except BaseException as error:
+            self._future.set_exception(error)
+
+
+class _Follower(Generic[T]):
+    """Work on pieces that are put here one by one, and end with the block."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
+        self.put = self._pieces.put
+        self._beside = Beside(lambda: work(iter(self._pieces.get, None)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.put(None)
+
+    def result(self) -> T:
+        self.put(None)
+        return self._beside.result()
+
+
+def checked(pieces: Iterable[bytes], descriptor: Descriptor, where: str, work: Work[T]) -> T:
+    """What ``work`` makes of a blob, of which it is given the bytes while they are read and hashed.
+
+    Raises NotAFilter where they are not those that the descriptor points to, whatever the work says of them.
+    """
+    if descriptor.size <= SMALL:
+        data = b"".join(pieces)
+        descriptor.check(data, where)
+        return work(iter([data]))
+    with ExitStack() as stack:
+        digest = stack.enter_context(_Follower(sha256))
+        worked = stack.enter_context(_Follower(work))
+        size = 0
+        for piece in pieces:
+            digest.put(piece)
+            worked.put(piece)
+            size += len(piece)
+        descriptor.compare(size, digest.result(), where)
+        return worked.result()
+
+
+def together(tasks: Iterable[Callable[[], object]], threads: int) -> None:
+    """Do these at the same time, the first one in this thread. The first error is raised, and ends the rest.
+
+    ``threads`` counts the others; what they are at when something fails is not waited for.
+    """
+    left = deque(tasks)
+
+    def work() -> None:
+        while True:
+            try:
+                task = left.popleft()
+            except IndexError:
+                return
+            task()
+
+    first = left.popleft() if left else work
+    try:
+        others = [Beside(work) for _ in range(min(threads, len(left)))]
+        first()
+        work()
+        for other in others:
+            other.result()
+    finally:
+        left.clear()

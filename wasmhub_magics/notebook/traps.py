@@ -1,0 +1,111 @@
+"""Where in its cell a filter failed: as its own words tell, or the frames of the trap."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import Diagnostic, WasmhubError
+
+if TYPE_CHECKING:
+    from ..filter import Filter
+    from ..module import Module
+    from ..proxy import Exchange
+
+__all__ = ["findings"]
+
+SAID = re.compile(r'File "cell", line (\d+)|\bcell(?:\.\w+)?:(\d+)(?::(\d+))?')
+"""Places in the words of Python, of JavaScript and AssemblyScript, of Rust and Go."""
+INNERMOST_FIRST = ("go", "javascript", "assemblyscript", "rust")
+FRAME = re.compile(r"^  \d+: 0x([0-9a-f]+) - (.*?)(?: \((\S+) line (\d+)\))?$", re.MULTILINE)
+TWINS = ("c", "cpp", "zig")
+"""Languages whose compiler makes the same code with source positions in less than a second."""
+
+
+def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:
+    """A mark for each line of the cell in which the filter failed on the way; none where that is not known.
+
+    Where the module has no source positions, its source is compiled once more with them.
+    """
+    logged = [
+        each
+        for each in exchange.log
+        if each.level in ("error", "critical") and each.plugin in ("", made.name)
+    ]
+    found: dict[int, Diagnostic] = {}
+    last = "the filter failed here"
+    for entry in logged:
+        text = entry.message.strip()
+        places = list(SAID.finditer(text))
+        if places:
+            own, other, column = places[0 if made.language in INNERMOST_FIRST else -1].groups()
+            number = int(own or other)
+            found[number] = Diagnostic("error", _reason(text), number, int(column or 0))
+        elif "backtrace:" not in text:
+            last = text.splitlines()[-1] if text else last
+    for entry in [] if found else logged:
+        number = next(_lines(made, entry.message), 0)
+        if number:
+            trap = re.search(r"Uncaught RuntimeError: (.*)", entry.message)
+            reason = f"{last} ({trap[1]})" if trap else last
+            found[number] = Diagnostic("error", reason, number)
+    return tuple(found.values())
+
+
+def _reason(text: str) -> str:
+    """What a language says of an error, without its frames."""
+    lines = text.splitlines()
+    if lines[0].startswith("Traceback"):
+        return lines[-1].strip()
+    told = [line.strip() for line in lines if line.strip() and not SAID.search(line)]
+    return told[0] if told else lines[0]
+
+
+def _lines(made: Filter, backtrace: str) -> Iterator[int]:
+    """The lines of the cell in a backtrace, the innermost first."""
+    frames = FRAME.findall(backtrace)
+    positions = None if any(line for *_, line in frames) else _with_positions(made)
+    for offset, name, file, line in frames:
+        place = (file, int(line or 0))
+        if positions is not None:
+            place = positions.source_line(_index(made.module, name), int(offset, 16)) or place
+        if place[0].split(".")[0] == "cell" and place[1]:
+            yield place[1]
+        elif made.language == "wat":
+            yield from _function(made, name)
+
+
+def _function(made: Filter, name: str) -> Iterator[int]:
+    """The line of WebAssembly text where a function begins: its compiler knows no places."""
+    assert made.built is not None
+    for number, line in enumerate(made.built.source.splitlines(), made.built.options.first_line):
+        if re.search(rf"""\(func.*(?:\${re.escape(name)}(?![\w.])|"{re.escape(name)}")""", line):
+            yield number
+
+
+def _with_positions(made: Filter) -> Module | None:
+    """The same code with source positions, which stand outside of it; None where that cannot be had."""
+    from ..build import build_module
+
+    built = made.built
+    if built is None or built.language not in TWINS or built.options.debug:
+        return None
+    try:
+        twin = build_module(
+            built.source, built.language, built.name, options=replace(built.options, debug=True)
+        ).module
+    except WasmhubError:
+        return None
+    return twin if _code(twin) == _code(made.module) else None
+
+
+def _code(module: Module) -> list[bytes]:
+    return [module.data[start:end] for start, end in module.contents.bodies]
+
+
+def _index(module: Module, name: str) -> int:
+    """The function of that name; -1 where there is none."""
+    count = module.contents.imported_functions + len(module.contents.bodies)
+    return next((index for index in range(count) if module.function_name(index) == name), -1)

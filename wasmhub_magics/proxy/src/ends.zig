@@ -1,0 +1,86 @@
+//! The two ends of the chain: the router and the connection to the client.
+
+const Body = @import("buffer.zig").Body;
+const arena_zig = @import("arena.zig");
+const exchange = @import("exchange.zig");
+const headers = @import("headers.zig");
+const log = @import("log.zig");
+const std = @import("std");
+const stream_zig = @import("stream.zig");
+
+const Stream = stream_zig.Stream;
+
+pub fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
+    const map = &stream.request.headers;
+    if (!map.intact or !stream.prepared.routable) {
+        if (exchange.refusal(map)) |refused| {
+            stream.routeless = refused.status == 404;
+            stream.no_route = stream.routeless;
+            stream.request_routed = !stream.routeless; // the upstream's codec refuses it
+            return stream.localReply(refused);
+        }
+        try exchange.schemeForRouter(map);
+    }
+    try exchange.forRouter(map);
+    stream.request_routed = true;
+    // A filter that had stopped the headers alone may still write to them, but they are on their way.
+    stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
+    if (stream.recording and !stream.request_done) try exchange.keepUpstreamRequestHead(stream);
+    if (end_stream) try stream.endRequest();
+}
+
+pub fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
+    try arena_zig.appendBytes(&stream.upstream_body, body.bytes.items);
+    arena_zig.clear(&body.bytes);
+    if (end_stream) try stream.endRequest();
+}
+
+pub fn endRequest(stream: *Stream) error{OutOfMemory}!void {
+    if (stream.request_done) return;
+    stream.request_done = true;
+    if (stream.recording) try exchange.keepUpstreamRequest(stream);
+}
+
+pub fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
+    if (stream.response_started) {
+        log.warn("a filter continued a response that was not paused: its headers went out twice, which no client understands", .{});
+        return stream.resetStream();
+    }
+    const status = stream.response.headers.get(":status") orelse "";
+    const code = statusCode(status);
+    if (code == 0) {
+        return stream.localReply(.{
+            .status = 502,
+            .body = "missing required header: :status",
+            .details = "filter_removed_required_response_headers{missing_required_header:_:status}",
+        });
+    }
+    try exchange.finishHeaders(&stream.response.headers);
+    if (stream.recording) try exchange.keepResponseHead(stream);
+    if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
+    stream.response_started = true;
+    stream.code = code;
+    stream.bodiless = stream.prepared.head or headers.same(status, "204") or headers.same(status, "304");
+    if (end_stream) stream.endResponse();
+}
+
+pub fn sendData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemory}!void {
+    if (!stream.bodiless) try arena_zig.appendBytes(&stream.client_body, body.bytes.items);
+    arena_zig.clear(&body.bytes);
+    if (end_stream) stream.endResponse();
+}
+
+pub fn endResponse(stream: *Stream) void {
+    stream.response_done = true;
+    // What filters still held up goes nowhere.
+    arena_zig.clear(&stream.frames);
+}
+
+/// The number of a status, 0 where it is none; nearly always it has three digits.
+inline fn statusCode(status: []const u8) u32 {
+    if (status.len == 3) {
+        const hundreds, const tens, const ones = .{ status[0] -% '0', status[1] -% '0', status[2] -% '0' };
+        if (hundreds < 10 and tens < 10 and ones < 10) return 100 * @as(u32, hundreds) + 10 * @as(u32, tens) + ones;
+    }
+    return std.fmt.parseInt(u32, status, 10) catch 0;
+}

@@ -1,0 +1,375 @@
+//! The steps of a stream through its filters: what `filter_manager.cc` does with headers, data and trailers.
+
+const abi = @import("abi.zig");
+const arena_zig = @import("arena.zig");
+const events = @import("events.zig");
+const headers = @import("headers.zig");
+const log = @import("log.zig");
+const reply_zig = @import("reply.zig");
+const create = @import("finish.zig").create;
+const stream_zig = @import("stream.zig");
+const vm_zig = @import("vm.zig");
+
+const Filter = stream_zig.Filter;
+const Frame = stream_zig.Frame;
+const Side = stream_zig.Side;
+const Source = stream_zig.Source;
+const Stream = stream_zig.Stream;
+
+pub fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+    switch (frame.kind) {
+        .headers => try stream.stepHeaders(frame),
+        .data => try stream.stepData(frame),
+        .trailers => try stream.stepTrailers(frame),
+        .continuation => try stream.stepContinuation(frame),
+        .request_source, .response_source => try stream.stepSource(frame),
+    }
+}
+
+/// The peer sends its message: headers, data frames, an empty last frame or trailers, as HTTP/1 does.
+pub fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+    const side = frame.side;
+    const flow_of = stream.flow(side);
+    const chunks = if (side == .request) stream.prepared.chunks else stream.answer_source.chunks;
+    const trailers = if (side == .request) &stream.prepared.trailers else &stream.answer_source.trailers;
+    switch (frame.phase) {
+        .enter => {
+            const bodiless = side == .response and stream.asked_for_head;
+            const empty = bodiless or (chunks.len == 0 and !trailers.exists);
+            const open = side == .request and stream.prepared.tunnel;
+            flow_of.headers.exists = true;
+            flow_of.complete = empty and !open;
+            stream.upstream_complete = empty and side == .response;
+            if (empty) stream.pop() else frame.phase = .rest;
+            return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty and !open });
+        },
+        .rest => {
+            if (flow_of.stalled) {
+                flow_of.unread = frame.next_chunk;
+                return stream.pop();
+            }
+            // Frames arrive one by one, and what was put into queues is told before the next.
+            if (frame.next_chunk > 0 and frame.next_chunk < chunks.len) {
+                if (try stream.act()) return;
+                if (events.told()) return;
+            }
+            if (frame.next_chunk < chunks.len) {
+                const bytes = chunks[frame.next_chunk];
+                frame.next_chunk += 1;
+                flow_of.bytes += bytes.len;
+                try flow_of.chunk.set(bytes);
+                if (side == .request and stream.prepared.http2 and frame.next_chunk == chunks.len and !trailers.exists) {
+                    // The last frame says itself that it is the last.
+                    stream.pop();
+                    flow_of.complete = true;
+                    return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
+                }
+                return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
+            }
+            stream.pop();
+            flow_of.complete = true;
+            stream.upstream_complete = side == .response;
+            if (trailers.exists) {
+                try flow_of.trailers.copy(trailers);
+                return stream.push(.{ .kind = .trailers, .side = side });
+            }
+            try flow_of.chunk.set("");
+            return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
+        },
+        else => unreachable,
+    }
+}
+
+pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+    const side = frame.side;
+    if (frame.position == stream.filters.items.len) {
+        const end_stream = frame.end_stream;
+        stream.pop();
+        return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+    }
+    const filter = stream.filterAt(side, frame.position);
+    const half = filter.half(side);
+    if (frame.phase == .enter) {
+        half.end_stream = frame.end_stream;
+        frame.phase = .returned;
+        frame.result = 0;
+        if (filter.skipped or (side == .response and (!filter.created or filter.failure_sent))) {
+            half.headers_continued = true;
+            frame.position += 1;
+            frame.phase = .enter;
+            return;
+        }
+        frame.result = null;
+        if (filter.failed()) return;
+        if (!filter.created) {
+            create(filter);
+            if (stream.replies()) {
+                stream.note(&stream.actions.items[0].reply);
+                stream.asked = stream.actions.items[0].reply;
+            }
+        }
+        frame.phase = .created;
+    }
+    if (frame.phase == .created) {
+        // What creation asked for happens after the headers callback.
+        frame.phase = .returned;
+        const flow_of = stream.flow(side);
+        const count: u32 = @intCast(flow_of.headers.entries.items.len);
+        half.headers = true;
+        filter.end_of_stream = frame.end_stream;
+        filter.stop = false;
+        frame.result = null;
+        // The frame must be found again: a callback cannot push frames, so the pointer stays good.
+        frame.result = switch (side) {
+            .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
+            .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
+        };
+        if (frame.result != null and frame.result.? & ~@as(u32, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
+            half.headers = false; // an answer that the creation asked for is made after this
+        }
+    }
+    if (try stream.act()) return;
+    const value = frame.result orelse return stream.fail(filter);
+    const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
+    half.iteration = if (filter.stop) .stopped_all_watermark else switch (value) {
+        0, 2 => .going,
+        1 => if (allowed) .stopped else .stopped_all_watermark,
+        3 => .stopped_all_buffer,
+        else => .stopped_all_watermark,
+    };
+    if (half.iteration != .going) return stream.pop();
+    half.headers = false;
+    half.headers_continued = true;
+    frame.position += 1;
+    frame.phase = .enter;
+}
+
+pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+    const side = frame.side;
+    const flow_of = stream.flow(side);
+    if (frame.phase == .rest) {
+        const added = frame.trailers_added;
+        stream.pop();
+        if (added) |position| try stream.pushAdded(side, position);
+        return;
+    }
+    if (frame.position == stream.filters.items.len) {
+        const end_stream = frame.end_stream;
+        const body = flow_of.body(frame.source);
+        const added = if (stream.unheard) null else frame.trailers_added;
+        stream.pop();
+        if (added) |position| try stream.pushAdded(side, position);
+        return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
+    }
+    const filter = stream.filterAt(side, frame.position);
+    const half = filter.half(side);
+    if (frame.phase == .enter) {
+        if (frame.end_stream) flow_of.complete = true;
+        if (half.stoppedAll()) {
+            flow_of.streaming = half.iteration == .stopped_all_watermark;
+            const source = frame.source;
+            stream.pop();
+            _ = try stream.hold(side, source);
+            return;
+        }
+        if (half.end_stream) return stream.pop();
+        half.end_stream = frame.end_stream and !flow_of.trailers.exists;
+        frame.phase = .returned;
+        frame.result = 0;
+        const silent = filter.skipped or !filter.created or (side == .response and filter.failure_sent);
+        if (!silent) {
+            frame.result = null;
+            if (filter.failed()) return;
+            if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
+            half.body = if (half.holding or frame.source == .held) .held else .chunk;
+            half.data = true;
+            const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
+            filter.end_of_stream = half.end_stream;
+            filter.stop = false;
+            frame.result = switch (side) {
+                .request => invokeBody(filter, .proxy_on_request_body, size, half.end_stream),
+                .response => invokeBody(filter, .proxy_on_response_body, size, half.end_stream),
+            };
+        }
+    }
+    if (try stream.act()) return;
+    const value = frame.result orelse return stream.fail(filter);
+    if (!frame.trailers_before and flow_of.trailers.exists and frame.trailers_added == null) {
+        frame.end_stream = false;
+        frame.trailers_added = frame.position;
+    }
+    const status: u32 = if (filter.stop) 3 else @min(value, 3);
+    // On the way back Envoy sends trailers that were just added only where the data goes on at once.
+    if (side == .response and (status != 0 or half.iteration == .stopped)) frame.trailers_added = null;
+    half.holding = status == 1;
+    if (status == 0) {
+        half.body = .none;
+        half.data = false;
+        if (half.iteration == .stopped) {
+            const position = frame.position;
+            frame.phase = .rest;
+            if (try stream.hold(side, frame.source)) return;
+            return stream.push(.{ .kind = .continuation, .side = side, .position = position });
+        }
+        frame.position += 1;
+        frame.phase = .enter;
+        return;
+    }
+    half.iteration = .stopped;
+    frame.phase = .rest;
+    if (status == 1) half.body = .held else if (!half.data) half.body = .none;
+    if (status == 3) {
+        // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
+        if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
+        if (frame.source == .chunk) arena_zig.clear(&flow_of.chunk.bytes);
+        return;
+    }
+    flow_of.streaming = status == 2;
+    _ = try stream.hold(side, frame.source);
+}
+
+/// Trailers that a filter has made go to those after it, and to itself where what it held up goes on.
+pub noinline fn pushAdded(stream: *Stream, side: Side, position: usize) error{OutOfMemory}!void {
+    const half = stream.filterAt(side, position).half(side);
+    const from = if (half.from_current) position else position + 1;
+    try stream.push(.{ .kind = .trailers, .side = side, .position = from });
+}
+
+pub fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+    const side = frame.side;
+    if (frame.position == stream.filters.items.len) {
+        stream.pop();
+        return if (side == .request) stream.endRequest() else stream.endResponse();
+    }
+    const filter = stream.filterAt(side, frame.position);
+    const half = filter.half(side);
+    if (frame.phase == .enter) {
+        if (half.stoppedAll()) return stream.pop();
+        frame.phase = .returned;
+        frame.result = 0;
+        if (!filter.skipped and filter.created and !(side == .response and filter.failure_sent)) {
+            frame.result = null;
+            if (filter.failed()) return;
+            const count: u32 = @intCast(stream.flow(side).trailers.entries.items.len);
+            half.trailers = true;
+            filter.stop = false;
+            frame.result = switch (side) {
+                .request => invokeTrailers(filter, .proxy_on_request_trailers, count),
+                .response => invokeTrailers(filter, .proxy_on_response_trailers, count),
+            };
+        }
+    }
+    if (try stream.act()) return;
+    const value = frame.result orelse return stream.fail(filter);
+    half.end_stream = true;
+    if (value == 0 and !filter.stop) {
+        half.trailers = false;
+        if (half.iteration == .stopped) {
+            const position = frame.position;
+            stream.pop();
+            return stream.push(.{ .kind = .continuation, .side = side, .position = position });
+        }
+        frame.position += 1;
+        frame.phase = .enter;
+        return;
+    }
+    if (half.iteration == .going) half.iteration = .stopped;
+    stream.pop();
+}
+
+/// Envoy's `commonContinue`: what a filter held back goes on.
+pub fn stepContinuation(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
+    const side = frame.side;
+    const flow_of = stream.flow(side);
+    const half = stream.filterAt(side, frame.position).half(side);
+    const from = if (half.from_current) frame.position else frame.position + 1;
+    switch (frame.phase) {
+        .enter => {
+            if (half.stoppedAll()) half.from_current = true;
+            half.iteration = .going;
+            frame.phase = .created;
+            if (half.headers_continued) return;
+            half.headers_continued = true;
+            const end = flow_of.complete and !flow_of.held.exists and !flow_of.trailers.exists;
+            return stream.push(.{
+                .kind = .headers,
+                .side = side,
+                .position = frame.position + 1,
+                .end_stream = end,
+            });
+        },
+        .created => {
+            frame.trailers_before = flow_of.trailers.exists;
+            frame.phase = .rest;
+            if (!flow_of.held.exists) return;
+            return stream.push(.{
+                .kind = .data,
+                .side = side,
+                .position = from,
+                .source = .held,
+                .end_stream = flow_of.complete and !frame.trailers_before,
+                .trailers_before = frame.trailers_before,
+            });
+        },
+        .rest => {
+            const had_trailers = frame.trailers_before;
+            frame.phase = .last;
+            if (had_trailers) return stream.push(.{ .kind = .trailers, .side = side, .position = from });
+        },
+        .last => {
+            half.from_current = false;
+            stream.pop();
+            flow_of.stalled = false;
+            const next = flow_of.unread orelse return;
+            flow_of.unread = null;
+            return stream.push(.{
+                .kind = if (side == .request) .request_source else .response_source,
+                .side = side,
+                .phase = .rest,
+                .next_chunk = next,
+            });
+        },
+        .returned => unreachable,
+    }
+}
+
+/// Put a frame's bytes with those that are held back. True where that was too much and the stream is over.
+pub fn hold(stream: *Stream, side: Side, source: Source) error{OutOfMemory}!bool {
+    const flow_of = stream.flow(side);
+    if (source == .chunk) try flow_of.held.move(&flow_of.chunk);
+    if (flow_of.held.bytes.items.len <= stream.prepared.body_limit) return false;
+    if (flow_of.streaming) {
+        flow_of.stalled = true;
+        log.warn("more than {d} bytes of the {t} body are held back, so the peer is no longer read", .{
+            stream.prepared.body_limit, side,
+        });
+        return false;
+    }
+    try stream.localReply(if (side == .request) .{
+        .status = 413,
+        .body = reply_zig.reason(413),
+        .details = "request_payload_too_large",
+    } else .{
+        .status = 500,
+        .body = reply_zig.reason(500),
+        .details = "response_payload_too_large",
+    });
+    return true;
+}
+
+fn invokeHeaders(filter: *Filter, comptime callback: abi.Callback, count: u32, end_stream: bool) u32 {
+    const vm = filter.context.vm;
+    if (!vm.has(callback)) return 0;
+    if (vm.version == .v0_1_0) return vm_zig.invoke(u32, &filter.context, callback, .{count});
+    return vm_zig.invoke(u32, &filter.context, callback, .{ count, @as(u32, @intFromBool(end_stream)) });
+}
+
+fn invokeBody(filter: *Filter, comptime callback: abi.Callback, size: u32, end_stream: bool) u32 {
+    if (!filter.context.vm.has(callback)) return 0;
+    return vm_zig.invoke(u32, &filter.context, callback, .{ size, @as(u32, @intFromBool(end_stream)) });
+}
+
+fn invokeTrailers(filter: *Filter, comptime callback: abi.Callback, count: u32) u32 {
+    if (!filter.context.vm.has(callback)) return 0;
+    return vm_zig.invoke(u32, &filter.context, callback, .{count});
+}
