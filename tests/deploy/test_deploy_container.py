@@ -46,7 +46,7 @@ def client():
 
 
 def containers(client):
-    return client.containers.list(all=True, filters={"label": "wasmhub=envoy"})
+    return client.containers.list(all=True, filters={"label": "wasmhub=envoy"}, ignore_removed=True)
 
 
 def test_filters_serve_in_a_container_are_swapped_go_back_and_leave_nothing(plugin, client, tmp_path):

@@ -53,7 +53,9 @@ def test_a_name_that_nobody_knows_is_told_alike(beside):
     beside(DNS % "nothing.invalid", REQUESTS)
 
 
-def test_a_number_is_its_own_address(puppet):
-    with Proxy(puppet(DNS % "10.1.2.3")) as embedded:
-        messages = [line.message for line in embedded.send(Request()).log]
-    assert messages[2:5] == ["dns -> 0 2", "resolved 1 2 19", "body -> 0 \1|||||||10.1.2.3:0|"]
+def test_a_number_is_its_own_address_and_is_told_inside_of_the_call(beside):
+    exchanges = beside(DNS % "10.1.2.3", REQUESTS)
+    messages = [line.message for line in exchanges[0][0].log]
+    told = messages.index("resolved 1 2 19")
+    assert messages[told + 1] == "body -> 0 \1|||||||10.1.2.3:0|"
+    assert told < messages.index("dns -> 0 2")

@@ -89,7 +89,12 @@ def inside(image: str, **more: object) -> BuildOptions:
 
 def containers() -> list[str]:
     with connected() as client:
-        return [each.id for each in client.containers.list(all=True, filters={"label": "wasmhub=builder"})]
+        return [
+            each.id
+            for each in client.containers.list(
+                all=True, filters={"label": "wasmhub=builder"}, ignore_removed=True
+            )
+        ]
 
 
 def test_the_same_bytes_come_out_of_a_container_as_from_this_machine(image: str) -> None:

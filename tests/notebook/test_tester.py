@@ -52,6 +52,7 @@ def test_its_static_form_is_the_last_exchange(greeter: Shell) -> None:
     assert "nothing sent yet" in picture
     with capture_output() as captured:
         send(tester)
+        tester.draw()
     data, _metadata = tester._repr_mimebundle_()
     assert WIDGET in data
     assert "hello ada" in data["text/plain"]
