@@ -70,7 +70,7 @@ class Lab:
                 f"--port={self.port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t",
                 f"--ServerApp.root_dir={self.root}", "--LabApp.expose_app_in_browser=True",
                 "--JupyterNotebookApp.expose_app_in_browser=True",
-                # What this Python has for browsers is served by another's server as if it were installed there.
+                # Another's server serves what this Python has for browsers as if it were installed there.
                 f"--LabServerApp.extra_labextensions_path={Path(sys.prefix, 'share/jupyter/labextensions')}",
             ],
             env=os.environ | self._places() | {"JUPYTER_PREFER_ENV_PATH": "0"},  # for the kernel written here
