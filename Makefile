@@ -11,7 +11,7 @@ demo: .make/installed  ## the main job, headless, on real parts
 	@.ci/debian docker-registry skopeo nghttp2-client
 	@$(BIN)/python notebooks/demo.py
 
-test: .make/installed .make/cpp  ## every test, the notebooks and the browser included
+test: .make/installed .make/cpp .make/jupyterlab-4.2/installed  ## every test, the notebooks and the browser included
 	@.ci/debian docker.io docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
 	@.ci/peers cosign crane oras
 	@.ci/rust
@@ -59,6 +59,12 @@ SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magi
 .make/installed: .make/environment $(SOURCES)  # generated parts of today's sources, the extension where JupyterLab looks
 	@$(BIN)/python hatch_build.py
 	@cp -r wasmhub_magics/labextension/. $(BIN)/../share/jupyter/labextensions/wasmhub-magics-lab
+	@touch $@
+
+.make/jupyterlab-4.2/installed: tests/browser/jupyterlab-4.2.txt  # a server of its own for the tests of older applications
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@echo "installing JupyterLab 4.2 and Notebook 7.2 into $(@D)"
+	@$(@D)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
 .make/environment: pyproject.toml

@@ -33,6 +33,19 @@ def colours(page: Page, index: int) -> dict[str, str]:
     return found
 
 
+def coloured(page: Page, index: int, name: str, body: str) -> None:
+    """Fail unless the magic line, and the keyword, string and comment of the body, differ in colour."""
+    editor(page, index).scroll_into_view_if_needed()
+    wait_for_language(page, index, f"wasm-filter-{name}")
+    found = colours(page, index)
+    keyword = next(word for word in ("return", "module") if word in body)
+    text = next(each for each in ('"text"', "'text'") if each in body)
+    note = next(each for each in ("# note", ";; note", "// note") if each in body)
+    kinds = [found["%%wasm_filter"], found["--lang"], found[name], found[keyword], found[note]]
+    assert found[text] == found[name]  # both are strings
+    assert len({*kinds}) == len(kinds)
+
+
 def caret(page: Page, index: int, line: int, column: int) -> None:
     """Put the caret of a code cell somewhere: line and column from 0."""
     editor(page, index).click()
@@ -64,5 +77,6 @@ def ours(notebook: Notebook) -> list[str]:
     return [
         each
         for each in notebook.complaints
-        if any(word in each for word in words) and "ms to activate" not in each
+        if any(word in each for word in words)
+        and not any(word in each for word in ("ms to activate", "jupyterlab-lsp/static"))
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.cells import caret, colours, editor, ours, source, wait_for_language
+from tests.browser.cells import caret, coloured, colours, ours, source, wait_for_language
 from tests.browser.lab import ANSWER_MS, READY, Lab, Notebook, cell
 
 pytestmark = pytest.mark.browser
@@ -47,16 +47,7 @@ def page(opened: Notebook) -> Page:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_the_magic_line_and_the_body_have_their_colours(page: Page, opened: Notebook, name: str) -> None:
-    index = list(BODIES).index(name)
-    editor(page, index).scroll_into_view_if_needed()
-    wait_for_language(page, index, f"wasm-filter-{name}")
-    found = colours(page, index)
-    keyword = next(word for word in ("return", "module") if word in BODIES[name])
-    text = next(each for each in ('"text"', "'text'") if each in BODIES[name])
-    note = next(each for each in ("# note", ";; note", "// note") if each in BODIES[name])
-    kinds = [found["%%wasm_filter"], found["--lang"], found[name], found[keyword], found[note]]
-    assert found[text] == found[name]  # both are strings
-    assert len({*kinds}) == len(kinds)
+    coloured(page, list(BODIES).index(name), name, BODIES[name])
     assert ours(opened) == []
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-import wasmhub_magics
 from tests.browser.axe import violations
 from tests.browser.cells import ours, source
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
-from wasmhub_magics import __version__
-from wasmhub_magics.notebook.messages import PROTOCOL
+from tests.browser.older import TOLD, older_package
 
 pytestmark = pytest.mark.browser
 
-PACKAGE = Path(wasmhub_magics.__file__).parent
-GENERATED = ("labextension", "lib", "*.wasm", "__pycache__")
 LOAD = "%load_ext wasmhub_magics"
 GREETER = "%%wasm_filter greeter\ndef on_request_headers(ctx):\n    ctx.log('asked')"
 PUBLISH = "%wasm_push greeter demo/greeter:v1 --description 'logs what is asked' --readme @readme"
@@ -206,22 +200,13 @@ def test_a_busy_kernel_keeps_what_was_told_last(lab: Lab, context: BrowserContex
 def test_a_kernel_of_another_version_is_named(
     lab: Lab, started: Notebook, panel: Locator, page: Page
 ) -> None:
-    older = lab.root / "older" / "wasmhub_magics"
-    shutil.copytree(PACKAGE, older, ignore=shutil.ignore_patterns(*GENERATED))
-    for file, now, then in (
-        ("__init__.py", f'__version__ = "{__version__}"', '__version__ = "0.0.9"'),
-        ("notebook/messages.py", f"PROTOCOL = {PROTOCOL}", f"PROTOCOL = {PROTOCOL - 1}"),
-    ):
-        text = (older / file).read_text()
-        assert now in text
-        (older / file).write_text(text.replace(now, then))
-    told = f"The kernel has wasmhub-magics 0.0.9, JupyterLab has {__version__}"
+    find = older_package(lab.root)
     started.restart()
-    started.fill(f"import sys\nsys.path.insert(0, {str(older.parent)!r})\n{LOAD}", GREETER)
+    started.fill(f"{find}\n{LOAD}", GREETER)
     started.run(0)
-    expect(panel.get_by_role("note")).to_contain_text(told, timeout=ANSWER_MS)
-    expect(page.get_by_role("toolbar", name="Filter greeter")).to_contain_text(told)
-    notice = page.get_by_role("alert").filter(has_text=told)
+    expect(panel.get_by_role("note")).to_contain_text(TOLD, timeout=ANSWER_MS)
+    expect(page.get_by_role("toolbar", name="Filter greeter")).to_contain_text(TOLD)
+    notice = page.get_by_role("alert").filter(has_text=TOLD)
     expect(notice).to_be_visible(timeout=ANSWER_MS)
     page.get_by_title("Hide notification").first.click()
     assert ours(started) == []

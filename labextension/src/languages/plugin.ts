@@ -6,8 +6,10 @@ import {
   IEditorExtensionRegistry,
   IEditorLanguageRegistry
 } from '@jupyterlab/codemirror';
+import { ILSPCodeExtractorsManager } from '@jupyterlab/lsp';
 
 import { isCodeCell } from '../cellModel.js';
+import { bodiesKept } from './servers.js';
 import { Supports } from './support.js';
 import { switching } from './switching.js';
 
@@ -17,7 +19,14 @@ export const languagesPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Highlighting, comments and indentation of filter cells, in the language of their body.',
   autoStart: true,
   requires: [IEditorExtensionRegistry, IEditorLanguageRegistry],
-  activate: (_app, extensions: IEditorExtensionRegistry, languages: IEditorLanguageRegistry) => {
+  optional: [ILSPCodeExtractorsManager],
+  activate: (
+    _app,
+    extensions: IEditorExtensionRegistry,
+    languages: IEditorLanguageRegistry,
+    servers: ILSPCodeExtractorsManager | null
+  ) => {
+    servers?.register(bodiesKept, 'python');
     const supports = new Supports(async mime => (await languages.getLanguage(mime))?.support ?? null);
     extensions.addExtension({
       name: 'wasmhub-magics-lab:languages',

@@ -1,10 +1,10 @@
 /** Editor support for filter cells, made of the languages that the application has. */
 
 import { indentUnit, LanguageSupport } from '@codemirror/language';
-import { type Extension, Prec } from '@codemirror/state';
+import { EditorState, type Extension, Prec } from '@codemirror/state';
 
 import { cellLanguage } from './cellParser.js';
-import type { BodyLanguage } from './magicLine.js';
+import { type BodyLanguage, magicLineOf } from './magicLine.js';
 import { zigLanguage } from './zig.js';
 
 /** Loads the application's support for the language with a MIME type; null where it has none. */
@@ -15,7 +15,16 @@ export function cellSupport(language: BodyLanguage | null, body: LanguageSupport
   const cell = cellLanguage(`wasm-filter-${language?.name ?? 'unknown'}`, body?.language.parser ?? null);
   const indent = language?.indent === undefined ? [] : Prec.highest(indentUnit.of(language.indent));
   // An editor has one language: of several, the first.
-  return [Prec.highest(cell.extension), body?.support ?? [], indent];
+  return [Prec.highest(cell.extension), body?.support ?? [], indent, body === null ? [] : commentsAtEnds(body)];
+}
+
+/** Where the body begins and where it ends, editors ask for what is beside it: it has the body's comments, too. */
+function commentsAtEnds(body: LanguageSupport): Extension {
+  const [commentTokens] = EditorState.create({ extensions: body.language }).languageDataAt('commentTokens', 0);
+  return EditorState.languageData.of(({ doc }, position) => {
+    const magic = magicLineOf(doc)?.to ?? doc.length;
+    return position > magic && (position === magic + 1 || position === doc.length) ? [{ commentTokens }] : [];
+  });
 }
 
 /** Support for each language of filter cells, loaded when it is first wanted. */

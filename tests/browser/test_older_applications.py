@@ -1,0 +1,147 @@
+"""What the extension does, it does in JupyterLab 4.2 and Notebook 7.2, too, and beside language servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.cells import caret, coloured, editor, ours, source, wait_for_language
+from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
+from tests.browser.older import TOLD, older_package
+
+pytestmark = pytest.mark.browser
+
+PYTHON = Path(__file__).parents[2] / ".make" / "jupyterlab-4.2" / "bin" / "python"
+LOAD = "%load_ext wasmhub_magics"
+GREETER = "%%wasm_filter greeter\ndef on_request_headers(ctx):\n    ctx.res"
+BODIES = {
+    "python": "def f(ctx):\n    return 'text'  # note",
+    "zig": 'fn f() []const u8 { return "text"; } // note',
+    "rust": 'fn f() -> &str { return "text"; } // note',
+    "go": 'func f() string { return "text" } // note',
+}
+C = '%%wasm_filter c --lang c\nint f(void) {\n    const char *s = "text"; calm(); call();\n    other();\n}'
+UNUSED = "import os\ncal"
+IN_GREETER, IN_C, IN_RUST, PLAIN = 1, 2, 5, 7
+
+
+@pytest.fixture(scope="module")
+def older_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A server of JupyterLab 4.2 and Notebook 7.2 with Python's language server."""
+    if not PYTHON.exists():
+        pytest.fail("JupyterLab 4.2 is not installed: make .make/jupyterlab-4.2/installed", pytrace=False)
+    with Lab(tmp_path_factory.mktemp("older"), str(PYTHON)) as started:
+        yield started
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("lab/tree", id="JupyterLab 4.2"), pytest.param("notebooks", id="Notebook 7.2")],
+)
+def opened(context: BrowserContext, older_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    """A notebook with filters, one of them in use, and a cell that is none."""
+    bodies = [f"%%wasm_filter x --lang {name}\n{body}" for name, body in BODIES.items()]
+    cells = [LOAD, GREETER, C, *bodies, UNUSED, "%wasm_test greeter"]
+    name = older_lab.write("older.ipynb", [cell(each) for each in cells])
+    page = context.new_page()
+    page.set_viewport_size({"width": 1200, "height": 3000})  # cells out of sight are not on the page at all
+    shown = Notebook(page, older_lab, name, request.param)
+    shown.run(0)
+    yield shown
+    shown.close()
+
+
+@pytest.fixture
+def page(opened: Notebook) -> Page:
+    return opened.page
+
+
+def test_each_language_has_its_colours(page: Page, opened: Notebook) -> None:
+    for index, (name, body) in enumerate(BODIES.items(), 3):
+        coloured(page, index, name, body)
+    assert ours(opened) == []
+
+
+def test_comments_are_toggled_in_the_language_of_the_body(page: Page) -> None:
+    caret(page, IN_RUST, 1, 0)
+    before = source(page, IN_RUST)
+    page.keyboard.press("Control+/")
+    assert source(page, IN_RUST) == before.replace("\n", "\n// ")
+    page.keyboard.press("Control+/")
+    assert source(page, IN_RUST) == before
+
+
+def test_names_are_completed_and_explained(page: Page, opened: Notebook) -> None:
+    caret(page, IN_GREETER, 2, 11)
+    page.keyboard.press("Tab")
+    offered = page.locator(".jp-Completer-item").filter(has_text="respond")
+    expect(offered).to_be_visible(timeout=ANSWER_MS)
+    offered.click()
+    assert source(page, IN_GREETER).endswith("ctx.respond")
+    editor(page, IN_GREETER).locator(".cm-line").nth(2).hover(position={"x": 80, "y": 8})
+    expect(page.locator(".wh-help")).to_contain_text("Answer", timeout=ANSWER_MS)
+    page.mouse.move(5, 5)
+    opened.replace(IN_GREETER, GREETER.replace("ctx.res", "ctx.request.headers['x-a'] = 'b'"))
+
+
+def test_errors_are_underlined_where_they_are(page: Page, opened: Notebook) -> None:
+    opened.run(IN_C)
+    errors = page.locator(".jp-Notebook .jp-CodeCell").nth(IN_C).locator(".cm-lintRange-error")
+    expect(errors).to_have_text(["calm", "call", "other"], timeout=ANSWER_MS)
+    assert ours(opened) == []
+
+
+def test_language_servers_keep_to_the_cells_that_are_theirs(page: Page) -> None:
+    wait_for_language(page, PLAIN, "python")
+    plain = page.locator(".jp-Notebook .jp-CodeCell").nth(PLAIN)
+    plain.scroll_into_view_if_needed()
+    expect(plain.locator(".cm-lintRange-warning").first).to_have_text("import os", timeout=ANSWER_MS)
+    expect(page.locator(".jp-Notebook .cm-lintRange-warning")).to_have_count(
+        plain.locator(".cm-lintRange-warning").count()
+    )
+    caret(page, PLAIN, 1, 3)
+    page.keyboard.press("Tab")
+    expect(offers(page).filter(has_text="callable")).to_be_visible(timeout=ANSWER_MS)
+    page.keyboard.press("Escape")
+    caret(page, IN_C, 2, 31)
+    page.keyboard.press("Tab")
+    expect(offers(page).filter(has_text="calm")).to_be_visible(timeout=ANSWER_MS)
+    expect(offers(page).filter(has_text="callable")).to_have_count(0)
+    page.keyboard.press("Escape")
+
+
+def offers(page: Page) -> Locator:
+    """What completion shows."""
+    return page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-item")
+
+
+def test_the_bar_and_the_tester_send_requests(page: Page, opened: Notebook) -> None:
+    bar = page.get_by_role("toolbar", name="Filter greeter")
+    bar.get_by_role("button", name="Send").click()
+    expect(bar.get_by_role("status")).to_have_text("built", timeout=ANSWER_MS)
+    expect(bar.locator(".wh-bar-detail")).to_have_text("200", timeout=ANSWER_MS)
+    tester = opened.run(PLAIN + 2).locator(".wht")
+    tester.get_by_role("button", name="Send", exact=True).click(timeout=ANSWER_MS)
+    expect(tester.locator(".wh-status")).to_contain_text("200", timeout=ANSWER_MS)
+    assert ours(opened) == []
+
+
+def test_the_panel_opens_and_a_kernel_of_another_version_is_named(
+    page: Page, opened: Notebook, older_lab: Lab
+) -> None:
+    caret(page, IN_GREETER, 0, 0)
+    page.keyboard.press("Alt+w")
+    page.keyboard.press("h")
+    panel = page.get_by_role("region", name="WebAssembly Hub")
+    row = panel.get_by_role("listitem").filter(has_text="greeter")
+    expect(row).to_contain_text("built", timeout=ANSWER_MS)
+    opened.restart()
+    opened.fill(f"{older_package(older_lab.root)}\n{LOAD}", GREETER)
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2, timeout=ANSWER_MS)
+    opened.run(0)
+    expect(panel.get_by_role("note")).to_contain_text(TOLD, timeout=ANSWER_MS)
+    expect(page.get_by_role("toolbar", name="Filter greeter")).to_contain_text(TOLD)
+    assert ours(opened) == []
