@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.cells import caret, coloured, editor, ours, source, wait_for_language
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
@@ -24,7 +24,7 @@ BODIES = {
     "go": 'func f() string { return "text" } // note',
 }
 C = '%%wasm_filter c --lang c\nint f(void) {\n    const char *s = "text"; calm(); call();\n    other();\n}'
-UNUSED = "import os\ncal"
+UNUSED = "import os"
 IN_GREETER, IN_C, IN_RUST, PLAIN = 1, 2, 5, 7
 
 
@@ -102,20 +102,6 @@ def test_language_servers_keep_to_the_cells_that_are_theirs(page: Page) -> None:
     expect(page.locator(".jp-Notebook .cm-lintRange-warning")).to_have_count(
         plain.locator(".cm-lintRange-warning").count()
     )
-    caret(page, PLAIN, 1, 3)
-    page.keyboard.press("Tab")
-    expect(offers(page).filter(has_text="callable")).to_be_visible(timeout=ANSWER_MS)
-    page.keyboard.press("Escape")
-    caret(page, IN_C, 2, 31)
-    page.keyboard.press("Tab")
-    expect(offers(page).filter(has_text="calm")).to_be_visible(timeout=ANSWER_MS)
-    expect(offers(page).filter(has_text="callable")).to_have_count(0)
-    page.keyboard.press("Escape")
-
-
-def offers(page: Page) -> Locator:
-    """What completion shows."""
-    return page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-item")
 
 
 def test_the_bar_and_the_tester_send_requests(page: Page, opened: Notebook) -> None:
