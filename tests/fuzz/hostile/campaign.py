@@ -79,7 +79,7 @@ class Campaign:
         self._proxy: Proxy | None = None
         self._seen: Any = None
         self._lived = LIFE
-        self._patch = patch.object(host, "_host_bytes", instrumented) if guided else None
+        self._patch = patch.object(host, "host_bytes", instrumented) if guided else None
         if self._patch is not None:
             self._patch.start()
 

@@ -40,6 +40,9 @@ pub const Frame = parts.Frame;
 /// Whose answer is needed before anything can go on.
 pub const Need = enum { done, upstream, call };
 
+/// How much one callback can ask for: a filter in an endless loop is not to fill the host.
+pub const most_actions = 4096;
+
 pub const Outcome = enum(u8) { complete, paused, reset };
 
 pub const Stream = struct {
@@ -327,6 +330,7 @@ pub const Stream = struct {
     // What callbacks ask for.
 
     pub fn later(stream: *Stream, action: Action) error{OutOfMemory}!void {
+        if (stream.actions.items.len == most_actions) return error.OutOfMemory;
         try stream.actions.append(gpa, action);
     }
 
