@@ -8,6 +8,7 @@
 const std = @import("std");
 const parts = @import("parts.zig");
 const ends_zig = @import("ends.zig");
+const metadata_zig = @import("metadata.zig");
 const finish_zig = @import("finish.zig");
 const local_reply_zig = @import("local_reply.zig");
 const steps_zig = @import("steps.zig");
@@ -377,6 +378,7 @@ pub const Stream = struct {
     pub const stepData = steps_zig.stepData;
     pub const pushAdded = steps_zig.pushAdded;
     pub const stepTrailers = steps_zig.stepTrailers;
+    pub const stepMetadata = metadata_zig.stepMetadata;
     pub const stepContinuation = steps_zig.stepContinuation;
     pub const hold = steps_zig.hold;
     pub const finish = finish_zig.finish;
