@@ -130,7 +130,7 @@ def _remembered(response: Message, scripts: Scripts) -> Scripts:
     """Without answers on the way back where METADATA is still to come: Envoy gives it to deleted contexts."""
     if not response.metadata:
         return scripts
-    ends = ("reply", "trap")
+    ends = ("reply", "close", "trap")
     return tuple(
         tuple(s for s in steps if s[1] not in ends or _origin(s, steps)[0] not in "HY") for steps in scripts
     )
@@ -201,7 +201,8 @@ def _framed(
     }
     sized_requests, sized_responses = "0" in fixed, "1" in fixed
     answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
-    if answered:
+    refused = any(name == "te" and value != "trailers" for name, value in response.headers)
+    if answered or refused:  # the codec of HTTP/2 does not take such a header from an upstream
         fixed.add("1")  # a local reply brings its content-length along
 
     def breaks(step: Step, steps: tuple[Step, ...]) -> bool:

@@ -77,6 +77,8 @@ pub const Stream = struct {
     routeless: bool = false,
     /// The router has said so.
     no_route: bool = false,
+    /// Envoy's codec has taken the upstream's answer as an error of the protocol.
+    upstream_refused: bool = false,
     /// The client went before the response was complete.
     hung_up: bool = false,
     /// An answer that a filter asked for in its creation at the end goes through the others.
@@ -143,6 +145,7 @@ pub const Stream = struct {
         stream.asked = null;
         stream.routeless = false;
         stream.no_route = false;
+        stream.upstream_refused = false;
         stream.details = "";
         stream.detailed = false;
         stream.code = 0;
@@ -243,6 +246,7 @@ pub const Stream = struct {
     pub fn respond(stream: *Stream, answer: *const exchange.Answer) error{OutOfMemory}!void {
         stream.stage = .response;
         stream.upstream_answered = true;
+        stream.upstream_refused = answer.refused;
         if (answer.refused) {
             if (stream.recording) {
                 try stream.response.headers.copy(&answer.headers);
