@@ -84,7 +84,7 @@ def run_notebook(steps: Steps) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
     client = NotebookClient(notebook, km=kernel, timeout=180)
-    with client.setup_kernel():
+    with client.setup_kernel(cleanup_kc=True):
         for name, cells in sections(notebook):
             with steps.step(name) as said:
                 for index, cell in cells:
