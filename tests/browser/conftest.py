@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect, sync_playwright
@@ -41,8 +42,12 @@ def context() -> Iterator[BrowserContext]:
         pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", NO_NETWORK])
-        yield browser.new_context(viewport={"width": 1200, "height": 1000})
+        made = browser.new_context(viewport={"width": 1200, "height": 1000})
+        asked: set[str | None] = set()
+        made.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
+        yield made
         browser.close()
+        assert asked <= {"127.0.0.1", None}, "something was sent elsewhere"  # None: what the page made itself
 
 
 @pytest.fixture(scope="package")
