@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.shared_page import gate, opened, part, send
 from tests.browser.test_tester_in_lab import CONTRAST
 from tests.formats.samples import COMBINED, HAR, HTTP_FILE
+from wasmhub_magics.page import script
 from wasmhub_magics.plugin import Limits
 
 pytestmark = pytest.mark.browser
@@ -345,6 +347,33 @@ def test_the_page_tells_what_it_holds_and_no_more(context: BrowserContext, tmp_p
         expect(page.get_by_text("configuration and environment")).to_have_count(0)
     assert "secret words" not in (tmp_path / "b.html").read_text()
     assert "https://" not in (tmp_path / "b.html").read_text()
+
+
+def test_the_script_is_one_module_that_fetches_nothing() -> None:
+    """What VS Code's and Colab's frames ask of a script that the kernel hands over as text."""
+    text = script()
+    assert text.count("export default") == 1
+    reaching = r"\bimport\b[^.]|importScripts|require\(|\bfetch\(|XMLHttpRequest|WebSocket|//[a-z]+\.[a-z]"
+    assert re.findall(reaching, re.sub(r"(?m)//\s.*$|/\*.*?\*/", "", text)) == []
+    assert not re.findall(r"currentScript|localStorage|sessionStorage|document\.cookie|jupyterapp", text)
+
+
+def test_it_runs_in_a_frame_of_no_origin(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          const frame = document.createElement('iframe');
+          frame.sandbox = 'allow-scripts allow-forms';
+          frame.width = 900;
+          frame.srcdoc = document.documentElement.outerHTML.replace(/<div id="tester">.*?<details class="part"/s,
+            '<div id="tester"></div><details class="part"');
+          document.body.replaceChildren(frame);
+        }"""
+    )
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Header value").first.fill("grace")
+    frame.get_by_role("button", name="Send", exact=True).click()
+    expect(frame.locator(".wh-add").filter(has_text="x-greeting")).to_have_text("x-greeting: hello grace")
+    expect(frame.locator(".wh-head").first).to_contain_text("in this page")
 
 
 @pytest.fixture(scope="module")
