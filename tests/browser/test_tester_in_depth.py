@@ -140,7 +140,7 @@ def test_two_builds_are_followed_in_one_live_chart(notebook: Notebook) -> None:
 
 def test_a_time_out_and_a_memory_limit_are_met_on_purpose(tester: Locator) -> None:
     unfold(tester, "Failure simulator")
-    for kind, told in (("time-out", "still running after"), ("memory", "limit memory_bytes")):
+    for kind, told in (("time-out", "limit callback_seconds"), ("memory", "proxy_on_request_headers failed")):
         tester.get_by_label("Fault", exact=True).select_option(kind)
         tester.get_by_label("Fault callback").select_option("proxy_on_request_headers")
         tester.get_by_role("button", name="Let it fail").click()
@@ -166,7 +166,7 @@ def test_cases_come_from_tables_and_are_kept_in_a_cell(notebook: Notebook, teste
     expect(tester.get_by_text("kept in the cell below")).to_be_visible(timeout=ANSWER_MS)
     expect(cells).to_have_count(count + 1)
     kept = source(notebook.page, TEST + 1)
-    assert kept.startswith("%%wasm_cases gate\n- name: ada\n")
+    assert kept.startswith("%%wasm_cases gate\ncases:\n- name: ada\n")
     assert "~ eve$" in kept
     tester.get_by_role("button", name="Remove case ada").click()
     tester.get_by_role("button", name="Keep as a cell").click()

@@ -136,7 +136,8 @@ def test_a_mix_in_the_real_envoy_is_measured_and_its_report_goes_into_the_shared
     report = greeter.run("%wasm_bench greeter --mix --engine envoy --rate 40 --seconds 0.5")
     assert report.engine == "envoy"
     assert report.request == "mix of 75% GET /items, 25% POST /orders"
-    assert report.exchanges == report.unfiltered.exchanges == 20
+    assert report.exchanges == report.unfiltered.exchanges >= 20
+    assert report.filtered.statuses == ((200, report.exchanges),)
     shared = greeter.run(f"%wasm_share greeter {page} --report")
     assert any("a latency report" in each for each in shared.reveals)
     assert "greeter: latency in real Envoy" in page.read_text()
