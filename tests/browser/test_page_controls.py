@@ -353,7 +353,10 @@ def test_the_script_is_one_module_that_fetches_nothing() -> None:
     """What VS Code's and Colab's frames ask of a script that the kernel hands over as text."""
     text = script()
     assert text.count("export default") == 1
-    reaching = r"(?m)^\s*import\b|\bimport\s*\(|importScripts|require\(|\bfetch\(|XMLHttpRequest|WebSocket|//[a-z]+\.[a-z]"
+    reaching = (
+        r"(?m)^\s*import\b|\bimport\s*\(|importScripts|require\("
+        r"|\bfetch\(|XMLHttpRequest|WebSocket|//[a-z]+\.[a-z]"
+    )
     assert re.findall(reaching, re.sub(r"(?m)//\s.*$|/\*.*?\*/", "", text)) == []
     assert not re.findall(r"currentScript|localStorage|sessionStorage|document\.cookie|jupyterapp", text)
 
