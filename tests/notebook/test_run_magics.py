@@ -121,6 +121,10 @@ def test_bench_puts_two_filters_side_by_side(greeter: Shell) -> None:
     old, new = greeter.run("%wasm_bench other --vs before --seconds 0.2").reports
     assert old.digest == comparison.reports[0].digest
     assert old.digest != new.digest
+    greeter.run("%%wasm_filter other\ndef on_request_headers(ctx):\n    1 + 'a'")
+    broken = greeter.run("other.digest")[7:15]
+    greeter.run("%%wasm_filter other\n" + PYTHON_GREETER)
+    assert f"other {broken} fails on this request" in str(greeter.fail("%wasm_bench other --vs before"))
 
 
 def test_a_mix_in_the_real_envoy_is_measured_and_its_report_goes_into_the_shared_page(

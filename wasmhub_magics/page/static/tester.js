@@ -41,7 +41,7 @@ function render({ model, el }) {
   const state = make("div", { class: "wht-state", role: "status", "aria-live": "polite" });
   const answer = make("div", { class: "wht-answer", role: "region", "aria-label": "Answer", tabIndex: -1 });
   const measured = make("span", { class: "wht-dim", role: "status" });
-  const measure = button("Measure its cost here", cost, { title: "Run this request in a loop for a moment, in this page" });
+  const measure = button("Measure its cost here", cost, { class: "wht-second", title: "Run this request in a loop for a moment, in this page" });
   const title = make("span", { class: "wht-title" });
   const about = make("span", { class: "wht-about" });
   const context = { model, engines, current, load, tell };
@@ -221,11 +221,11 @@ function render({ model, el }) {
       const world = readWorld();
       const found = await page.measure(engines.setup(page, world), readRequest(), world.upstream.python ? { echo: true } : world.upstream);
       const ns = (1e6 * found.milliseconds) / found.count;
-      const build = model.get("build");
-      const before = [...costs].filter(([each]) => each !== build).at(-1);
-      costs.delete(build);
-      costs.set(build, ns);
-      const against = before ? `; the build before took ${duration(before[1])} (${((100 * ns) / before[1] - 100).toFixed(0).replace("-", "−")} %)` : "";
+      const digest = model.get("build").replace(/^\d+ /, "");
+      const before = [...costs].at(-1);
+      const against = before ? `; ${before[0] === digest ? "the same code took" : "the build before took"} ${duration(before[1])}, so this is ${changeText(before[1], ns)}` : "";
+      costs.delete(digest);
+      costs.set(digest, ns);
       measured.textContent = `${duration(ns)} an exchange in this page${against}`;
     } catch (error) {
       measured.textContent = error.message;

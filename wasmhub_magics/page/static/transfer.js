@@ -29,7 +29,7 @@ function pasteControl({ fill, changed, keepCases }) {
     if (file.files[0]) take(await file.files[0].text());
     file.value = "";
   });
-  return section("Paste a request", false, pasted, make("div", { class: "wht-line" }, button("Read", () => take(pasted.value)), labelled("or open a file", file), picker, all), note);
+  return section("Paste a request", false, pasted, make("div", { class: "wht-line" }, button("Read", () => take(pasted.value), { class: "wht-second" }), labelled("or open a file", file), picker, all), note);
 }
 
 /** The request as text; `written` makes it in one of the FORMS. */

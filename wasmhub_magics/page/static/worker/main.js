@@ -1,11 +1,13 @@
 /** What the page asks of the worker, one thing after the other. */
 
+const BATCHES = 8;
+
 let code = null;
 let base = null;
 let worker = null;
 let queue = Promise.resolve();
 
-/** Run a request many times and count nanoseconds; the answer is what the upstream would say. */
+/** Run a request many times and take the fastest batch, which others disturbed least; the upstream's answer is fixed. */
 function measure(request, upstream, milliseconds) {
   const told = new Writer()
     .u32(2).text(request.method).text(request.path).text(request.authority).text(request.scheme ?? "http")
@@ -17,9 +19,16 @@ function measure(request, upstream, milliseconds) {
     const start = performance.now();
     worker.run(() => worker.host.loop(count, 0));
     const took = performance.now() - start;
-    if (took > milliseconds || count >= 10000000n) return { count: Number(count), milliseconds: took };
+    if (took > milliseconds / BATCHES || count >= 10000000n) break;
     count *= 4n;
   }
+  let best = Infinity;
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const start = performance.now();
+    worker.run(() => worker.host.loop(count, 0));
+    best = Math.min(best, performance.now() - start);
+  }
+  return { count: Number(count), milliseconds: best };
 }
 
 async function handle({ type, setup, modules, host, bridge, functions, request, upstream, time }) {
