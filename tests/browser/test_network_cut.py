@@ -1,4 +1,4 @@
-"""The notebook's tester on a machine without a network: server, kernel, Envoy and browser have a loopback alone."""
+"""The tester on a machine without a network: server, kernel, Envoy and browser have a loopback alone."""
 
 from __future__ import annotations
 
