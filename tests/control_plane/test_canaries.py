@@ -12,7 +12,7 @@ from wasmhub_magics.deploy import Rules, canary, history, logs, undeploy
 
 SOURCE = """
 def on_request_headers(ctx):
-    print("asked by", ctx.request.method)
+    log.warn("asked by", ctx.request.method)
     {}
 
 def on_response_headers(ctx):

@@ -15,7 +15,7 @@ from .pod_witness import PodWitness
 from .pods import fetches, spread
 from .product import Product, Split, health_from
 from .rollout import Rollout, Rules, Tick
-from .watching import check_percent, watch
+from .watching import check_percent, nothing_there, watch
 
 __all__ = ["canary"]
 
@@ -41,11 +41,7 @@ def canary(
     start = time.perf_counter()
     plan = there.plan(intent, adopt=adopt, lossy=lossy)
     if plan.new or not (now := [each for each in there.all() if each.name == intent.object_name]):
-        raise DeployError(
-            f"{intent.name} is not deployed, so there is nothing to compare it with",
-            where=there.cluster.place,
-            do="deploy it once without a canary",
-        )
+        raise nothing_there(intent.name, there.cluster.place)
     placed = now[0]
     split = there.product.split(placed.live, placed.kind, intent, percent, there.cluster)
     witness = PodWitness(there.cluster, split)

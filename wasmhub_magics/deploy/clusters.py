@@ -100,6 +100,8 @@ class ClusterTarget:
         The options are those of ``deploy``. Raises DeployError as that does, where the product cannot split
         requests, and where the pods' logs do not tell how they go; nothing has changed then.
         """
+        if not self.product.splits:
+            raise self.product.whole()
         self._cannot(plugin, options, lossy=lossy)
         preflight.check(plugin)
         there = self._open(kubeconfig, context, namespace)

@@ -23,7 +23,7 @@ from .history import KEPT, Version
 from .local_view import LocalView, Serving, counts
 from .rollout import Rollout, Rules, Tick
 from .upstream import Answers, upstream_of
-from .watching import ArmLog, check_percent, watch
+from .watching import FileWitness, arm_line, check_percent, nothing_there, watch
 
 __all__ = ["LocalEnvoy"]
 
@@ -103,10 +103,7 @@ class LocalEnvoy(LocalView):
         with self._lock:
             server = self._server
             if plugin.name not in self._serving or server is None or not server.running:
-                raise DeployError(
-                    f"{plugin.name} is not deployed, so there is nothing to compare it with",
-                    do="deploy it once without a canary",
-                )
+                raise nothing_there(plugin.name)
             if self._trial:
                 raise DeployError(
                     f"a canary of {self._trial} is under way", do="wait for it, or interrupt it"
@@ -118,7 +115,7 @@ class LocalEnvoy(LocalView):
             if server.arms.exists():
                 os.truncate(server.arms, 0)
             server.divert(slot, percent)
-            seen = watch(ArmLog(server.arms), seconds, rules or Rules(), progress)
+            seen = watch(FileWitness(server.arms, arm_line), seconds, rules or Rules(), progress)
             if seen.good:
                 made = self.deploy(plugin, note=f"canary at {percent} %")
             else:

@@ -31,6 +31,7 @@ class EnvoyFilter(Product):
     kinds = (ENVOY_FILTER,)
     shared = False
     speaks = False
+    splits = True
 
     def object_name(self, intent: Intent) -> str:
         """The filter's name."""

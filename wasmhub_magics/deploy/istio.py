@@ -35,6 +35,7 @@ class Istio(Product):
     kinds = (TRAFFIC_EXTENSION, WASM_PLUGIN)
     shared = False
     speaks = False
+    splits = True
 
     def object_name(self, intent: Intent) -> str:
         """The filter's name."""

@@ -10,7 +10,7 @@ from .envoyjson import remote_filter
 from .intent import Intent
 from .product import PodQuery, Split
 from .seen import Seen
-from .shares import access_format, composite, noted
+from .shares import access_log, composite, noted
 
 __all__ = ["ENVOY_FILTER", "discovery", "istio_split"]
 
@@ -56,7 +56,10 @@ def istio_split(live: Json, stables: Sequence[str], intent: Intent, percent: int
         {
             "applyTo": "NETWORK_FILTER",
             "match": {"context": "ANY", "listener": {"filterChain": {"filter": {"name": HTTP}}}},
-            "patch": {"operation": "MERGE", "value": {"typed_config": _logging()}},
+            "patch": {
+                "operation": "MERGE",
+                "value": {"typed_config": {"@type": HTTP_CONNECTION_MANAGER, "access_log": [access_log()]}},
+            },
         },
     ]
     for stable in stables:
@@ -90,13 +93,6 @@ def istio_split(live: Json, stables: Sequence[str], intent: Intent, percent: int
         return next(filter(None, (noted(line, stable, new) for stable in stables)), None)
 
     return Split(((ENVOY_FILTER, manifest),), pods, read)
-
-
-def _logging() -> Json:
-    line = {"text_format_source": {"inline_string": access_format()}}
-    kind = TYPE + "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
-    logger = {"name": "envoy.access_loggers.stdout", "typed_config": {"@type": kind, "log_format": line}}
-    return {"@type": HTTP_CONNECTION_MANAGER, "access_log": [logger]}
 
 
 def _short(intent: Intent) -> str:

@@ -71,6 +71,8 @@ class Product(Protocol):
     """Whether one object carries the filters of several deployments in a list."""
     speaks: bool
     """Whether its controller writes into the object's status."""
+    splits: bool = False
+    """Whether it can give a share of the requests to another version."""
     makes: bool = True
     """Whether the object is made here, and not by somebody else."""
 
@@ -126,9 +128,13 @@ class Product(Protocol):
     ) -> Split:
         """What gives a share of the requests that meet an object to a new version of its filter.
 
-        Raises DeployError where the product, or this object, cannot.
+        Raises DeployError where this object cannot be split, and where the product cannot (``splits``).
         """
-        raise DeployError(
+        raise self.whole()
+
+    def whole(self) -> DeployError:
+        """The error where the product cannot split requests."""
+        return DeployError(
             f"{self.title} has no way to give a share of the requests to another version of a filter",
             do="deploy it to some of the workloads first, or try the canary on envoy",
         )

@@ -13,16 +13,19 @@ from ..envoy import config
 from .cluster import Json
 from .seen import Seen
 
-__all__ = ["HEADER", "MARK", "access_format", "composite", "hex_pattern", "noted"]
+__all__ = ["HEADER", "MARK", "MATCHED", "WATCH", "access_log", "composite", "hex_pattern", "noted"]
 
 HEADER = "x-request-id"
 MARK = "wasmhub-canary"
 CHOICES = "envoy.extensions.filters.http.composite.matched_actions"
 TYPE = config.TYPE
+MATCHED = TYPE + "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
+WATCH = "wasmhub.watch"
+"""The key of Envoy's runtime that turns an access log on."""
 
 
 def composite(name: str, stable: Json, canary: Json, percent: int) -> Json:
-    """A filter ``name`` that runs one of two; each is an entry with a ``config_discovery``, as in a chain."""
+    """A filter ``name`` that runs one of two, each an entry as in a chain: discovered, or as it is."""
     fraction = {
         "name": "envoy.matching.matchers.runtime_fraction",
         "typed_config": {
@@ -41,7 +44,7 @@ def composite(name: str, stable: Json, canary: Json, percent: int) -> Json:
     return {
         "name": name,
         "typed_config": {
-            "@type": TYPE + "envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+            "@type": MATCHED,
             "extension_config": {
                 "name": "envoy.filters.http.composite",
                 "typed_config": {"@type": TYPE + "envoy.extensions.filters.http.composite.v3.Composite"},
@@ -56,14 +59,31 @@ def composite(name: str, stable: Json, canary: Json, percent: int) -> Json:
 
 def _run(entry: Json) -> Json:
     kind = TYPE + "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction"
-    return {"action": {"name": entry["name"], "typed_config": {"@type": kind, "dynamic_config": entry}}}
+    way = "dynamic_config" if "config_discovery" in entry else "typed_config"
+    return {"action": {"name": entry["name"], "typed_config": {"@type": kind, way: entry}}}
 
 
-def access_format() -> str:
+def _access_format() -> str:
     """The format of an access log line that ``noted`` reads."""
     return (
         f"{MARK} %RESPONSE_CODE% %COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)% %FILTER_STATE({CHOICES}:PLAIN)%\n"
     )
+
+
+def access_log(path: str = "", key: str = "") -> Json:
+    """An access log of that format: in a file, or in what the pod says; off until the runtime has the key."""
+    kind = "file.v3.FileAccessLog" if path else "stream.v3.StdoutAccessLog"
+    logger: Json = {
+        "@type": f"{TYPE}envoy.extensions.access_loggers.{kind}",
+        "log_format": {"text_format_source": {"inline_string": _access_format()}},
+    }
+    made: Json = {
+        "name": f"envoy.access_loggers.{'file' if path else 'stdout'}",
+        "typed_config": logger | ({"path": path} if path else {}),
+    }
+    if key:
+        made["filter"] = {"runtime_filter": {"runtime_key": key, "percent_sampled": {"numerator": 0}}}
+    return made
 
 
 def noted(line: str, stable: str, canary: str) -> Seen | None:

@@ -15,7 +15,7 @@ from .deployment import Deployment
 from .rollout import FEW, Arm, Rollout, Rules, Tick, failing, slower
 from .seen import Seen
 
-__all__ = ["ArmLog", "Verdict", "Witness", "check_percent", "watch"]
+__all__ = ["FileWitness", "Verdict", "Witness", "arm_line", "check_percent", "nothing_there", "watch"]
 
 TICK_SECONDS = 0.5
 
@@ -33,13 +33,14 @@ class Witness(Protocol):
         ...
 
 
-class ArmLog:
-    """A file with a line for each request: ``stable`` or ``canary``, the status, microseconds."""
+class FileWitness:
+    """A file with a line for each request, and who reads such a line."""
 
     grain, lag = 0, 0.0
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, reads: Callable[[str], Seen | None]) -> None:
         self._file, self._offset, self._rest = file, 0, b""
+        self._reads = reads
 
     def read(self) -> Iterable[Seen]:
         """The requests of all lines that have come since."""
@@ -52,10 +53,9 @@ class ArmLog:
         self._offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            arm, _, numbers = line.decode("ascii", "replace").partition(" ")
-            status, _, micros = numbers.partition(" ")
-            if arm in ("stable", "canary") and status.isdecimal():
-                yield Seen("canary" if arm == "canary" else "stable", int(status), _number(micros))
+            seen = self._reads(line.decode("ascii", "replace"))
+            if seen is not None:
+                yield seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,15 @@ def check_percent(percent: int) -> None:
         raise DeployError(f"{percent} per cent is no share", do="give 1 to 99")
 
 
+def nothing_there(name: str, where: str = "") -> DeployError:
+    """The error for a canary of what is not deployed."""
+    return DeployError(
+        f"{name} is not deployed, so there is nothing to compare it with",
+        where=where,
+        do="deploy it once without a canary",
+    )
+
+
 def _judged(stable: Arm, canary: Arm, rules: Rules, grain: int, *, over: bool) -> tuple[bool, str] | None:
     # a first request may be slow for once, a failed one counts at once
     bad = failing(stable, canary, rules) or (slower(stable, canary, rules, grain) if over else "")
@@ -125,5 +134,11 @@ def _arm(seen: Sequence[Seen], name: str) -> Arm:
     )
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+def arm_line(line: str) -> Seen | None:
+    """A line of ``stable`` or ``canary``, the status, microseconds."""
+    arm, _, numbers = line.partition(" ")
+    status, _, micros = numbers.partition(" ")
+    if arm not in ("stable", "canary") or not status.isdecimal():
+        return None
+    took = int(micros) if micros.isdecimal() else 0
+    return Seen("canary" if arm == "canary" else "stable", int(status), took)
