@@ -27,7 +27,7 @@ test-cluster: .make/installed  ## filters through Envoy Gateway's and Istio's ow
 	@unshare --map-root-user --net $(BIN)/python -m pytest tests/control_plane
 
 lab: .make/installed  ## JupyterLab on the tutorials
-	@$(BIN)/python -m jupyterlab --notebook-dir notebooks 01_quickstart.ipynb
+	@$(BIN)/python -m jupyterlab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.default_url=/lab/tree/01_quickstart.ipynb
 
 bench: .make/installed  ## tables of what things cost here: build/bench.json, docs/languages.md
 	@.ci/debian nghttp2-client docker-registry chromium fonts-dejavu-core

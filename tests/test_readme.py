@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -68,3 +73,38 @@ def test_the_make_targets_of_the_readme_exist() -> None:
     assert targets
     for target in targets:
         assert f"\n{target}:" in makefile
+
+
+def test_make_lab_opens_the_quickstart(tmp_path: Path) -> None:
+    folders = {"JUPYTER_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    lab = subprocess.Popen(
+        ["make", "lab"],
+        cwd=README.parent,
+        env=os.environ | folders | {"BROWSER": "true"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert lab.stderr is not None
+    try:
+        said = []
+        for line in lab.stderr:
+            said.append(line)
+            if found := re.search(
+                r"http://127\.0\.0\.1:(\d+)/lab/tree/01_quickstart\.ipynb\?(\w+=\w+)", line
+            ):
+                break
+        else:
+            pytest.fail("".join(said))
+        port, token = found.groups()
+        while lab.poll() is None:  # it says so before it listens
+            with (
+                contextlib.suppress(ConnectionRefusedError),
+                socket.create_connection(("127.0.0.1", int(port))),
+            ):
+                break
+        with urlopen(f"http://127.0.0.1:{port}/api/contents/01_quickstart.ipynb?content=0&{token}") as answer:
+            assert json.load(answer)["type"] == "notebook"
+    finally:
+        os.killpg(lab.pid, signal.SIGTERM)
+        lab.communicate(timeout=60)

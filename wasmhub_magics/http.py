@@ -9,7 +9,7 @@ from typing import Any, Self, TypeAlias
 
 from .errors import RequestError
 
-__all__ = ["HeaderSource", "Headers", "Request", "Response"]
+__all__ = ["HeaderSource", "Headers", "Request", "Response", "cut_frames", "http_version"]
 
 FRAME = 16384
 HeaderSource: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]]"
@@ -113,15 +113,17 @@ class Headers(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What requests and responses share: a body in frames, and trailers.
+    """What requests and responses share: a body in frames, trailers, and METADATA frames.
 
     ``chunks`` are the sizes in bytes of the data frames in which the body travels; a rest goes in one more
     frame, and no chunks mean one frame.
+    ``metadata`` are the METADATA frames of HTTP/2 that Envoy knows, which go between headers and body.
     """
 
     body: bytes = b""
     trailers: Headers = field(default_factory=Headers)
     chunks: tuple[int, ...] = ()
+    metadata: tuple[Headers, ...] = ()
 
     @property
     def frames(self) -> tuple[bytes, ...]:
@@ -144,7 +146,7 @@ class Request(_Message):
 
     ``headers`` holds ordinary headers only: method, path, authority and scheme are fields of their own and
     become ``:method`` and so on inside a proxy. ``str`` bodies are encoded as UTF-8. ``version`` is that of
-    HTTP between client and proxy, "1.1" or "2"; proxies speak HTTP/1.1 with the upstream.
+    HTTP between client and proxy, "1.1" or "2"; what a proxy speaks with the upstream is its own matter.
     """
 
     method: str = "GET"
@@ -166,6 +168,7 @@ class Request(_Message):
         authority: str = "",
         scheme: str = "http",
         version: str = "1.1",
+        metadata: Iterable[HeaderSource] = (),
     ) -> None:
         headers = Headers(headers)
         if not authority:
@@ -178,17 +181,20 @@ class Request(_Message):
             )
         _set(self, method=method, path=path, headers=headers.without("host"))
         _set(self, body=_body(body), trailers=Headers(trailers), chunks=_chunks(chunks))
-        if version not in ("1.1", "2"):
-            raise RequestError(f"no proxy here speaks HTTP/{version}", do='pass version="1.1" or "2"')
-        _set(self, authority=authority, scheme=scheme, version=version)
+        _set(
+            self,
+            authority=authority,
+            scheme=scheme,
+            version=http_version(version),
+            metadata=_metadata(metadata),
+        )
+        if self.metadata and version != "2":
+            raise RequestError("HTTP/1.1 carries no metadata", do='pass version="2"')
 
     @property
     def frames(self) -> tuple[bytes, ...]:
         """The body cut into its data frames; HTTP/2 has frames of at most 16 KiB."""
-        frames = _frames(self)
-        if self.version == "1.1":
-            return frames
-        return tuple(f[at : at + FRAME] for f in frames for at in range(0, len(f), FRAME))
+        return _frames(self) if self.version == "1.1" else cut_frames(self)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}{_size(self)}>"
@@ -209,11 +215,13 @@ class Response(_Message):
         *,
         trailers: HeaderSource = (),
         chunks: Iterable[int] = (),
+        metadata: Iterable[HeaderSource] = (),
     ) -> None:
         if not 200 <= status <= 599:
             raise RequestError(f"{status} is no final HTTP status", do="use a status from 200 to 599")
         _set(self, status=status, headers=Headers(headers))
         _set(self, body=_body(body), trailers=Headers(trailers), chunks=_chunks(chunks))
+        _set(self, metadata=_metadata(metadata))
 
     def __repr__(self) -> str:
         return f"<Response {self.status}{_size(self)}>"
@@ -230,6 +238,11 @@ def _frames(message: _Message) -> tuple[bytes, ...]:
     return tuple(frames)
 
 
+def cut_frames(message: _Message) -> tuple[bytes, ...]:
+    """The body cut into data frames of HTTP/2."""
+    return tuple(f[at : at + FRAME] for f in _frames(message) for at in range(0, len(f), FRAME))
+
+
 def _set(target: object, **values: object) -> None:
     for name, value in values.items():
         object.__setattr__(target, name, value)
@@ -244,6 +257,20 @@ def _chunks(chunks: Iterable[int]) -> tuple[int, ...]:
     if any(not isinstance(size, int) or size < 1 for size in sizes):
         raise RequestError(f"chunks are sizes in bytes, at least 1 each, not {sizes!r}")
     return sizes
+
+
+def http_version(version: str) -> str:
+    """The version, where a proxy here speaks it. Raises RequestError."""
+    if version not in ("1.1", "2"):
+        raise RequestError(f"no proxy here speaks HTTP/{version}", do='pass "1.1" or "2"')
+    return version
+
+
+def _metadata(frames: Iterable[HeaderSource]) -> tuple[Headers, ...]:
+    metadata = tuple(map(Headers, frames))
+    if not all(metadata):
+        raise RequestError("a METADATA frame holds at least one name", do="leave the empty one out")
+    return metadata
 
 
 def _body(body: bytes | str) -> bytes:

@@ -52,10 +52,11 @@ def cell(source: str, kind: str = "code") -> dict[str, Any]:
 
 
 class Lab:
-    """A JupyterLab server whose kernels run this very Python."""
+    """A JupyterLab server whose kernels run this very Python; the server itself may be another's."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, python: str = sys.executable) -> None:
         self.home = home
+        self.python = python
         self.root = home / "notebooks"
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -65,11 +66,14 @@ class Lab:
         self._log = (self.home / "server.log").open("wb")
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+                self.python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
                 f"--port={self.port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t",
                 f"--ServerApp.root_dir={self.root}", "--LabApp.expose_app_in_browser=True",
+                "--JupyterNotebookApp.expose_app_in_browser=True",
+                # Another's server serves what this Python has for browsers as if it were installed there.
+                f"--LabServerApp.extra_labextensions_path={Path(sys.prefix, 'share/jupyter/labextensions')}",
             ],
-            env=os.environ | self._environment(),
+            env=os.environ | self._places() | {"JUPYTER_PREFER_ENV_PATH": "0"},  # for the kernel written here
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -102,7 +106,7 @@ class Lab:
         (self.root / name).write_text(json.dumps(content))
         return name
 
-    def _environment(self) -> dict[str, str]:
+    def _places(self) -> dict[str, str]:
         places = {
             "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
             "IPYTHONDIR": "ipython", "JUPYTERLAB_SETTINGS_DIR": "settings",
@@ -112,7 +116,7 @@ class Lab:
         return {name: str(self.home / place) for name, place in places.items()}
 
     def _settle(self) -> None:
-        for place in self._environment().values():
+        for place in self._places().values():
             Path(place).mkdir(parents=True, exist_ok=True)
         self.root.mkdir(exist_ok=True)
         spec = self.home / "data" / "kernels" / "python3"
@@ -143,14 +147,14 @@ class Lab:
 
 
 class Notebook:
-    """A notebook open in JupyterLab in a browser page."""
+    """A notebook open in a browser page, in JupyterLab or, as its path ``notebooks``, in Jupyter Notebook."""
 
-    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+    def __init__(self, page: Page, lab: Lab, name: str, application: str = "lab/tree") -> None:
         self.page = page
         self.complaints: list[str] = []
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(f"{lab.url}/lab/tree/{name}?token=t&reset")
+        page.goto(f"{lab.url}/{application}/{name}?token=t&reset")
         page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=ANSWER_MS)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=ANSWER_MS)
         # What looks idle may not be connected yet: a command sent then would be lost.

@@ -11,7 +11,8 @@ import pytest
 
 from wasmhub_magics.abi import HOST_FUNCTIONS
 from wasmhub_magics.build import BuildOptions, build_module, find_language
-from wasmhub_magics.build.assemblyscript import CALLBACKS, GUEST
+from wasmhub_magics.build.assemblyscript_entry import CALLBACKS
+from wasmhub_magics.build.assemblyscript_toolchain import GUEST
 from wasmhub_magics.envoy import EnvoyProxy, verify
 from wasmhub_magics.errors import BuildError, CompileError, StartError, ToolchainMissing
 from wasmhub_magics.http import Request, Response
@@ -193,8 +194,9 @@ OLD = """
 export * from "@solo-io/proxy-runtime/proxy";
 import {
   RootContext, Context, BaseContext, registerRootContext, FilterHeadersStatusValues, stream_context,
-  send_local_response, continue_request, GrpcStatusValues, log, LogLevelValues
-} from "@solo-io/proxy-runtime";
+  send_local_response, continue_request, GrpcStatusValues, log, LogLevelValues,
+  get_shared_data, set_shared_data, makeHeaderPair
+} from "@solo-io/proxy-runtime/assembly";
 
 class Root extends RootContext {
   createContext(id: u32): Context { return new Auth(id, this); }
@@ -207,6 +209,8 @@ class Auth extends Context {
     const headers = stream_context.headers.request;
     if (this.root_context.getConfiguration() == "") {
       headers.add("x-open", headers.get(":path"));
+      set_shared_data("pair", makeHeaderPair("x-kept", "").key);
+      headers.add("x-shared", String.UTF8.decode(get_shared_data("pair").value!));
       return FilterHeadersStatusValues.Continue;
     }
     const cluster = this.root_context.getConfiguration();
@@ -247,7 +251,7 @@ def test_filters_written_for_the_sdk_of_old_run_as_they_are(kind: Any) -> None:
     with kind([Plugin(module, "open", root_id="auth")]) as proxy:  # which that SDK alone does not survive
         request = proxy.send(Request("GET", "/a")).upstream_request
     assert request is not None
-    assert request.headers["x-open"] == "/a"
+    assert (request.headers["x-open"], request.headers["x-shared"]) == ("/a", "x-kept")
 
 
 # --- messages -------------------------------------------------------------------------------------

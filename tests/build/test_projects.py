@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,15 @@ def test_a_project_builds_tests_and_comes_back(language: str, tmp_path: Path) ->
     assert back.digest == made.digest
     assert (back.name, back.language, back.source) == ("headers", language, made.source)
     assert (built.digest == made.digest) == (language in SAME_BYTES)
+
+
+def test_a_filter_for_the_assemblyscript_sdk_of_old_is_a_project_too(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "assemblyscript.md").read_text()
+    (source,) = re.findall(r"^```typescript\n([^`]*@solo-io/[^`]*)^```", page, re.M)
+    made = build(source, "assemblyscript", "old").configure("world")
+    folder = made.export(tmp_path / "old", [made.send(Request())])
+    make(folder, "all", "test")
+    assert load(folder / "old.wasm").digest == load(folder).digest == made.digest
 
 
 def test_the_test_of_a_project_notices_a_changed_filter(tmp_path: Path) -> None:

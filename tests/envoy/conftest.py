@@ -40,6 +40,8 @@ SHAPES = {
     "request_body": ("(param i32 i32 i32) (result i32)", "(i32.const 0)"),
     "response_headers": ("(param i32 i32 i32) (result i32)", "(i32.const 0)"),
     "response_body": ("(param i32 i32 i32) (result i32)", "(i32.const 0)"),
+    "request_metadata": ("(param i32 i32) (result i32)", "(i32.const 0)"),
+    "response_metadata": ("(param i32 i32) (result i32)", "(i32.const 0)"),
     "log": ("(param i32)", ""),
 }
 

@@ -14,6 +14,8 @@ downstream bodysize 2
 upstream body 3 0 99
 upstream bodysize 3
 """
+CLUSTER = (b"\x0a\x17envoy.tcp_proxy.cluster" + b"\x12\x03tcp").hex()
+UNKNOWN = (b"\x0a\x07nothing" + b"\x12\x01x").hex()
 SCRIPTS = {
     "nothing": "",
     "looks": LOOK
@@ -59,6 +61,12 @@ connection prop nothing
 connection setprop mine value
 downstream prop mine
 log prop mine
+""",
+    "names the cluster": f"""
+connection hexforeign set_envoy_filter_state {CLUSTER}
+connection hexforeign set_envoy_filter_state {UNKNOWN}
+downstream hexforeign set_envoy_filter_state {CLUSTER}
+log hexforeign set_envoy_filter_state {CLUSTER}
 """,
     "traps at the start": "connection trap",
     "traps at a piece": "downstream trap",

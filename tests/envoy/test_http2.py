@@ -40,3 +40,26 @@ def test_trailers_reach_a_client_of_http2_beside_a_content_length():
 def test_a_header_that_http2_does_not_have_is_an_error_of_ours():
     with EnvoyProxy([]) as proxy, pytest.raises(RequestError, match="HTTP/2 has no header connection"):
         proxy.send(Request(headers=[("connection", "close")], version="2"))
+
+
+def test_metadata_goes_both_ways_over_http2_and_filters_count_it(plugin):
+    counting = plugin(request_metadata='LOG("asked")', response_metadata='LOG("answered")')
+    request = Request("POST", "/", body="body", version="2", metadata=[{"rtt": "1", "n": "2"}, {"rtt": "3"}])
+    response = Response(200, body="answer", metadata=[{"n": "4"}])
+    for proxy in (Proxy, EnvoyProxy):
+        with proxy([counting], response, upstream_version="2") as both:
+            exchange = both.send(request)
+        assert [line.message for line in exchange.log] == ["asked", "asked", "answered"]
+        assert [dict(each) for each in exchange.upstream_request.metadata] == [
+            {"rtt": "1", "n": "2"},
+            {"rtt": "3"},
+        ]
+        assert (exchange.response.body, exchange.response.metadata) == (b"answer", response.metadata)
+
+
+def test_metadata_that_http1_cannot_carry_is_an_error_of_ours():
+    with pytest.raises(RequestError, match=r"HTTP/1.1 carries no metadata"):
+        Request(metadata=[{"rtt": "1"}])
+    for proxy in (Proxy([]), EnvoyProxy([])):
+        with proxy, pytest.raises(RequestError, match=r"HTTP/1.1 carries no metadata"):
+            proxy.send(upstream=Response(metadata=[{"rtt": "1"}]))

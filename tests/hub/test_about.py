@@ -157,6 +157,10 @@ def test_a_source_that_was_exchanged_is_told(hub: Any, module: Module) -> None:
     [
         ("# T\n\nFirst *one*. Second.", "First one."),
         ("[![b](x)](y)\n\n## A\n\n> See [docs](u) now", "See docs now"),
+        (
+            "Calls `on_request_headers` and x_y, *then* `a*b > _c_`, _so_.",
+            "Calls on_request_headers and x_y, then a*b > _c_, so.",
+        ),
         ("", ""),
         ("# only a title", ""),
         ("x" * 300, "x" * 199 + "…"),

@@ -4,6 +4,7 @@
 //
 // A script is steps parted by ";". A step is a letter for the callback, the call it is for (a number from 1, "*"
 // for each, "$" for the one with the end of the stream), ":", and an operation with its arguments parted by ",".
+// "y" and "Y" are METADATA frames of request and response.
 // What happens on the root context runs the steps of the stream that asked for it: "a" when the answer to a call
 // arrives (its tag is in the place of the number), "k" at a tick, "q" when a queue is ready; of a gRPC call or
 // stream "i" at its first metadata, "m" at a message, "e" at its last metadata, "g" when it is gone.
@@ -825,6 +826,14 @@ pw_action proxy_on_response_body(uint32_t context, uint32_t size, bool end) {
 pw_action proxy_on_response_trailers(uint32_t context, uint32_t size) {
   enter("response_trailers", context, size, 0);
   return run(context, 'T', true, 0);
+}
+pw_action proxy_on_request_metadata(uint32_t context, uint32_t count) {
+  enter("request_metadata", context, count, 0);
+  return run(context, 'y', false, 0);
+}
+pw_action proxy_on_response_metadata(uint32_t context, uint32_t count) {
+  enter("response_metadata", context, count, 0);
+  return run(context, 'Y', false, 0);
 }
 #if defined(PROBE_TCP)
 pw_action proxy_on_new_connection(uint32_t context) {

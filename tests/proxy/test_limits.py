@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from wasmhub_magics.build import build_module
 from wasmhub_magics.errors import ModuleError, StartError
 from wasmhub_magics.http import Request
-from wasmhub_magics.plugin import Limits
+from wasmhub_magics.plugin import Limits, Plugin
 
 QUICK = Limits(callback_seconds=0.15)
 
@@ -49,6 +50,32 @@ def test_a_memory_bomb_meets_the_limit(run, puppet):
 def test_a_module_that_starts_above_its_limit_is_refused(run, puppet):
     with pytest.raises(ModuleError, match="memory_bytes"):
         run(puppet("", limits=Limits(memory_bytes=1 << 16)))
+
+
+GREEDY = """
+#include "proxy_wasm.h"
+static char bytes[1 << 16];
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  uint32_t queue = 0;
+  proxy_register_shared_queue("q", 1, &queue);
+  for (;;) {
+    proxy_send_local_response(200, "", 0, bytes, AS_REPLY, NULL, 0, -1);
+    proxy_enqueue_shared_queue(queue, bytes, AS_MESSAGE);
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(("reply", "message"), [(0, 0), (1 << 16, 0), (0, 1 << 16)])
+def test_a_filter_that_asks_for_ever_more_fails_and_the_proxy_does_not(run, reply, message):
+    source = GREEDY.replace("AS_REPLY", str(reply)).replace("AS_MESSAGE", str(message))
+    plugin = Plugin(
+        build_module(source, "c", "greedy").module, name="greedy", limits=Limits(callback_seconds=0.6)
+    )
+    proxy = run(plugin, trace=False)
+    exchange = proxy.send()
+    assert (exchange.outcome, exchange.details) == ("complete", "wasm_fail_stream")
+    assert proxy.send().details == "wasm_fail_stream"
 
 
 def test_a_log_flood_is_cut_and_counted(run, puppet):

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ..errors import BuildError, ToolchainMissing
-from .assemblyscript import install_compiler
+from .assemblyscript_toolchain import install_compiler
 from .clang import find_clang, find_ziglang
 from .language import Progress, Toolchain
 from .languages import find_language

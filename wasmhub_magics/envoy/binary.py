@@ -58,7 +58,7 @@ def _locate() -> tuple[Path, str]:
     found = shutil.which("envoy")
     if found:
         return Path(found), "PATH"
-    raise EnvoyMissing("there is no Envoy on this machine", do=f"run: {INSTALL}")
+    raise EnvoyMissing("there is no Envoy on this machine", do=INSTALL)
 
 
 def _wheel() -> Path | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..errors import RequestError
 from ..http import Headers, Request, Response
 from .client import Talk
+from .metadata import metadata_frames, metadata_in
 from .wire import HOP_BY_HOP
 
 __all__ = ["Talk2"]
@@ -35,6 +36,7 @@ class Talk2(Talk):
         self._headers: list[tuple[bytes, bytes]] = []
         self._trailers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
+        self._metadata: list[Headers] = []
         self._head = _head(request)
 
     def pieces(self) -> Iterator[bytes]:
@@ -42,16 +44,20 @@ class Talk2(Talk):
         connection, request = self.connection, self.request
         connection.initiate_connection()
         frames = request.frames
-        bare = not frames and not request.trailers
+        bare = not frames and not request.trailers and not request.metadata
         connection.send_headers(STREAM, self._head, end_stream=bare)
+        first = connection.data_to_send() + metadata_frames(STREAM, request.metadata)
         for number, frame in enumerate(frames):
             last = number == len(frames) - 1
             if number:
-                yield connection.data_to_send()
+                yield first + connection.data_to_send()
+                first = b""
             self._data(frame, end=last and not request.trailers)
         if request.trailers and not self.done:
             connection.send_headers(STREAM, request.trailers.encode(), end_stream=True)
-        yield connection.data_to_send()
+        elif request.metadata and not frames:
+            connection.send_data(STREAM, b"", end_stream=True)
+        yield first + connection.data_to_send()
 
     def received(self, data: bytes) -> None:
         """Take what came."""
@@ -68,6 +74,8 @@ class Talk2(Talk):
                     case events.DataReceived():
                         self._body.append(event.data)
                         self.connection.acknowledge_received_data(event.flow_controlled_length, STREAM)
+                    case events.UnknownFrameReceived() if (found := metadata_in(event)) is not None:
+                        self._metadata.append(found)
                     case events.TrailersReceived():
                         self._trailers = _bytes(event.headers)
                     case events.StreamEnded():
@@ -94,6 +102,7 @@ class Talk2(Talk):
             b"".join(self._body),
             trailers=Headers.decode(self._trailers),
             chunks=sizes if len(sizes) > 1 else (),
+            metadata=self._metadata,
         )
 
     def _data(self, frame: bytes, *, end: bool) -> None:

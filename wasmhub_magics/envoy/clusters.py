@@ -13,7 +13,7 @@ from ..proxy.grpc import Grpc, GrpcReply
 from ..proxy.grpc_session import GrpcSession
 from .config import HOST
 from .grpc import GrpcServer
-from .upstream import UpstreamServer, read_request, segments_of
+from .upstream import UpstreamServer, once_more, read_request, segments_of
 
 if TYPE_CHECKING:
     import h11
@@ -112,8 +112,6 @@ class _Server(UpstreamServer):
         super().close()
 
     def _exchange(self, sock: socket.socket, connection: h11.Connection) -> bool:
-        import h11
-
         request = read_request(sock, connection)
         if request is None:
             return False
@@ -140,4 +138,4 @@ class _Server(UpstreamServer):
             answer = late.response() if isinstance(late, GrpcReply) else late
         for piece in segments_of(connection, answer, request):
             sock.sendall(piece)
-        return connection.our_state is h11.DONE and connection.their_state is h11.DONE
+        return once_more(connection)

@@ -34,6 +34,7 @@ WASM = TYPE + "envoy.extensions.filters.http.wasm.v3.Wasm"
 NOTHING = TYPE + "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 BYTES = TYPE + "google.protobuf.BytesValue"
 HTTP1 = {"enable_trailers": True}
+HTTP2 = {"allow_metadata": True}
 ROUTER = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": TYPE + "envoy.extensions.filters.http.router.v3.Router"},
@@ -167,7 +168,7 @@ def cluster(
     host: str = "", port: int = 0, *, listener: str = "", name: str = "upstream", http2: bool = False
 ) -> Json:
     """A cluster with one endpoint: a host and port, or a listener inside the same Envoy."""
-    protocol: Json = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": HTTP1}
+    protocol: Json = {"http2_protocol_options": HTTP2} if http2 else {"http_protocol_options": HTTP1}
     if listener:
         address: Json = {"envoy_internal_address": {"server_listener_name": listener}}
     else:
@@ -238,6 +239,7 @@ def _connection_manager(name: str, filters: list[Json], routes: list[Json]) -> J
         "stat_prefix": name,
         "codec_type": "AUTO",
         "http_protocol_options": HTTP1,
+        "http2_protocol_options": HTTP2,
         "stream_idle_timeout": "0s",
         "delayed_close_timeout": "0.2s",
         "route_config": {

@@ -9,10 +9,11 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..http import Headers, Request, Response
+from ..http import Headers, Response
 from ..proxy.cluster import CallOut, Cluster, Failure
 from ..proxy.grpc_session import GrpcSession, Part
 from .config import HOST
+from .upstream2 import request_of
 
 if TYPE_CHECKING:
     from h2.connection import H2Connection
@@ -88,7 +89,7 @@ class _Connection:
         from h2 import events
 
         if isinstance(event, events.RequestReceived):
-            request = _request(event.headers or [])
+            request = request_of(event.headers or [])
             session = self.sessions[event.stream_id] = GrpcSession(
                 self.server.name, self.server.cluster, request
             )
@@ -202,20 +203,6 @@ class _Connection:
         data = self.h2.data_to_send()
         if data:
             self.sock.sendall(data)
-
-
-def _request(pairs: Any) -> Request:
-    known = dict(reversed([pair for pair in pairs if pair[0].startswith(b":")]))
-
-    def part(name: bytes) -> str:
-        value: bytes = known.get(name, b"")
-        return value.decode("utf-8", "surrogateescape")
-
-    headers = Headers.decode([(bytes(n), bytes(v)) for n, v in pairs if not n.startswith(b":")])
-    request = Request(authority=part(b":authority"), headers=headers)
-    for name in ("method", "path", "scheme"):
-        object.__setattr__(request, name, part(b":" + name.encode()))
-    return request
 
 
 def _accept(listener: socket.socket, owner: weakref.ref[GrpcServer]) -> None:

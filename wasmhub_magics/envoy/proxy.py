@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import EnvoyError
-from ..http import Request
+from ..http import Request, http_version
 from ..module import Module
 from ..plugin import HasPlugin, Plugin, as_plugin
 from ..proxy.cluster import Cluster
@@ -22,6 +22,7 @@ from .config import HOST
 from .process import EnvoyProcess
 from .server import EnvoyServer, Swap
 from .upstream import UpstreamServer
+from .upstream2 import UpstreamServer2
 
 __all__ = ["EnvoyProxy"]
 
@@ -36,8 +37,9 @@ class EnvoyProxy:
     exchange says so and the next one gets a new Envoy. Filters have ``start_timeout`` seconds to start and
     configure themselves; ``slots`` leaves room for more of them to be swapped in; ``log_level`` is what
     ``proxy_get_log_level`` tells them. ``clusters`` answer the call-outs of filters, each by a real server;
-    a Delay is waited for. Raises EnvoyMissing, EnvoyError where
-    Envoy does not start, and EnvoyRejected with Envoy's own reason where it refuses a filter.
+    a Delay is waited for. ``upstream_version`` is that of HTTP between Envoy and the upstream, "1.1" or "2".
+    Raises EnvoyMissing, EnvoyError where Envoy does not start, and EnvoyRejected with Envoy's own reason
+    where it refuses a filter.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class EnvoyProxy:
         log_level: str = "info",
         start_timeout: float = 30.0,
         clusters: Mapping[str, Cluster] | None = None,
+        upstream_version: str = "1.1",
     ) -> None:
         self.timeout = timeout
         self.plugins: tuple[Plugin, ...] = _chain(filters)
@@ -66,7 +69,9 @@ class EnvoyProxy:
         }
         self._clusters = Clusters(clusters or {})
         self._options |= {"clusters": self._clusters.ports, "http2": self._clusters.http2}
-        self._upstream = UpstreamServer(upstream, self._pace)
+        over_http2 = http_version(upstream_version) == "2"
+        self._options["upstream_http2"] = over_http2
+        self._upstream = (UpstreamServer2 if over_http2 else UpstreamServer)(upstream, self._pace)
         try:
             self._server = self._start()
         except BaseException:

@@ -55,8 +55,9 @@ class EnvoyServer:
     ``upstream`` is the address of a server, a fixed response that Envoy gives by itself, or None for an echo
     inside Envoy. ``slots`` is the number of places, at least one and never fewer than the plugins; ``port`` 0
     takes a free one. A filter has ``start_timeout`` seconds to start and configure itself. ``clusters`` are
-    the ports on loopback of clusters that filters can call; ``http2`` names those that speak it. Raises
-    EnvoyError where Envoy does not start, EnvoyRejected where it refuses a plugin.
+    the ports on loopback of clusters that filters can call; ``http2`` names those that speak it,
+    ``upstream_http2`` says whether the upstream does. Raises EnvoyError where Envoy does not start,
+    EnvoyRejected where it refuses a plugin.
     """
 
     split = False
@@ -74,6 +75,7 @@ class EnvoyServer:
         start_timeout: float = 30.0,
         clusters: Mapping[str, int] | None = None,
         http2: Collection[str] = (),
+        upstream_http2: bool = False,
     ) -> None:
         self.lock = threading.RLock()
         self.version = 0
@@ -91,7 +93,7 @@ class EnvoyServer:
             filters = self._chain(directory, filters)
             extra: list[config.Json] = []
             if isinstance(upstream, tuple):
-                cluster = config.cluster(*upstream)
+                cluster = config.cluster(*upstream, http2=upstream_http2)
             else:
                 extra = [config.echo_in_envoy() if upstream is None else config.fixed_in_envoy(upstream)]
                 cluster = config.cluster(listener="upstream")

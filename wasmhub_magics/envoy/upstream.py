@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RequestError
 from ..http import Headers, Request, Response
@@ -19,7 +19,7 @@ from .wire import MAX_HEAD, Incoming, framing, lines, segments, unsendable
 if TYPE_CHECKING:
     import h11
 
-__all__ = ["UpstreamServer", "Visit", "read_request", "segments_of"]
+__all__ = ["UpstreamServer", "Visit", "once_more", "read_request", "segments_of", "shown"]
 
 BODILESS = {204, 304}
 
@@ -72,18 +72,29 @@ class UpstreamServer:
         """Stop serving; a second call does nothing."""
         self._close()
 
+    def _connection(self, sock: socket.socket) -> Any:  # noqa: ARG002
+        import h11
+
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+
+    def _visited(self, request: Request) -> Visit:
+        visit = self._visit or Visit(self.upstream)
+        visit.request = request
+        return visit
+
     def _serve(self, sock: socket.socket) -> None:
         import h11
+        from h2.exceptions import ProtocolError
 
         with self._lock:
             self._open.add(sock)
         try:
             with sock:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+                connection = self._connection(sock)
                 while self._exchange(sock, connection):
-                    connection.start_next_cycle()
-        except (OSError, h11.RemoteProtocolError):
+                    pass
+        except (OSError, ProtocolError, h11.RemoteProtocolError):
             pass  # Envoy went away in the middle, as it does when a filter or a client resets the stream
         finally:
             with self._lock:
@@ -97,27 +108,27 @@ class UpstreamServer:
         finally:
             self._threads.discard(me)
 
+    def _write(self, sock: socket.socket, pieces: Iterator[bytes]) -> None:
+        for number, piece in enumerate(pieces):
+            if number:
+                self.pace()
+            sock.sendall(piece)
+
     def _exchange(self, sock: socket.socket, connection: h11.Connection) -> bool:
         """Answer one request; false where the connection cannot take another."""
-        import h11
-
         request = read_request(sock, connection)
         if request is None:
             return False
-        visit = self._visit or Visit(self.upstream)
-        visit.request = request
+        visit = self._visited(request)
         try:
             visit.response = response = self._answer(visit.upstream, request)
-            for number, piece in enumerate(segments_of(connection, response, request)):
-                if number:
-                    self.pace()
-                sock.sendall(piece)
+            self._write(sock, segments_of(connection, response, request))
         except OSError:
             raise
         except BaseException as error:  # it belongs to the caller of send, in another thread
             visit.error = error
             return False
-        return connection.our_state is h11.DONE and connection.their_state is h11.DONE
+        return once_more(connection)
 
 
 def _accept(listener: socket.socket, owner: weakref.ref[UpstreamServer]) -> None:
@@ -142,9 +153,19 @@ def _close(listener: socket.socket, connections: set[socket.socket], lock: threa
     listener.close()
 
 
+def once_more(connection: h11.Connection) -> bool:
+    """Make a connection ready for its next request; false where it cannot take one."""
+    import h11
+
+    if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+        return False
+    connection.start_next_cycle()
+    return True
+
+
 def segments_of(connection: h11.Connection, response: Response, request: Request) -> Iterator[bytes]:
     """The bytes of a response, cut where its frames end."""
-    return segments(connection, _head(response, request), _shown(response, request))
+    return segments(connection, _head(response, request), shown(response, request))
 
 
 def read_request(sock: socket.socket, connection: h11.Connection) -> Request | None:
@@ -180,6 +201,9 @@ def _answer(upstream: Upstream, request: Request) -> Response:
 def _head(response: Response, request: Request) -> h11.Response:
     import h11
 
+    if response.metadata:
+        raise RequestError("HTTP/1.1 carries no metadata", do='make the proxy with upstream_version="2"')
+
     headers = lines(response.headers.encode())
     if not _bodiless(response, request):
         headers += framing(response)
@@ -189,9 +213,13 @@ def _head(response: Response, request: Request) -> h11.Response:
         raise unsendable(response, error) from None
 
 
-def _shown(response: Response, request: Request) -> Response:
+def shown(response: Response, request: Request) -> Response:
     """The response without what may not be sent: no body follows HEAD, 204 and 304."""
-    return response.replace(body=b"", trailers=Headers()) if _bodiless(response, request) else response
+    return (
+        response.replace(body=b"", trailers=Headers(), metadata=())
+        if _bodiless(response, request)
+        else response
+    )
 
 
 def _bodiless(response: Response, request: Request) -> bool:

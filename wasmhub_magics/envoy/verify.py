@@ -187,6 +187,9 @@ def _headers(
     ends = _lines(embedded.trailers, hides[0]), _lines(real.trailers, hides[1])
     if ends[0] != ends[1]:
         yield Difference(number, f"{field.partition(' ')[0]} trailers", _text(ends[0]), _text(ends[1]))
+    if [dict(each) for each in embedded.metadata] != [dict(each) for each in real.metadata]:
+        name = f"{field.partition(' ')[0]} metadata"
+        yield Difference(number, name, repr(embedded.metadata), repr(real.metadata))
 
 
 def _grouped(message: Request | Response, hide: Callable[[bytes], bytes]) -> dict[str, list[str]]:

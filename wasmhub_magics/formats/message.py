@@ -43,8 +43,16 @@ def read_message(text: str | bytes) -> Request:
     if parts is None:
         return Request(words[0], words[1], kept, body, chunks=sizes, trailers=trailers)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    where = {"authority": parts.netloc.rpartition("@")[2], "scheme": parts.scheme}
-    return Request(words[0], path, kept, body, chunks=sizes, trailers=trailers, **where)
+    return Request(
+        words[0],
+        path,
+        kept,
+        body,
+        chunks=sizes,
+        trailers=trailers,
+        authority=parts.netloc.rpartition("@")[2],
+        scheme=parts.scheme,
+    )
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:

@@ -184,11 +184,14 @@ def first_sentence(markdown: str) -> str:
     """The first sentence of the first paragraph that is text, at most 200 characters."""
     for block in re.split(r"\n\s*\n", markdown):
         text = " ".join(
-            line.strip() for line in block.strip().splitlines() if not line.lstrip().startswith("#")
+            line.strip().lstrip("> ")
+            for line in block.strip().splitlines()
+            if not line.lstrip().startswith("#")
         )
         text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-        text = re.sub(r"[*_`>]+", "", text).strip()
+        # What stands in code is as it is, and an underscore inside a word is no emphasis.
+        text = re.sub(r"(`+)(.+?)\1|\*+|(?<!\w)_+|_+(?!\w)", lambda mark: mark[2] or "", text).strip()
         if text:
             sentence = re.split(r"(?<=[.!?])\s", text)[0]
             return sentence if len(sentence) <= 200 else sentence[:199] + "…"

@@ -67,8 +67,9 @@ def table_of_callbacks(costs: Iterable[CallbackCost]) -> list[str]:
     whole = sum(cost.ns for cost in listed) or 1.0
     several = len({cost.plugin for cost in listed}) > 1
     titles = [f"{cost.plugin} {cost.name}" if several else cost.name for cost in listed]
-    wide = max([8, *map(len, titles)])
-    lines = [f"{'callback':<{wide}}{'median':>10}{'share':>8}{'host calls':>12}"]
+    heading = "callback, traced"  # which takes time of its own
+    wide = max(map(len, [heading, *titles]))
+    lines = [f"{heading:<{wide}}{'median':>10}{'share':>8}{'host calls':>12}"]
     for title, cost in zip(titles, listed, strict=True):
         often = f" in {cost.times} runs" if cost.times > 1 else ""
         lines.append(f"{title:<{wide}}{duration(cost.ns):>10}{cost.ns / whole:>8.0%}{cost.calls:>12}{often}")

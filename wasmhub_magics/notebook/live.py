@@ -36,6 +36,7 @@ class LiveChart(AnyWidget):
     lines: Any = List().tag(sync=True)
     done = Float(0.0).tag(sync=True)
     running = Bool(True).tag(sync=True)
+    replaced = Bool(False).tag(sync=True)
     updates = Int(0).tag(sync=True)
 
     def __init__(self, title: str) -> None:
@@ -69,9 +70,11 @@ class LiveChart(AnyWidget):
             ]
             self.updates += 1
 
-    def end(self) -> None:
-        """The measurement is over."""
-        self.running = False
+    def end(self, *, replaced: bool) -> None:
+        """The measurement is over; ``replaced`` where its report takes the place of the chart."""
+        with self.hold_sync():
+            self.replaced = replaced
+            self.running = False
 
     def __repr__(self) -> str:
         return f"{self.title}\n{self.text}"

@@ -182,8 +182,10 @@ class RunMagics(Group):
         display(chart)  # type: ignore[no-untyped-call]
         try:
             yield {"progress": chart.show, "stop": chart.stopped}
-        finally:
-            chart.end()
+        except BaseException:
+            chart.end(replaced=False)
+            raise
+        chart.end(replaced=True)
 
     def _other(self, made: Filter, told: str) -> Filter:
         """The filter that ``--vs`` means. Raises RequestError where there is none."""

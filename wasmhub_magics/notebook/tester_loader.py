@@ -21,7 +21,7 @@ def tester(filters: Sequence[Filter], variables: Mapping[str, object]) -> Tester
     except ImportError:
         raise WasmhubError(
             "the request tester needs the package anywidget, which is not here",
-            do="run: %pip install anywidget, restart the kernel, reload the page; %wasm_send needs none",
+            do="%pip install anywidget, restart the kernel, reload the page; %wasm_send needs none",
         ) from None
     from .tester import Tester
 

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..http import Headers, Request, Response
+from ..errors import RequestError
+from ..http import Headers, Request, Response, cut_frames
 from .cluster import KINDS, Delay, Failure
 from .exchange import LogLevel, Outcome
 from .grpc import Grpc, GrpcReply
@@ -32,6 +33,8 @@ _U64 = struct.Struct("<Q")
 TRACE = 1
 ANSWERED = 2
 OVER_HTTP2 = 4
+METADATA, UPSTREAM_HTTP2 = 8, 16
+ANSWER_METADATA, ANSWER_HTTP2 = 1 << 16, 1 << 17
 HEADERS_COME, ENDS = 1, 2
 FIXED, HTTP2 = 1, 2
 OUTCOMES: tuple[Outcome, ...] = ("complete", "paused", "reset")
@@ -70,9 +73,12 @@ def _pairs(headers: Headers) -> bytes:
     return b"".join(parts)
 
 
-def encode_request(request: Request, *, trace: bool, answer: Response | None) -> bytes:
+def encode_request(
+    request: Request, *, trace: bool, answer: Response | None, upstream_version: str = "1.1"
+) -> bytes:
     """An exchange for the host; with an answer it asks no upstream."""
     flags = TRACE * trace | ANSWERED * (answer is not None) | OVER_HTTP2 * (request.version == "2")
+    flags |= METADATA * bool(request.metadata) | UPSTREAM_HTTP2 * (upstream_version == "2")
     return b"".join(
         (
             _U32.pack(flags),
@@ -83,21 +89,31 @@ def encode_request(request: Request, *, trace: bool, answer: Response | None) ->
             _pairs(request.headers),
             texts(request.frames),
             _pairs(request.trailers),
-            b"" if answer is None else encode_answer(answer),
+            _sizes(request) if request.metadata else b"",
+            b"" if answer is None else encode_answer(answer, upstream_version),
         )
     )
 
 
-def encode_answer(response: Response) -> bytes:
-    """What an upstream answers."""
+def encode_answer(response: Response, version: str = "1.1") -> bytes:
+    """What an upstream answers over that version of HTTP. Raises RequestError where that cannot carry it."""
+    over_http2 = version == "2"
+    if response.metadata and not over_http2:
+        raise RequestError("HTTP/1.1 carries no metadata", do='make the proxy with upstream_version="2"')
+    flags = ANSWER_METADATA * bool(response.metadata) | ANSWER_HTTP2 * over_http2
     return b"".join(
         (
-            _U32.pack(response.status),
+            _U32.pack(response.status | flags),
             _pairs(response.headers),
-            texts(response.frames),
+            texts(cut_frames(response) if over_http2 else response.frames),
             _pairs(response.trailers),
+            _sizes(response) if response.metadata else b"",
         )
     )
+
+
+def _sizes(message: Request | Response) -> bytes:
+    return b"".join(map(_U32.pack, (len(message.metadata), *map(len, message.metadata))))
 
 
 def encode_call_answer(answer: Response | Delay | Failure) -> bytes:
@@ -107,7 +123,7 @@ def encode_call_answer(answer: Response | Delay | Failure) -> bytes:
     late = answer if isinstance(answer, Delay) else Delay(0, answer)
     response = late.response
     plain = response.response() if isinstance(response, GrpcReply) else response
-    return b"\0" + _U64.pack(int(late.seconds * 1_000_000_000)) + encode_answer(plain)
+    return b"\0" + _U64.pack(int(late.seconds * 1_000_000_000)) + encode_answer(plain.replace(metadata=()))
 
 
 def encode_grpc_answer(answer: Sequence[Part]) -> bytes:

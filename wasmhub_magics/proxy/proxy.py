@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import HostError, ProxyError, RequestError
-from ..http import Request, Response
+from ..http import Request, Response, http_version
 from ..module import Module
 from ..plugin import HasPlugin, Plugin, as_plugin
 from .cluster import CallOut, Cluster, Delay, Failure, as_clusters, cluster_answer
@@ -47,6 +47,8 @@ class Proxy:
     proxy would say: text, bytes, a whole number (8 bytes) or a truth (1 byte). A part of a path with dots in
     it stands in brackets: ``metadata.filter_metadata["envoy.lb"].stage``.
 
+    ``upstream_version`` is that of HTTP between proxy and upstream, "1.1" or "2".
+
     Nobody waits for a delay or a timer: the proxy's own time jumps to what happens next. While a stream waits
     for a call-out, the timers of plugins go off in between; a paused stream has five seconds for a timer to
     wake it.
@@ -66,6 +68,7 @@ class Proxy:
         trace: bool = True,
         fuel: bool = False,
         properties: Mapping[str, PropertyValue] | None = None,
+        upstream_version: str = "1.1",
     ) -> None:
         chain = filters if isinstance(filters, Iterable) else (filters,)
         self.plugins: tuple[Plugin, ...] = tuple(as_plugin(f) for f in chain)
@@ -82,6 +85,7 @@ class Proxy:
             "clock": None if clock is None else _nanoseconds(clock),
             "seed": seed,
             "properties": encode_properties(properties or {}),
+            "upstream_version": http_version(upstream_version),
         }
         self._closed = False
         self._broken = False

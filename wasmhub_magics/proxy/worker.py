@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from ..http import Request, Response
+from ..http import Headers, Request, Response
 from ..plugin import Plugin
 from .chain import Chain
 from .cluster import CallOut, Cluster, Delay, Failure
@@ -38,6 +38,11 @@ DONE, UPSTREAM, CALL = 0, 1, 2
 OPENS, ENDED, CANCELLED, APART = 1, 2, 4, 8
 
 
+def _passed(message: Request | Response, count: int) -> tuple[Headers, ...]:
+    """The first METADATA frames as they leave a proxy: of several values of one name the first is kept."""
+    return tuple(Headers(dict(reversed(each.pairs))) for each in message.metadata[:count])
+
+
 @dataclass(frozen=True, slots=True)
 class GrpcNews:
     """More messages of a gRPC call, or its end, for its cluster."""
@@ -64,8 +69,9 @@ class Worker:
         clock: int | None,
         seed: int | None,
         properties: bytes = b"",
+        upstream_version: str = "1.1",
     ) -> None:
-        self._properties = properties
+        self._properties, self._upstream_version = properties, upstream_version
         self._clusters = clusters
         self._calls: list[CallOut | GrpcSession] = []
         self._grpc: dict[int, GrpcSession] = {}
@@ -74,6 +80,7 @@ class Worker:
         self.host = Host(fuel=fuel, clock=clock, seed=seed)
         self.chain = Chain(plugins, self.host, fixed=clock is not None)
         self._request: Request | None = None
+        self._answered: Response | None = None
 
     def start(self) -> None:
         """Tell the host its surroundings and start the chain. Raises StartError."""
@@ -97,11 +104,15 @@ class Worker:
         self._calls, self._result, self._looping = [], self._exchange, False
         if self.host.fuel:
             self.host.refuel(self.chain.fuel_limit)
-        return self._step("send", encode_request(request, trace=trace, answer=fixed))
+        version = self._upstream_version
+        encoded = encode_request(request, trace=trace, answer=fixed, upstream_version=version)
+        self._answered = fixed
+        return self._step("send", encoded)
 
     def answer(self, response: Response) -> Step:
         """Go on with what the upstream answers."""
-        return self._step("answer", encode_answer(response))
+        self._answered = response
+        return self._step("answer", encode_answer(response, self._upstream_version))
 
     def answer_call(self, answer: Response | Delay | Failure) -> Step:
         """Go on with what a cluster answers to the last call."""
@@ -159,7 +170,9 @@ class Worker:
         """Run one exchange again and again."""
         self.chain.reload()
         host = self.host
-        host.call("prepare", host.say(encode_request(request, trace=False, answer=answer)))
+        version = self._upstream_version
+        encoded = encode_request(request, trace=False, answer=answer, upstream_version=version)
+        host.call("prepare", host.say(encoded))
         fuel = host.refuel(None) if host.fuel else 0
         before, host_before = self.memory(), host.memory_bytes()
         start = time.perf_counter()
@@ -246,10 +259,19 @@ class Worker:
         object.__setattr__(received, "body", self._request.body)
         object.__setattr__(received, "trailers", self._request.trailers)
         object.__setattr__(received, "version", self._request.version)
+        object.__setattr__(received, "metadata", self._request.metadata)
         upstream_request = read_request(reader) if reader.u8() else None
         upstream_response = read_response(reader) if reader.u8() else None
         response = read_response(reader) if reader.u8() else None
         record = read_record(reader)
+        to_upstream, to_client = reader.u32(), reader.u32()
+        if upstream_request is not None and self._upstream_version == "2":
+            object.__setattr__(upstream_request, "metadata", _passed(self._request, to_upstream))
+        if self._answered is not None:
+            if upstream_response is not None:
+                object.__setattr__(upstream_response, "metadata", self._answered.metadata)
+            if response is not None and self._request.version == "2":
+                object.__setattr__(response, "metadata", _passed(self._answered, to_client))
         fuel = None
         if self.host.fuel:
             fuel = (self.chain.fuel_limit or (1 << 62)) - self.host.store.get_fuel()

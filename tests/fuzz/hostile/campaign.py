@@ -17,7 +17,7 @@ import wasmtime
 
 from wasmhub_magics.http import Response
 from wasmhub_magics.module import Module
-from wasmhub_magics.plugin import Plugin
+from wasmhub_magics.plugin import Limits, Plugin
 from wasmhub_magics.proxy import Delay, Failure, Proxy, host
 from wasmhub_magics.proxy.engine import owner
 
@@ -29,6 +29,8 @@ __all__ = ["Campaign", "Figures", "Finding"]
 
 LIFE = 4000
 """Cases after which the proxy is made anew: what filters define and share stays for its life."""
+QUICK = Limits(callback_seconds=0.1)
+"""Programs that jump back to what they have done never end by themselves."""
 SLOW_SECONDS = 20.0
 LOOKS = 200
 """Cases between two looks at the memory of the filter beside the lying one."""
@@ -79,7 +81,7 @@ class Campaign:
         self._proxy: Proxy | None = None
         self._seen: Any = None
         self._lived = LIFE
-        self._patch = patch.object(host, "_host_bytes", instrumented) if guided else None
+        self._patch = patch.object(host, "host_bytes", instrumented) if guided else None
         if self._patch is not None:
             self._patch.start()
 
@@ -137,6 +139,8 @@ class Campaign:
         took = time.perf_counter() - started
         figures.seconds += took
         figures.slowest = max(figures.slowest, took)
+        if took > SLOW_SECONDS:
+            return self._found("hang", case, f"it took {took:.0f} s")
         if any("failed: " in line.message for line in exchange.log if line.level == "error"):
             figures.traps += 1
             self._lived = LIFE  # the filter's machine is gone
@@ -159,7 +163,9 @@ class Campaign:
             return self._proxy
         if self._proxy is not None:
             self._proxy.close()
-        plugin = Plugin(liar(), name="liar", configuration=b"c", vm_configuration=b"v", vm_id="liar")
+        plugin = Plugin(
+            liar(), name="liar", configuration=b"c", vm_configuration=b"v", vm_id="liar", limits=QUICK
+        )
         beside = Plugin(_witness(), name="witness", vm_id="witness")
         self._proxy = Proxy([plugin, beside], clusters=CLUSTERS, trace=False, seed=1, clock=1e9)
         worker = self._proxy._worker()

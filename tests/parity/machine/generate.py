@@ -37,17 +37,27 @@ class Generator(Talks):
             steps=tuple(s for s in steps if s[1] not in keep or (s[0][0] == "c" and s[1] != "close")),
         )
 
-    def exchange(self, filters: tuple[Filter, ...]) -> Exchanged:
+    def exchange(self, filters: tuple[Filter, ...], *, upstream2: bool) -> Exchanged:
         http2 = self.chance(0.3)
         request, response = self.request(), self.response()
         if http2:
             request = carried(request)
+        if http2 and self.chance(0.3):
+            request = replace(request, metadata=self.metadata())
+        if upstream2 and self.chance(0.4):
+            response = replace(response, metadata=self.metadata())
         scripts: list[tuple[Step, ...]] = []
         answers: dict[str, Message] = {}
         talker = self.random.randrange(len(filters)) if self.chance(0.15) else -1
         cut = any(s[1] == "reply" for each in filters for s in each.steps)
         for place, each in enumerate(filters):
             steps = self.steps()
+            for when, message in (("y1", request), ("Y1", response)):
+                if message.metadata and self.chance(0.5):
+                    for _ in range(self.random.randint(1, 3)):
+                        steps += tuple(self.step(when))
+                    if self.chance(0.2):
+                        steps += ((when, "return", self.pick("1", "2", "3", "7")),)
             if place == talker:
                 more, told, held = self.talk(place, stop_allowed=each.stop_allowed, streams=not cut)
                 steps = (*self.without(steps, held), *more)
@@ -80,16 +90,34 @@ class Generator(Talks):
         filters = tuple(
             replace(f, steps=tuple(s for s in f.steps if has(f.abi, s))) for f in one_machine(filters)
         )
-        many = tuple(self.exchange(filters) for _ in range(exchanges))
+        upstream2 = self.chance(0.2)
+        many = tuple(self.exchange(filters, upstream2=upstream2) for _ in range(exchanges))
         if self.chance(0.4):  # the last but two traps, and two more see what is left
             place = self.random.randrange(len(filters))
             when = self.pick(
-                "h1", "b1", "t1", "H1", "B1", "B$", "T1", "l1", "d1", "x1", "h1", "H1", "a1", "q1"
+                *(
+                    "h1",
+                    "b1",
+                    "t1",
+                    "H1",
+                    "B1",
+                    "B$",
+                    "T1",
+                    "l1",
+                    "d1",
+                    "x1",
+                    "h1",
+                    "H1",
+                    "a1",
+                    "q1",
+                    "y1",
+                    "Y1",
+                )
             )
             at = max(0, exchanges - 3)
             trap = many[at]
             if any(step[1] == "gstream" for steps in trap.scripts for step in steps):
-                return Case(filters, many)
+                return Case(filters, many, upstream2=upstream2)
             trap = replace(trap, request=unsized(trap.request), response=unsized(trap.response))
             scripts = tuple(
                 (*s, (when, "trap", self.pick("0", "1", "2", "3"))) if i == place else s
@@ -100,7 +128,7 @@ class Generator(Talks):
                 replace(trap, scripts=sound(filters, trap.request, trap.response, scripts)),
                 *many[at + 1 :],
             )
-        return Case(filters, many)
+        return Case(filters, many, upstream2=upstream2)
 
 
 def cases(seed: str, exchanges: int, size: int = 40) -> Iterator[Case]:

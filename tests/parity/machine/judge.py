@@ -45,10 +45,10 @@ class Verdict:
 
 
 class Judge:
-    """One Envoy that takes the filters of one case after another."""
+    """Envoys, one for each version of HTTP to the upstream, that take one case after another."""
 
     def __init__(self) -> None:
-        self.real = Real(PATIENCE)
+        self._reals: dict[str, Real] = {}
         self._numbers = itertools.count()
         self._asked: list[Ask] = []
         self.hasty = False
@@ -56,6 +56,9 @@ class Judge:
     def run(self, case: Case) -> Iterator[Verdict]:
         """Start the filters on both sides and send the exchanges; it ends early where they do not start."""
         plugins = case.plugins(f"vm{next(self._numbers)}")
+        version = "2" if case.upstream2 else "1.1"
+        self.real = self._reals.get(version) or Real(PATIENCE, version)
+        self._reals[version] = self.real
         _ = self.real.log
         self.real._lines.clear()
         refusals = ["", ""]
@@ -67,7 +70,7 @@ class Judge:
                 refusals[1] = _refusal(str(error))
             try:
                 clusters = {**dict.fromkeys(CLUSTERS, self._cluster), RPC: Grpc(self._rpc)}
-                embedded = Proxy(plugins, clusters=clusters)
+                embedded = Proxy(plugins, clusters=clusters, upstream_version=version)
             except (ModuleError, ProxyError) as error:
                 refusals[0] = _refusal(str(error))
             if embedded is None or any(refusals):
@@ -79,8 +82,7 @@ class Judge:
             for number, each in enumerate(case.exchanges):
                 verdict = self._exchange(number, each, embedded)
                 if verdict.lost:
-                    self.real.close()
-                    self.real = Real(PATIENCE)
+                    self._reals.pop(version).close()
                 yield verdict
                 if verdict.lost:
                     return
@@ -120,7 +122,8 @@ class Judge:
         return self._each.spoken(path, ask.number)
 
     def close(self) -> None:
-        self.real.close()
+        for real in self._reals.values():
+            real.close()
 
     def __enter__(self) -> Self:
         return self

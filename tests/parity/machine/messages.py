@@ -42,6 +42,16 @@ class Messages(Draw):
         names = ("x-t", "x-t", "grpc-status", "grpc-message", "x-u")
         return tuple((self.pick(*names), self.value()) for _ in range(self.random.randint(1, 3)))
 
+    def metadata(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """METADATA frames; a name that comes twice in one counts once."""
+        names = ("rtt", "rtt", "x-m", "n")
+        return tuple(
+            tuple(
+                (self.pick(*names), self.pick("1", "", "v" * 200)) for _ in range(self.random.randint(1, 3))
+            )
+            for _ in range(self.pick(1, 1, 2, 3))
+        )
+
     def request(self) -> Message:
         method = self.pick(
             "GET",

@@ -118,8 +118,10 @@ class Message:
     body: str = ""
     chunks: tuple[int, ...] = ()
     trailers: Pairs = ()
+    metadata: tuple[Pairs, ...] = ()
+    """METADATA frames, which HTTP/2 carries."""
 
-    def request(self) -> Request:
+    def request(self, version: str = "1.1") -> Request:
         method, path, authority, scheme = self.start
         return Request(
             method,
@@ -130,6 +132,8 @@ class Message:
             chunks=self.chunks,
             authority=authority,
             scheme=scheme,
+            version=version,
+            metadata=self.metadata,
         )
 
     def response(self) -> Response:
@@ -139,6 +143,7 @@ class Message:
             _body(self.body),
             trailers=_headers(self.trailers),
             chunks=self.chunks,
+            metadata=self.metadata,
         )
 
 
@@ -168,12 +173,12 @@ class Exchanged:
     """What clusters answer, by the path of the call; ``start`` may be a kind of failure."""
 
     def sent(self) -> Request:
-        request = self.request.request()
+        request = self.request.request("2" if self.http2 else "1.1")
         headers = request.headers
         for index, steps in enumerate(self.scripts):
             if steps:
                 headers = headers.add(f"x-probe-{index}", script(steps))
-        return request.replace(headers=headers, version="2" if self.http2 else "1.1")
+        return request.replace(headers=headers)
 
     def answer(self, path: str) -> Answer:
         """What a cluster answers to a call of that path."""
@@ -213,6 +218,8 @@ class Case:
     exchanges: tuple[Exchanged, ...]
     about: str = ""
     seed: str = field(default="", compare=False)
+    upstream2: bool = False
+    """The upstream speaks HTTP/2."""
 
     def plugins(self, vm: str) -> tuple[Plugin, ...]:
         return tuple(each.plugin(index, vm) for index, each in enumerate(self.filters))
@@ -225,6 +232,7 @@ class Case:
         return {
             "about": self.about,
             "seed": self.seed,
+            **({"upstream2": True} if self.upstream2 else {}),
             "filters": [_lean(each, Filter()) for each in self.filters],
             "exchanges": [
                 {
@@ -260,6 +268,7 @@ class Case:
             ),
             data["about"],
             data["seed"],
+            data.get("upstream2", False),
         )
 
 

@@ -63,14 +63,21 @@ class _Turn:
 class Real(EnvoyProxy):
     """An Envoy whose clusters and upstream answer when nothing else is under way."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, upstream_version: str) -> None:
         self._change = threading.Condition()
         self._turn: _Turn | None = None
         self._asks: dict[int, tuple[_Turn, list[Ask]]] = {}
         self._serving: dict[int, _Turn] = {}
         # What a thread serves may end when the next exchange has begun: it belongs to the turn it began in.
         clusters = {**dict.fromkeys(CLUSTERS, self._cluster), RPC: Grpc(self._rpc)}
-        super().__init__((), slots=3, timeout=timeout, log_level="trace", clusters=clusters)
+        super().__init__(
+            (),
+            slots=3,
+            timeout=timeout,
+            log_level="trace",
+            clusters=clusters,
+            upstream_version=upstream_version,
+        )
         for name, server in self._clusters._servers.items():
             if name == RPC:
                 self._after_grpc(server)

@@ -42,6 +42,9 @@ def _candidates(case: Case) -> Iterator[Case]:
     """Cases with less in them, the boldest first."""
     for place in range(len(case.exchanges) - 1):
         yield case.replace(exchanges=case.exchanges[:place] + case.exchanges[place + 1 :])
+    if case.upstream2:
+        plain = (replace(each, response=replace(each.response, metadata=())) for each in case.exchanges)
+        yield case.replace(upstream2=False, exchanges=tuple(plain))
     if len(case.filters) > 1:
         for place in range(len(case.filters)):
             fewer = tuple(_without_filter(each, place) for each in case.exchanges)
@@ -60,6 +63,8 @@ def _exchanges(each: Exchanged) -> Iterator[Exchanged]:
             yield replace(each, scripts=(*each.scripts[:place], fewer, *each.scripts[place + 1 :]))
     if each.asks:
         yield replace(each, asks=False)
+    if each.http2:
+        yield replace(each, http2=False, request=replace(each.request, metadata=()))
     for message in _messages(each.request, ("GET", "/", "localhost", "http")):
         yield replace(each, request=message)
     for message in _messages(each.response, ("200",)):
@@ -72,7 +77,7 @@ def _messages(message: Message, start: tuple[str, ...]) -> Iterator[Message]:
         for place, part in enumerate(start):
             if message.start[place] != part:
                 yield replace(message, start=(*message.start[:place], part, *message.start[place + 1 :]))
-    for name in ("trailers", "headers"):
+    for name in ("trailers", "headers", "metadata"):
         for fewer in _pieces(getattr(message, name)):
             yield replace(message, **{name: fewer})
     if message.body:

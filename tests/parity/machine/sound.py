@@ -103,7 +103,7 @@ def _one_replier(scripts: Scripts, answers: bool) -> Scripts:
 def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     """Without looks at the upstream where an early answer leaves open whether it was reached."""
     early = answers or any(
-        step[1] == "reply" and _origin(step, steps)[0] in "chbt" for steps in scripts for step in steps
+        step[1] == "reply" and _origin(step, steps)[0] in "chbty" for steps in scripts for step in steps
     )
 
     replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
@@ -124,6 +124,16 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
 
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
+
+
+def _remembered(response: Message, scripts: Scripts) -> Scripts:
+    """Without answers on the way back where METADATA is still to come: Envoy gives it to deleted contexts."""
+    if not response.metadata:
+        return scripts
+    ends = ("reply", "close", "trap")
+    return tuple(
+        tuple(s for s in steps if s[1] not in ends or _origin(s, steps)[0] not in "HY") for steps in scripts
+    )
 
 
 def _loses_its_route(step: Step) -> bool:
@@ -191,7 +201,8 @@ def _framed(
     }
     sized_requests, sized_responses = "0" in fixed, "1" in fixed
     answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
-    if answered:
+    refused = any(name == "te" and value != "trailers" for name, value in response.headers)
+    if answered or refused:  # the codec of HTTP/2 does not take such a header from an upstream
         fixed.add("1")  # a local reply brings its content-length along
 
     def breaks(step: Step, steps: tuple[Step, ...]) -> bool:
@@ -266,6 +277,7 @@ def sound(filters: tuple[Filter, ...], request: Message, response: Message, scri
         less = _unfinished(
             _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
         )
+        less = _remembered(response, less)
         less = _framed(filters, request, response, _dropped(less), answers)
         less = tuple(_resolved(_paused(_one_answer(_untrapped(steps)))) for steps in less)
         if less == scripts:

@@ -36,12 +36,14 @@ class Steps(Messages):
     def map(self, callback: str) -> str:
         """Mostly the map that the callback is about."""
         if self.chance(0.7):
-            near = {"h": "0", "b": "0", "t": "1", "H": "2", "B": "2", "T": "3"}.get(callback)
+            near = {"h": "0", "b": "0", "t": "1", "H": "2", "B": "2", "T": "3", "y": "0", "Y": "2"}.get(
+                callback
+            )
             if callback in BODY and self.chance(0.4):
                 near = {"b": "1", "B": "3"}[callback]
             if near:
                 return near
-        request_trailers = 3 if callback in "hbt" else 0
+        request_trailers = 3 if callback in "hbty" else 0
         return str(self.random.choices(range(10), [5, request_trailers, 5, 3, 1, 1, 1, 1, 1, 1])[0])
 
     def written(self, name: str, map_: str) -> str:
@@ -167,7 +169,7 @@ class Steps(Messages):
 
     def property(self, callback: str, paths: tuple[str, ...]) -> str:
         """Without what depends on whether a connection to the upstream is open already."""
-        if callback in "bt":
+        if callback in "bty":
             paths = tuple(path for path in paths if "upstream" not in path)
         return self.pick(*paths).replace(".", "\0")
 
@@ -175,7 +177,7 @@ class Steps(Messages):
         if callback in "ldx":
             return self.pick("2", "3", "4", "5", "6", "7", "9")
         if self.chance(0.7):
-            return "0" if callback in "hbt" else "1"
+            return "0" if callback in "hbty" else "1"
         return str(self.random.choices(range(11), [3, 3, 1, 1, 1, 1, 2, 2, 0, 1, 1])[0])
 
     def number(self) -> str:

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 
-from ...errors import BuildError
-from ..assemblyscript import GUEST, constants, entry_of, flags_of
-from ..assemblyscript_sdk import uses_sdk
+from ..assemblyscript import USES, constants, flags_of
+from ..assemblyscript_entry import entry_of
+from ..assemblyscript_sdk import ABORT, sdk_files, uses_sdk
+from ..assemblyscript_toolchain import GUEST, compiler_home, install_compiler
 from ..build import Build
 from .layout import Layout, identifier
 from .texts import make_test
 
 __all__ = ["layout"]
 
+_TOLD = {
+    "entry.ts": "`assembly/entry.ts` exports what `assembly/cell.ts` defines: a callback that is added there "
+    "is added here, too.",
+    "cell.ts": "`assembly/lib/@solo-io` is `@solo-io/proxy-runtime` 0.1.8 of Solo.io (Apache-2.0), made fit for "
+    "the compiler of today.",
+}
+
 
 def layout(build: Build) -> Layout:
     """Where things are and how they are built."""
     options = build.options
+    entry, files, uses = "entry.ts", _glue(build), USES
     if uses_sdk([build.source, *(text for _, text in options.files)]):
-        raise BuildError(
-            "a filter for @solo-io/proxy-runtime cannot be exported as a project",
-            do="keep the project it comes from, or save its module: Filter.save(path)",
-        )
-    flags = " ".join(["entry.ts", *flags_of(options)])
+        install_compiler(lambda _: None, options.timeout)
+        parts = sdk_files(compiler_home() / "node_modules", build.source)
+        entry, uses = "cell.ts", [ABORT]
+        files = {f"assembly/lib/{name}": text for name, text in parts.items()}
+    flags = " ".join([entry, *flags_of(options, uses)])
     locked = json.loads((GUEST / "package-lock.json").read_text())
     version = locked["packages"]["node_modules/assemblyscript"]["version"]
     package = {
@@ -42,7 +51,7 @@ PYTHON := python3
 
 all: NAME.wasm
 
-NAME.wasm: node_modules $(wildcard assembly/*.ts assembly/lib/*.ts)
+NAME.wasm: node_modules $(wildcard assembly/*.ts) $(shell find assembly/lib -name '*.ts')
 \tnpm run --silent build
 
 node_modules: package.json package-lock.json
@@ -52,7 +61,6 @@ node_modules: package.json package-lock.json
 clean:
 \trm -rf NAME.wasm node_modules
 """
-    library = {f"assembly/lib/{path.name}": path.read_text() for path in sorted(GUEST.glob("*.ts"))}
     return Layout(
         source="assembly/cell.ts",
         beside="assembly/",
@@ -60,14 +68,20 @@ clean:
             "Makefile": (makefile + make_test).replace("NAME", build.name),
             "package.json": json.dumps(package, indent=2) + "\n",
             "package-lock.json": json.dumps(locked, indent=2) + "\n",
-            "assembly/entry.ts": entry_of(build.source),
-            "assembly/lib/origin.ts": f"export const ORIGIN = {json.dumps(options.origin)};\n",
             "assembly/lib/options.ts": constants(options),
-            **library,
+            **files,
         },
-        needs="It needs Node.js 20 or later; npm installs the compiler. `assembly/entry.ts` exports what "
-        "`assembly/cell.ts` defines: a callback that is added there is added here, too.",
+        needs=f"It needs Node.js 20 or later; npm installs the compiler. {_TOLD[entry]}",
         setup=('- uses: actions/setup-node@v4\n  with:\n    node-version: "22"',),
         exact="The build gives the same bytes as there.",
         ignored=("node_modules/",),
     )
+
+
+def _glue(build: Build) -> dict[str, str]:
+    """What is beside a source that imports ``proxy_wasm``."""
+    return {
+        "assembly/entry.ts": entry_of(build.source),
+        "assembly/lib/origin.ts": f"export const ORIGIN = {json.dumps(build.options.origin)};\n",
+        **{f"assembly/lib/{path.name}": path.read_text() for path in sorted(GUEST.glob("*.ts"))},
+    }

@@ -94,6 +94,8 @@ pub const Callback = enum(u8) {
     proxy_on_response_headers,
     proxy_on_response_body,
     proxy_on_response_trailers,
+    proxy_on_request_metadata,
+    proxy_on_response_metadata,
     proxy_on_done,
     proxy_on_log,
     proxy_on_delete,

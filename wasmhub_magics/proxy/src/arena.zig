@@ -1,8 +1,25 @@
 //! Memory of one exchange: taken bit by bit, given back all at once.
 
 const std = @import("std");
+const worker = @import("worker.zig");
 
-pub const gpa = std.heap.wasm_allocator;
+/// Memory for all that outlives one exchange. While a filter runs there is an end to it below that of the host, so
+/// that what a filter asks for fails, and never the host itself.
+pub const gpa: std.mem.Allocator = .{ .ptr = undefined, .vtable = &.{
+    .alloc = allocate,
+    .resize = inner.resize,
+    .remap = inner.remap,
+    .free = inner.free,
+} };
+
+const inner = std.heap.wasm_allocator.vtable;
+/// Of the 2 GiB that drivers allow.
+const most_for_filters = 1 << 30;
+
+fn allocate(context: *anyopaque, size: usize, alignment: std.mem.Alignment, from: usize) ?[*]u8 {
+    if (worker.mailbox.running != 0 and size > most_for_filters -| (@wasmMemorySize(0) << 16)) return null;
+    return inner.alloc(context, size, alignment, from);
+}
 
 /// Append to a list that nearly always has room: what grows it stays out of the way.
 pub inline fn append(list: anytype, item: anytype) error{OutOfMemory}!void {
@@ -35,9 +52,11 @@ pub const Arena = struct {
     used: usize = 0,
     overflow: std.ArrayList([]align(8) u8) = .empty,
     total: usize = 0,
-    limit: usize = 512 << 20,
 
     const first_block = 256 << 10;
+    /// The host itself still has some when a filter has taken all that it can get.
+    const most_in_calls = 512 << 20;
+    const most = most_in_calls + (256 << 20);
 
     pub fn init(arena: *Arena) !void {
         arena.block = try gpa.alignedAlloc(u8, .@"8", first_block);
@@ -57,7 +76,8 @@ pub const Arena = struct {
     noinline fn takeLarge(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
         @branchHint(.cold);
         const wanted = @max(size, first_block);
-        if (wanted > arena.limit - arena.total) return error.OutOfMemory;
+        const limit: usize = if (worker.mailbox.running != 0) most_in_calls else most;
+        if (wanted > limit -| arena.total) return error.OutOfMemory;
         try arena.overflow.ensureUnusedCapacity(gpa, 1);
         const block = try gpa.alignedAlloc(u8, .@"8", wanted);
         arena.overflow.appendAssumeCapacity(block);

@@ -184,7 +184,7 @@ fn setFilterState(context: *Context, bytes: []const u8) Error!void {
         if (isNumeric(path)) {
             value = try reply.number(std.fmt.parseInt(u32, value, 10) catch return error.BadArgument);
         }
-        if (context.filter == null) return error.NotFound;
+        if (context.filter == null and context.connection == null) return error.NotFound;
         return if (std.mem.eql(u8, path, hidden)) {} else property.keep(name, value);
     }
     if (std.mem.startsWith(u8, path, "envoy.")) {

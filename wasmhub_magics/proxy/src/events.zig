@@ -24,7 +24,7 @@ const Ready = struct {
     addresses: ?[]u8 = null,
 };
 
-var posted: std.ArrayList(Ready) = .empty;
+var posted: std.Deque(Ready) = .empty;
 /// Nanoseconds that have been jumped over.
 pub var now: u64 = 0;
 /// Until here ticks come although nothing but ticks is left.
@@ -34,7 +34,7 @@ pub var horizon: u64 = 0;
 const patience = 5 * std.time.ns_per_s;
 
 pub fn post(ready: Ready) error{OutOfMemory}!void {
-    try posted.append(gpa, ready);
+    try posted.pushBack(gpa, ready);
 }
 
 /// Forget what waits for a client that has gone.
@@ -54,25 +54,25 @@ pub const Turn = enum {
 
 /// Let happen what happens at once: before the upstream answers.
 pub inline fn prompt() error{OutOfMemory}!Turn {
-    if (posted.items.len == 0 and callout.waiting.items.len == 0 and !grpc.busy) return .idle;
+    if (posted.len == 0 and callout.waiting.items.len == 0 and !grpc.busy) return .idle;
     return promptNow();
 }
 
 /// Whether something is to be told.
 pub inline fn pending() bool {
-    return posted.items.len > 0;
+    return posted.len > 0;
 }
 
 /// Tell of the next message in a queue; false where there is none.
 pub inline fn told() bool {
-    if (posted.items.len == 0) return false;
+    if (posted.len == 0) return false;
     tell();
     return true;
 }
 
 noinline fn tell() void {
     @branchHint(.unlikely);
-    const ready = posted.orderedRemove(0);
+    const ready = posted.popFront().?;
     const root = ready.vm.find(ready.root) orelse return;
     if (ready.addresses) |addresses| return dns.tell(root, ready.token, addresses);
     if (ready.vm.failed or !ready.vm.has(.proxy_on_queue_ready)) return;
@@ -100,7 +100,7 @@ pub fn wait(began: u64) error{OutOfMemory}!Turn {
 
 /// Let happen all that is left, in the order of time.
 pub inline fn rest() error{OutOfMemory}!Turn {
-    if (posted.items.len == 0 and callout.waiting.items.len == 0 and !grpc.busy and horizon <= now) return .idle;
+    if (posted.len == 0 and callout.waiting.items.len == 0 and !grpc.busy and horizon <= now) return .idle;
     return next(horizon);
 }
 

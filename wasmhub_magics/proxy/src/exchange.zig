@@ -3,12 +3,15 @@
 //!
 //! Into the host, with `send` and `prepare`:
 //!
-//!     flags u32 (1 keep a trace, 2 an answer follows, 4 the client speaks HTTP/2), method, path, authority, scheme,
-//!     headers, list of data frames, trailers, [answer]
+//!     flags u32 (1 keep a trace, 2 an answer follows, 4 the client speaks HTTP/2, 8 metadata follows, 16 the upstream
+//!     speaks HTTP/2), method, path, authority, scheme, headers, list of data frames, trailers, [metadata], [answer]
 //!
 //! An answer of the upstream, here and with `answer`:
 //!
-//!     status u32, headers, list of data frames, trailers
+//!     status u32 (and 0x10000 metadata follows, 0x20000 it comes over HTTP/2), headers, list of data frames,
+//!     trailers, [metadata]
+//!
+//! Metadata is a list of u32: how many names each METADATA frame holds, which is all that filters learn of it.
 //!
 //! Out of the host, when it needs an answer:
 //!
@@ -21,7 +24,8 @@
 //!     upstream request: u8, [headers, body, trailers],
 //!     upstream response: u8, [headers, body, trailers],
 //!     response: u8, [headers, body, trailers],
-//!     the log as `drain` gives it
+//!     the log as `drain` gives it,
+//!     METADATA frames that have left for the upstream u32, for the client u32
 //!
 //! `drain` gives what was logged since the last look:
 //!
@@ -54,12 +58,14 @@ pub const Prepared = struct {
     headers: headers.Map = .{ .kind = .request },
     chunks: []const []const u8 = &.{},
     trailers: headers.Map = .{ .kind = .request_trailers },
+    metadata: []const u32 = &.{},
     upstream: ?*const Answer = null,
     upstream_storage: Answer = .{},
     trace: bool = false,
     head: bool = false,
     grpc: bool = false,
     http2: bool = false,
+    upstream_http2: bool = false,
     /// A CONNECT over HTTP/1, which has no end of its own.
     tunnel: bool = false,
     /// Where the request id stands that each exchange gets anew; null where the client sent one.
@@ -84,6 +90,7 @@ pub const Prepared = struct {
         const map = &prepared.headers;
         map.clear();
         prepared.http2 = flags & 4 != 0;
+        prepared.upstream_http2 = flags & 16 != 0;
         const target: front.Target = if (prepared.http2) .ofHttp2(path, authority) else .of(method, path, authority);
         if (prepared.http2) {
             // In the order of the usual clients, which is the order that filters see.
@@ -141,6 +148,7 @@ pub const Prepared = struct {
         }
         prepared.chunks = try reader.frames(arena);
         try reader.map(&prepared.trailers, arena);
+        prepared.metadata = if (flags & 8 != 0) try reader.numbers(arena) else &.{};
         prepared.head = std.mem.eql(u8, method, "HEAD");
         prepared.tunnel = !prepared.http2 and std.mem.eql(u8, method, "CONNECT");
         const kind = map.get("content-type") orelse "";
@@ -176,47 +184,68 @@ pub const Answer = struct {
     headers: headers.Map = .{ .kind = .response },
     chunks: []const []const u8 = &.{},
     trailers: headers.Map = .{ .kind = .response_trailers },
+    metadata: []const u32 = &.{},
+    http2: bool = false,
     /// What the upstream's codec puts after the headers to tell where the body ends; filters see it.
     framing: ?headers.Entry = null,
     framing_of_head: ?headers.Entry = null,
     bodiless: bool = false,
     status: u32 = 0,
-    /// Envoy takes no response with more headers than that.
+    /// Envoy takes no response with more headers than its limit, or one that is an error of HTTP/2.
     refused: bool = false,
 
     pub fn init(answer: *Answer, arena: *Arena, reader: *Reader) OutOfMemory!void {
         const map = &answer.headers;
         map.clear();
-        const status = reader.number(u32);
+        const first = reader.number(u32);
+        const status = first & 0xffff;
         answer.status = status;
+        answer.http2 = first & 0x20000 != 0;
         const text = try arena.take(10);
         try map.append(":status", std.fmt.bufPrint(text, "{d}", .{status}) catch unreachable);
         var count = reader.number(u32);
+        var cookie: headers.Entry = .{ .name = "cookie", .value = "" };
         for (0..count) |_| {
             const name = reader.text();
             const value = reader.text();
+            if (answer.http2 and std.mem.eql(u8, name, "cookie")) {
+                try headers.join(arena, &cookie, value);
+                continue;
+            }
             const kept = !std.mem.eql(u8, name, "keep-alive") and !std.mem.eql(u8, name, "transfer-encoding");
             if (kept) try map.add(arena, name, value);
         }
+        if (cookie.value.len > 0) try map.append(cookie.name, cookie.value);
         answer.chunks = try reader.frames(arena);
         try reader.map(&answer.trailers, arena);
+        answer.metadata = if (first & 0x10000 != 0) try reader.numbers(arena) else &.{};
         const empty = answer.chunks.len == 0 and !answer.trailers.exists;
         answer.bodiless = status == 204 or status == 304;
         answer.framing = null;
         answer.framing_of_head = null;
-        if (map.get("content-length") == null and !answer.bodiless) {
+        if (map.get("content-length") == null and !answer.bodiless and !answer.http2) {
             const chunked: headers.Entry = .{ .name = "transfer-encoding", .value = "chunked" };
             answer.framing = if (empty) .{ .name = "content-length", .value = "0" } else chunked;
             answer.framing_of_head = chunked;
             count += 1;
         }
-        answer.refused = count > header_count_limit;
+        answer.refused = count > header_count_limit or (answer.http2 and unspeakable(map, status));
         if (answer.bodiless) {
             answer.chunks = &.{};
+            answer.metadata = &.{};
             answer.trailers.clear();
         }
     }
 };
+
+/// Whether Envoy's codec of HTTP/2 takes a response as an error of the protocol.
+fn unspeakable(map: *const headers.Map, status: u32) bool {
+    for (map.entries.items) |entry| {
+        if (std.mem.eql(u8, entry.name, "upgrade")) return true;
+        if (std.mem.eql(u8, entry.name, "te") and !std.mem.eql(u8, entry.value, "trailers")) return true;
+    }
+    return status == 204 and !std.mem.eql(u8, map.get("content-length") orelse "0", "0");
+}
 
 /// HTTP/1 carries trailers after a chunked body only. Filters still see those that are not sent.
 pub fn trailersAfter(map: *const headers.Map, trailers: *const headers.Map) *const headers.Map {
@@ -246,6 +275,12 @@ pub const Reader = struct {
         const bytes = try arena.take(count * @sizeOf([]const u8));
         const list = std.mem.bytesAsSlice([]const u8, @as([]align(8) u8, @alignCast(bytes)));
         for (list) |*frame| frame.* = reader.text();
+        return list;
+    }
+
+    fn numbers(reader: *Reader, arena: *Arena) OutOfMemory![]const u32 {
+        const list = std.mem.bytesAsSlice(u32, @as([]align(4) u8, @alignCast(try arena.take(4 * reader.number(u32)))));
+        for (list) |*each| each.* = reader.number(u32);
         return list;
     }
 
@@ -315,7 +350,7 @@ pub fn keepUpstreamRequestHead(stream: *Stream) OutOfMemory!void {
     std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     defer std.mem.swap(std.ArrayList(u8), &output, &upstream_request);
     try putMap(&stream.request.headers);
-    upstream_request_is_sized = stream.request.headers.get("content-length") != null;
+    upstream_request_is_sized = !stream.prepared.upstream_http2 and stream.request.headers.get("content-length") != null;
 }
 
 /// The rest of the upstream request, once the router has all of it.
@@ -387,6 +422,8 @@ pub fn putResult(stream: *Stream, nanoseconds: u64) OutOfMemory!void {
     try put(u8, @intFromBool(answered));
     if (answered) try output.appendSlice(gpa, response.items);
     try putLog();
+    try put(u32, if (asked) stream.request.metadata_passed else 0);
+    try put(u32, stream.response.metadata_passed);
 }
 
 /// Why the router does not take a request with such headers; null where it does.

@@ -45,7 +45,7 @@ pub fn iterating(stream: *const Stream) ?Side {
     if (stream.frames.items.len == 0) return null;
     const frame = &stream.frames.items[stream.frames.items.len - 1];
     return switch (frame.kind) {
-        .headers, .data, .trailers => frame.side,
+        .headers, .data, .trailers, .metadata => frame.side,
         .continuation, .request_source, .response_source => null,
     };
 }

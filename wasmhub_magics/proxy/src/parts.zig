@@ -25,6 +25,11 @@ pub const Half = struct {
     /// A data frame was given and not let go: its end may still get trailers.
     data: bool = false,
     holding: bool = false,
+    /// The filter has been asked about the headers.
+    asked: bool = false,
+    /// METADATA frames that wait until it is, or until it lets its stream go on: the first one's place, and how many.
+    metadata_first: u32 = 0,
+    metadata_waiting: u32 = 0,
 
     pub fn stoppedAll(half: *const Half) bool {
         return half.iteration == .stopped_all_buffer or half.iteration == .stopped_all_watermark;
@@ -74,6 +79,8 @@ pub const Flow = struct {
     /// The peer has sent everything.
     complete: bool = false,
     bytes: u64 = 0,
+    /// METADATA frames that have passed all filters.
+    metadata_passed: u32 = 0,
 
     pub fn clear(flow: *Flow) void {
         flow.headers.clear();
@@ -87,6 +94,7 @@ pub const Flow = struct {
         flow.unread = null;
         flow.complete = false;
         flow.bytes = 0;
+        flow.metadata_passed = 0;
     }
 
     pub fn body(flow: *Flow, source: Source) *Body {
@@ -106,7 +114,7 @@ pub const Action = union(enum) {
 };
 
 pub const Frame = struct {
-    kind: enum { headers, data, trailers, continuation, request_source, response_source },
+    kind: enum { headers, data, trailers, metadata, continuation, request_source, response_source },
     side: Side = .request,
     phase: enum { enter, created, returned, rest, last } = .enter,
     /// The place in the chain in the direction of travel; the chain's length stands for its end.
@@ -118,4 +126,8 @@ pub const Frame = struct {
     /// The return value of the last callback; null where it trapped.
     result: ?u32 = 0,
     next_chunk: usize = 0,
+    /// METADATA frames from this one on, to that one, are told of one after another.
+    metadata: u32 = 0,
+    metadata_end: u32 = 0,
+    first_position: usize = 0,
 };

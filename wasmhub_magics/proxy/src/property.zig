@@ -250,8 +250,10 @@ fn flags(stream: *const Stream) u64 {
     const downstream_terminated = 0x4000;
     const downstream_protocol_error = 0x40000;
     const no_route_found = 0x100;
+    const upstream_protocol_error = 0x800000;
     if (stream.unread()) return downstream_protocol_error;
     if (stream.hung_up) return downstream_terminated;
+    if (stream.upstream_refused) return upstream_protocol_error;
     return if (stream.no_route) no_route_found else 0;
 }
 

@@ -17,7 +17,7 @@ const Queue = struct {
     /// The root context that is told.
     vm: *Vm,
     root: u32,
-    messages: std.ArrayList([]const u8) = .empty,
+    messages: std.Deque([]const u8) = .empty,
 };
 
 /// A queue's token is its place here, from 1.
@@ -62,15 +62,14 @@ pub fn proxy_enqueue_shared_queue(token: u32, data: u32, data_len: u32) Error!vo
     const context = try current();
     const bytes = try context.vm.read(data, data_len);
     const queue = try known(token);
-    try queue.messages.append(gpa, try gpa.dupe(u8, bytes));
+    try queue.messages.pushBack(gpa, try gpa.dupe(u8, bytes));
     try events.post(.{ .vm = queue.vm, .root = queue.root, .token = token });
 }
 
 pub fn proxy_dequeue_shared_queue(token: u32, ret: u32, ret_len: u32) Error!void {
     const context = try current();
     const queue = try known(token);
-    if (queue.messages.items.len == 0) return error.Empty;
-    const bytes = queue.messages.orderedRemove(0);
+    const bytes = queue.messages.popFront() orelse return error.Empty;
     defer gpa.free(bytes);
     try context.vm.give(bytes, ret, ret_len);
 }
@@ -81,7 +80,8 @@ pub fn putAll() error{OutOfMemory}!void {
     for (all.items) |*queue| {
         try exchange.putText(queue.vm_id);
         try exchange.putText(queue.name);
-        try exchange.put(u32, @intCast(queue.messages.items.len));
-        for (queue.messages.items) |message| try exchange.putText(message);
+        try exchange.put(u32, @intCast(queue.messages.len));
+        var messages = queue.messages.iterator();
+        while (messages.next()) |message| try exchange.putText(message);
     }
 }

@@ -7,6 +7,7 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply_zig = @import("reply.zig");
 const create = @import("finish.zig").create;
+const metadata_zig = @import("metadata.zig");
 const stream_zig = @import("stream.zig");
 const vm_zig = @import("vm.zig");
 
@@ -21,6 +22,7 @@ pub fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         .headers => try stream.stepHeaders(frame),
         .data => try stream.stepData(frame),
         .trailers => try stream.stepTrailers(frame),
+        .metadata => try stream.stepMetadata(frame),
         .continuation => try stream.stepContinuation(frame),
         .request_source, .response_source => try stream.stepSource(frame),
     }
@@ -35,12 +37,14 @@ pub fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
     switch (frame.phase) {
         .enter => {
             const bodiless = side == .response and stream.asked_for_head;
-            const empty = bodiless or (chunks.len == 0 and !trailers.exists);
+            const metadata = if (bodiless) &.{} else metadata_zig.of(stream, side);
+            const empty = bodiless or (chunks.len == 0 and !trailers.exists and metadata.len == 0);
             const open = side == .request and stream.prepared.tunnel;
             flow_of.headers.exists = true;
             flow_of.complete = empty and !open;
             stream.upstream_complete = empty and side == .response;
             if (empty) stream.pop() else frame.phase = .rest;
+            if (metadata.len > 0) try metadata_zig.push(stream, side, 0, 0, @intCast(metadata.len));
             return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty and !open });
         },
         .rest => {
@@ -58,10 +62,12 @@ pub fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
                 frame.next_chunk += 1;
                 flow_of.bytes += bytes.len;
                 try flow_of.chunk.set(bytes);
-                if (side == .request and stream.prepared.http2 and frame.next_chunk == chunks.len and !trailers.exists) {
+                const http2 = if (side == .request) stream.prepared.http2 else stream.answer_source.http2;
+                if (http2 and frame.next_chunk == chunks.len and !trailers.exists) {
                     // The last frame says itself that it is the last.
                     stream.pop();
                     flow_of.complete = true;
+                    stream.upstream_complete = side == .response;
                     return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
                 }
                 return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
@@ -95,8 +101,11 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         frame.result = 0;
         if (filter.skipped or (side == .response and (!filter.created or filter.failure_sent))) {
             half.headers_continued = true;
+            half.asked = true;
+            const position = frame.position;
             frame.position += 1;
             frame.phase = .enter;
+            if (half.metadata_waiting > 0) try metadata_zig.pushWaiting(stream, side, position, position);
             return;
         }
         frame.result = null;
@@ -137,11 +146,17 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         3 => .stopped_all_buffer,
         else => .stopped_all_watermark,
     };
-    if (half.iteration != .going) return stream.pop();
-    half.headers = false;
-    half.headers_continued = true;
-    frame.position += 1;
-    frame.phase = .enter;
+    half.asked = true;
+    const position = frame.position;
+    if (half.iteration != .going) {
+        stream.pop();
+    } else {
+        half.headers = false;
+        half.headers_continued = true;
+        frame.position += 1;
+        frame.phase = .enter;
+    }
+    if (half.metadata_waiting > 0 and !half.stoppedAll()) try metadata_zig.pushWaiting(stream, side, position, position);
 }
 
 pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
@@ -299,6 +314,7 @@ pub fn stepContinuation(stream: *Stream, frame: *Frame) error{OutOfMemory}!void 
             });
         },
         .created => {
+            if (half.metadata_waiting > 0) return metadata_zig.pushWaiting(stream, side, frame.position, from);
             frame.trailers_before = flow_of.trailers.exists;
             frame.phase = .rest;
             if (!flow_of.held.exists) return;

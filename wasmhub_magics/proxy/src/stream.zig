@@ -8,6 +8,7 @@
 const std = @import("std");
 const parts = @import("parts.zig");
 const ends_zig = @import("ends.zig");
+const metadata_zig = @import("metadata.zig");
 const finish_zig = @import("finish.zig");
 const local_reply_zig = @import("local_reply.zig");
 const steps_zig = @import("steps.zig");
@@ -39,6 +40,9 @@ pub const Frame = parts.Frame;
 
 /// Whose answer is needed before anything can go on.
 pub const Need = enum { done, upstream, call };
+
+/// How much one callback can ask for: a filter in an endless loop is not to fill the host.
+pub const most_actions = 4096;
 
 pub const Outcome = enum(u8) { complete, paused, reset };
 
@@ -73,6 +77,8 @@ pub const Stream = struct {
     routeless: bool = false,
     /// The router has said so.
     no_route: bool = false,
+    /// Envoy's codec has taken the upstream's answer as an error of the protocol.
+    upstream_refused: bool = false,
     /// The client went before the response was complete.
     hung_up: bool = false,
     /// An answer that a filter asked for in its creation at the end goes through the others.
@@ -139,6 +145,7 @@ pub const Stream = struct {
         stream.asked = null;
         stream.routeless = false;
         stream.no_route = false;
+        stream.upstream_refused = false;
         stream.details = "";
         stream.detailed = false;
         stream.code = 0;
@@ -239,6 +246,7 @@ pub const Stream = struct {
     pub fn respond(stream: *Stream, answer: *const exchange.Answer) error{OutOfMemory}!void {
         stream.stage = .response;
         stream.upstream_answered = true;
+        stream.upstream_refused = answer.refused;
         if (answer.refused) {
             if (stream.recording) {
                 try stream.response.headers.copy(&answer.headers);
@@ -327,6 +335,7 @@ pub const Stream = struct {
     // What callbacks ask for.
 
     pub fn later(stream: *Stream, action: Action) error{OutOfMemory}!void {
+        if (stream.actions.items.len == most_actions) return error.OutOfMemory;
         try stream.actions.append(gpa, action);
     }
 
@@ -373,6 +382,7 @@ pub const Stream = struct {
     pub const stepData = steps_zig.stepData;
     pub const pushAdded = steps_zig.pushAdded;
     pub const stepTrailers = steps_zig.stepTrailers;
+    pub const stepMetadata = metadata_zig.stepMetadata;
     pub const stepContinuation = steps_zig.stepContinuation;
     pub const hold = steps_zig.hold;
     pub const finish = finish_zig.finish;

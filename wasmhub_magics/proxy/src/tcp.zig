@@ -8,6 +8,7 @@ const exchange = @import("exchange.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
 const Body = @import("buffer.zig").Body;
+const most_actions = @import("stream.zig").most_actions;
 
 const gpa = arena_zig.gpa;
 const OutOfMemory = error{OutOfMemory};
@@ -312,6 +313,7 @@ pub fn visible(filter: *const Filter, downstream: bool) ?*Body {
 }
 
 pub fn later(action: Action) OutOfMemory!void {
+    if (actions.items.len == most_actions) return error.OutOfMemory;
     try actions.append(gpa, action);
 }
 
