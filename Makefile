@@ -22,7 +22,8 @@ test: .make/installed .make/cpp  ## every test, the notebooks and the browser in
 test-cluster: .make/installed  ## filters through Envoy Gateway's and Istio's own control planes, built from their modules
 	@.ci/debian docker-registry etcd-server
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver envoy-gateway pilot-discovery pilot-agent
-	@$(BIN)/python -c 'import sys; sys.path.insert(0, "tests/cluster"); from servers import crds; list(crds.products())'
+	@$(BIN)/python -c 'import sys; sys.path.insert(0, "tests/cluster"); from servers import crds, istio, programs; \
+	  [programs.module(*each) for each in (crds.GATEWAY_API, crds.ENVOY_GATEWAY, crds.ISTIO, istio.ISTIO)]'
 	@unshare --map-root-user --net $(BIN)/python -m pytest tests/control_plane
 
 lab: .make/installed  ## JupyterLab on the tutorials

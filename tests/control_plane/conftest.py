@@ -16,6 +16,7 @@ from servers.apiserver import ApiServer, api_server
 from servers.gateway import POD_ADDRESS, Control, Proxy, control_plane, isolate, proxy
 from servers.istio import gateway as istio_gateway
 from servers.istio import istiod
+from servers.kubelet import Kubelet, kubelet
 from servers.registry import docker_registry
 
 CLASS = {
@@ -32,6 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server."""
     isolate()
     with api_server(tmp_path_factory.mktemp("apiserver")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def node(server: ApiServer) -> Iterator[Kubelet]:
+    """The node on which the proxies run."""
+    with kubelet(server, POD_ADDRESS) as running:
         yield running
 
 
@@ -95,9 +103,9 @@ def gateway(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
-def envoy(gateway: Control, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+def envoy(gateway: Control, node: Kubelet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """The proxy that the controller has asked for."""
-    with proxy(gateway, tmp_path_factory.mktemp("proxy")) as running:
+    with proxy(gateway, node, tmp_path_factory.mktemp("proxy")) as running:
         yield running
 
 
@@ -128,7 +136,7 @@ def mesh(server: ApiServer, upstream: int, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def mesh_log(mesh: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def mesh_log(mesh: ApiServer, node: Kubelet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the gateway of the mesh says, which runs as long."""
-    with istio_gateway(tmp_path_factory.mktemp("agent"), "mesh", {"app": "gateway"}) as log:
+    with istio_gateway(node, tmp_path_factory.mktemp("agent"), "mesh", {"app": "gateway"}) as log:
         yield log

@@ -97,5 +97,8 @@ def test_a_canary_that_envoy_refuses_changes_nothing(plugin):
         canary(plugin("two", "other"), 10)
     with pytest.raises(DeployError, match="no share"):
         canary(plugin("two"), 100)
-    with pytest.raises(DeployError, match="istio has no way"):
-        canary(plugin("two"), 10, "istio")
+    for target in ("gloo", "higress"):
+        with pytest.raises(DeployError, match="has no way to give a share"):
+            canary(plugin("two"), 10, target)
+    with pytest.raises(DeployError, match="no place for a second version"):
+        canary(plugin("two"), 10, "directory")

@@ -12,10 +12,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.deploy.conftest import make
+from tests.deploy.conftest import BROKEN, make
+from tests.deploy.test_canary import load
 from tests.deploy.test_deploy_envoy import ask
 from tests.dockerd import dockerd
-from wasmhub_magics.deploy import deploy, history, logs, rollback, status, undeploy
+from wasmhub_magics.deploy import Rules, canary, deploy, history, logs, rollback, status, undeploy
 from wasmhub_magics.envoy import find_envoy
 from wasmhub_magics.errors import DeployError, EnvoyRejected
 from wasmhub_magics.http import Response
@@ -75,6 +76,23 @@ def test_filters_serve_in_a_container_are_swapped_go_back_and_leave_nothing(plug
     undeploy("second")
     assert containers(client) == []
     assert [each.name for each in tmp_path.iterdir()] == []
+
+
+def test_a_share_of_the_requests_meets_a_new_version_in_a_container(plugin, client):
+    deploy(plugin("above", "first"), "container", image=IMAGE)
+    with pytest.raises(DeployError, match="nothing to compare it with"):
+        canary(plugin("two"), 10, "container")
+    url = deploy(plugin("one"), "container").url
+    with load(url) as seen:
+        failed = canary(plugin("two", request=BROKEN), 30, "container", seconds=600)
+        assert (failed.promoted, failed.deployment.version) == (False, 1)
+        assert "failed" in failed.reason
+        good = canary(plugin("three"), 30, "container", seconds=2, rules=Rules(slower=50))
+    assert good.promoted, good
+    assert 0.1 < good.canary.requests / (good.canary.requests + good.stable.requests) < 0.5
+    assert {code for code, version in seen if "two" not in version} == {200}
+    assert [v.note for v in history("greeter")] == ["", "canary at 30 %"]
+    assert ask(url)[1] == ["three", "above"]
 
 
 def test_a_container_ends_with_a_python_that_is_killed(client, tmp_path):

@@ -95,19 +95,18 @@ def canary(
     seconds: float = 30.0,
     rules: Rules | None = None,
     progress: Callable[[Tick], object] | None = None,
+    **options: Any,
 ) -> Rollout:
     """Let ``percent`` of the requests meet a new version for ``seconds``, then promote it or take it back.
 
     What decides are failed requests and the median latency, compared with the version that serves meanwhile
-    (``rules``). Only ``envoy`` can split requests. Raises DeployError where there is nothing to compare with,
-    and as ``deploy`` does.
+    (``rules``). A target in a cluster takes the ``options`` of ``deploy`` and is watched by the access logs
+    of its pods. Raises DeployError where there is nothing to compare with, where the target cannot split
+    requests or nobody can tell how they go, and as ``deploy`` does.
     """
-    if not isinstance(_target(target), LocalEnvoy):
-        raise DeployError(
-            f"{target} has no way to give a share of the requests to another filter",
-            do="deploy to some of the workloads first (labels), or try the canary on envoy",
-        )
-    return _ENVOY.canary(plugin.plugin, percent, seconds=seconds, rules=rules, progress=progress)
+    return _target(target).canary(
+        plugin.plugin, percent, seconds=seconds, rules=rules, progress=progress, **options
+    )
 
 
 def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:

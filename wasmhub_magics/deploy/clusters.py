@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..errors import DeployError
 from ..plugin import Plugin
 from . import preflight
 from .cluster import Cluster
+from .cluster_canary import canary
 from .deployment import Deployment
 from .envoy_gateway import EnvoyGateway
 from .envoyfilter import EnvoyFilter
@@ -25,6 +27,7 @@ from .kubernetes import ClusterDeployments
 from .logs import Logs
 from .plan import Plan
 from .product import Product
+from .rollout import Rollout, Rules, Tick
 
 __all__ = ["PRODUCTS", "ClusterTarget"]
 
@@ -75,6 +78,40 @@ class ClusterTarget:
         with self._lock:
             self._made[made.name] = _Made(there, made)
         return replace(made, notes=(*made.notes, *unchecked))
+
+    def canary(
+        self,
+        plugin: Plugin,
+        percent: int = 10,
+        *,
+        seconds: float = 30.0,
+        rules: Rules | None = None,
+        progress: Callable[[Tick], object] | None = None,
+        adopt: bool = False,
+        lossy: bool = False,
+        wait: float = 20.0,
+        kubeconfig: str | Path = "",
+        context: str = "",
+        namespace: str = "",
+        **options: Any,
+    ) -> Rollout:
+        """Let a share of the requests meet a new version; deploy it, or leave the old one, as they go.
+
+        The options are those of ``deploy``. Raises DeployError as that does, where the product cannot split
+        requests, and where the pods' logs do not tell how they go; nothing has changed then.
+        """
+        if not self.product.splits:
+            raise self.product.whole()
+        self._cannot(plugin, options, lossy=lossy)
+        preflight.check(plugin)
+        there = self._open(kubeconfig, context, namespace)
+        rolled = canary(
+            there, self._intent(plugin, **options), percent, seconds=seconds, rules=rules or Rules(),
+            progress=progress, adopt=adopt, lossy=lossy, wait=wait,
+        )  # fmt: skip
+        with self._lock:
+            self._made[rolled.deployment.name] = _Made(there, rolled.deployment)
+        return rolled
 
     def plan(
         self,

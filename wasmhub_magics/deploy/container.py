@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -22,6 +24,7 @@ from ..envoy.upstream import UpstreamServer
 from ..errors import DeployError, EnvoyRejected
 from ..http import Response
 from ..plugin import Plugin
+from . import preflight
 from .cluster import Json
 from .deployment import Deployment, State
 from .directory import Directory, entry
@@ -29,16 +32,20 @@ from .docker import Running as Contained
 from .docker import start
 from .history import History
 from .logs import Logged, Logs
+from .rollout import Rollout, Rules, Tick
 from .running import Running, adopt
+from .shares import MATCHED, WATCH, access_log, noted
+from .snippet import wasm
 from .upstream import Answers, upstream_of
+from .watching import FileWitness, check_percent, nothing_there, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["Container"]
 
 INSIDE = "/wasmhub"
-LISTENERS = "listeners.json"
+LISTENERS, ARMS = "listeners.json", "told/arms.log"
 DEFAULT = "envoyproxy/envoy:v1.40.0"
 SECONDS = 30.0
 
@@ -98,6 +105,49 @@ class Container:
                 self._listen([name for name in self._names if name != plugin.name])
             raise
         return replace(made, url=self.url, seconds=time.perf_counter() - begun)
+
+    def canary(
+        self,
+        plugin: Plugin,
+        percent: int = 10,
+        *,
+        seconds: float = 30.0,
+        rules: Rules | None = None,
+        progress: Callable[[Tick], object] | None = None,
+    ) -> Rollout:
+        """Let a share of the requests meet a new version; promote it or take it back, as they go.
+
+        Raises DeployError where there is no version to compare with, or Envoy does not take the new one.
+        """
+        check_percent(percent)
+        preflight.check(plugin)
+        if plugin.name not in self._names or self._running is None or not self._running.alive:
+            raise nothing_there(plugin.name)
+        start = time.perf_counter()
+        # a name of its own: lines of an earlier one may still come
+        trial = f"{plugin.name}.canary-{secrets.token_hex(4)}"
+        code, told = self._folder / f"{trial}.wasm", self._folder / ARMS
+        new = wasm(plugin, path=f"{INSIDE}/{code.name}")
+        new["config"]["vm_config"]["vm_id"] = trial
+        both = {"name": trial, "typed_config": new}
+        noting = FileWitness(told, lambda line: noted(line, plugin.name, trial))
+        admin = adopt(self.admin)
+        try:
+            replace_file(code, plugin.module.data)
+            with self._files.shared(plugin.name, both, percent):
+                admin.runtime(WATCH, 100)
+                seen = watch(noting, seconds, rules or Rules(), progress)
+                if seen.good:
+                    made = self.deploy(plugin, note=f"canary at {percent} %")
+            if not seen.good:
+                made = next(each for each in self.status() if each.name == plugin.name)
+        finally:
+            with contextlib.suppress(DeployError):
+                admin.runtime(WATCH, 0)
+            code.unlink(missing_ok=True)
+            if told.exists():
+                os.truncate(told, 0)
+        return seen.rollout(percent, start, made)
 
     def rollback(self, name: str, to: int | None = None) -> Deployment:
         """Swap in an earlier version as a new one. Raises DeployError where there is none."""
@@ -211,7 +261,11 @@ class Container:
         self._version += 1
         listener = json.loads(json.dumps(self._listener))
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-        manager["http_filters"] = [*(entry(name, INSIDE) for name in self._names), config.ROUTER]
+        chain = [entry(name, INSIDE) for name in self._names]
+        for each in chain:
+            each["config_discovery"]["type_urls"].append(MATCHED)
+        manager["http_filters"] = [*chain, config.ROUTER]
+        manager["access_log"] = [access_log(f"{INSIDE}/{ARMS}", WATCH)]
         kind = config.TYPE + "envoy.config.listener.v3.Listener"
         content = {"version_info": str(self._version), "resources": [{"@type": kind, **listener}]}
         replace_file(self._folder / LISTENERS, json.dumps(content).encode())
@@ -246,6 +300,4 @@ def _answering(target: Response | tuple[str, int] | None) -> Json:
 
 
 def _level(line: str) -> str:
-    return next(
-        (level for level in ("critical", "error", "warning", "debug") if f"[{level}]" in line), "info"
-    )
+    return next((each for each in ("critical", "error", "warning", "debug") if f"[{each}]" in line), "info")

@@ -6,10 +6,12 @@ module lies in the directory too: of a discovered extension Envoy 1.40 never fet
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,9 @@ from .cluster import Json
 from .deployment import Deployment, State, unknown
 from .history import History, Version, read, written
 from .logs import Logs
+from .rollout import Rollout
 from .running import adopt
+from .shares import composite
 from .snippet import wasm
 
 __all__ = ["Directory", "entry"]
@@ -114,6 +118,36 @@ class Directory:
             self._made[plugin.name] = (folder, admin)
             made = self._deployment(folder, plugin.name, version, state)
         return replace(made, seconds=time.perf_counter() - start)
+
+    def canary(self, plugin: Plugin, percent: int = 10, **_: Any) -> Rollout:  # noqa: ARG002 it cannot
+        """Raises DeployError: the chain of filters belongs to somebody else."""
+        raise DeployError(
+            f"a proxy that reads {plugin.name} from a directory has no place for a second version of it",
+            do="try the canary on envoy or container, or deploy to some of the proxies first",
+        )
+
+    @contextlib.contextmanager
+    def shared(self, name: str, other: Json, percent: int) -> Iterator[None]:
+        """Let a share of the requests meet another filter, as long as the block lasts.
+
+        What is deployed meanwhile remains. Raises EnvoyRejected where the proxy does not take it.
+        """
+        folder, admin = self._made[name]
+        file = folder / f"{name}.json"
+        old = file.read_bytes()
+        (now,) = json.loads(old)["resources"]
+        stable = {"name": name, "typed_config": now["typed_config"]}
+        version = f"{self._versions(folder, name)[-1].version}-{percent}%"
+        both = config.resource(name, version, composite(name, stable, other, percent)["typed_config"])
+        written = json.dumps(both, indent=1).encode()
+        before = _stats(admin, name)
+        try:
+            replace_file(file, written)
+            self._taken(admin, name, version, before)
+            yield
+        finally:
+            if file.read_bytes() == written:
+                replace_file(file, old)
 
     def rollback(self, name: str, to: int | None = None, *, path: str | Path = "") -> Deployment:
         """Put an earlier version back, as a new one."""

@@ -82,7 +82,7 @@ def start(image: str, folder: Path, inside: str) -> Running:
 
     command = ["-c", f"{inside}/envoy.json", "--admin-address-path", f"{inside}/told/admin.txt"]
     command += ["--disable-hot-restart", "--component-log-level", "wasm:info", "-l", "warning"]
-    command += ["--drain-time-s", "1", "--concurrency", "1"]
+    command += ["--drain-time-s", "1", "--concurrency", "1", "--file-flush-interval-msec", "100"]
     try:
         _have(client, image)
         made = client.containers.create(

@@ -21,8 +21,9 @@ from ..proxy.exchange import LogLine
 from .deployment import Deployment, unknown
 from .history import KEPT, Version
 from .local_view import LocalView, Serving, counts
-from .rollout import Rollout, Rules, Tick, watch
+from .rollout import Rollout, Rules, Tick
 from .upstream import Answers, upstream_of
+from .watching import FileWitness, arm_line, check_percent, nothing_there, watch
 
 __all__ = ["LocalEnvoy"]
 
@@ -95,18 +96,14 @@ class LocalEnvoy(LocalView):
         Raises DeployError where there is no version to compare with, and as ``deploy`` does. Interrupted, it
         takes the new version back.
         """
-        if not 0 < percent < 100:
-            raise DeployError(f"{percent} per cent is no share", do="give 1 to 99")
+        check_percent(percent)
         plugin.module.check()
         validate(plugin)
         start = time.perf_counter()
         with self._lock:
             server = self._server
             if plugin.name not in self._serving or server is None or not server.running:
-                raise DeployError(
-                    f"{plugin.name} is not deployed, so there is nothing to compare it with",
-                    do="deploy it once without a canary",
-                )
+                raise nothing_there(plugin.name)
             if self._trial:
                 raise DeployError(
                     f"a canary of {self._trial} is under way", do="wait for it, or interrupt it"
@@ -118,8 +115,8 @@ class LocalEnvoy(LocalView):
             if server.arms.exists():
                 os.truncate(server.arms, 0)
             server.divert(slot, percent)
-            reason, good, ticks, stable, new = watch(server.arms, seconds, rules or Rules(), progress)
-            if good:
+            seen = watch(FileWitness(server.arms, arm_line), seconds, rules or Rules(), progress)
+            if seen.good:
                 made = self.deploy(plugin, note=f"canary at {percent} %")
             else:
                 made = self._now(self._serving[plugin.name])
@@ -128,7 +125,7 @@ class LocalEnvoy(LocalView):
             if server.running:
                 server.divert(None)
                 server.swap({slot + server.slots: None})
-        return Rollout(good, reason, percent, time.perf_counter() - start, stable, new, ticks, made)
+        return seen.rollout(percent, start, made)
 
     def rollback(self, name: str, to: int | None = None) -> Deployment:
         """Swap in an earlier version as a new one. Raises DeployError where there is none."""

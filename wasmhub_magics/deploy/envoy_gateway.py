@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator
 
 from ..errors import DeployError
 from .cluster import Cluster, Json, Kind
 from .gaps import common, layout, scope
+from .gateway_share import POLICY, ROUTE, code_name, gateway_split
 from .intent import Gap, Intent
 from .placed import bare
-from .product import Condition, PodQuery, Product, conditions
+from .product import Condition, PodQuery, Product, Split, conditions
 
-__all__ = ["POLICY", "EnvoyGateway"]
+__all__ = ["EnvoyGateway"]
 
-POLICY = Kind("gateway.envoyproxy.io", "v1alpha1", "EnvoyExtensionPolicy", "envoyextensionpolicies")
 ATTACHABLE = ("Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "UDPRoute", "TCPRoute", "TLSRoute")
-ROUTE = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
 GRPC_ROUTE = Kind("gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes")
 OWNER = "gateway.envoyproxy.io/owning-gateway-"
 RAW = "there is no other way with Envoy Gateway"
@@ -31,6 +29,7 @@ class EnvoyGateway(Product):
     kinds = (POLICY,)
     shared = True
     speaks = True
+    splits = True
 
     def object_name(self, intent: Intent) -> str:
         """One policy for all filters on the same thing."""
@@ -134,6 +133,10 @@ class EnvoyGateway(Product):
             labels.append(f"{OWNER}name={refs[0].get('name', '')}")
         return PodQuery(",".join(labels), container="envoy", port=19001)
 
+    def split(self, live: Json, kind: Kind, intent: Intent, percent: int, cluster: Cluster) -> Split:  # noqa: ARG002
+        """Copies of the routes for a share of the requests, with a policy that has the new version."""
+        return gateway_split(live, self._entry(intent), percent, cluster, self.pods(live))
+
     def _entry(self, intent: Intent) -> Json:
         plugin, source = intent.plugin, intent.source
         assert source is not None
@@ -158,10 +161,3 @@ class EnvoyGateway(Product):
         if intent.host_env:
             entry["env"] = {"hostKeys": list(intent.host_env)}
         return entry
-
-
-def code_name(entry: Json) -> str:
-    """A short name of where an entry's module comes from and which it is."""
-    code = entry.get("code") or {}
-    told = [(code.get(kind) or {}).get(key, "") for kind in ("image", "http") for key in ("url", "sha256")]
-    return hashlib.sha256("|".join(told).encode()).hexdigest()[:12]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .cluster import Json, Kind
+from .cluster import Cluster, Json, Kind
 from .envoyjson import remote_filter
 from .gaps import layout, scope
 from .intent import Gap, Intent
 from .istio import agent_notes, agent_pods
-from .product import Condition, PodQuery, Product, conditions
+from .istio_share import ENVOY_FILTER, discovery, istio_split
+from .product import Condition, PodQuery, Product, Split, conditions
 
-__all__ = ["ENVOY_FILTER", "EnvoyFilter"]
+__all__ = ["EnvoyFilter"]
 
-ENVOY_FILTER = Kind("networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters")
 CONTEXT = {"": "ANY", "client": "SIDECAR_OUTBOUND", "server": "SIDECAR_INBOUND"}
 TYPE = "type.googleapis.com/"
-MANAGER = TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+PREFIX = "wasmhub."
 ATTACHABLE = ("Gateway", "GatewayClass", "Service", "ServiceEntry")
 
 
@@ -31,6 +31,7 @@ class EnvoyFilter(Product):
     kinds = (ENVOY_FILTER,)
     shared = False
     speaks = False
+    splits = True
 
     def object_name(self, intent: Intent) -> str:
         """The filter's name."""
@@ -78,15 +79,7 @@ class EnvoyFilter(Product):
         }
         if intent.scope.ports:
             listener["portNumber"] = intent.scope.ports[0]
-        extension = f"wasmhub.{intent.object_name}"
-        discovery = {
-            "config_source": {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"},
-            "type_urls": [
-                TYPE + "envoy.extensions.filters.http.wasm.v3.Wasm",
-                # what the agent puts there where the module cannot be fetched
-                TYPE + "envoy.extensions.filters.http.rbac.v3.RBAC",
-            ],
-        }
+        extension = f"{PREFIX}{intent.object_name}"
         spec: Json = {
             "configPatches": [
                 {
@@ -102,7 +95,7 @@ class EnvoyFilter(Product):
                     "match": {"context": where, "listener": listener},
                     "patch": {
                         "operation": "INSERT_BEFORE",
-                        "value": {"name": extension, "config_discovery": discovery},
+                        "value": {"name": extension, "config_discovery": discovery()},
                     },
                 },
             ]
@@ -128,3 +121,7 @@ class EnvoyFilter(Product):
     def pods(self, live: Json) -> PodQuery:
         """The workloads that it chooses, in its namespace."""
         return agent_pods(live)
+
+    def split(self, live: Json, kind: Kind, intent: Intent, percent: int, cluster: Cluster) -> Split:  # noqa: ARG002
+        """An EnvoyFilter more that lets the filter's place run both versions."""
+        return istio_split(live, (PREFIX + live["metadata"]["name"],), intent, percent, self.pods(live))

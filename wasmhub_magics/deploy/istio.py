@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .cluster import Json, Kind
+from .cluster import Cluster, Json, Kind
 from .gaps import common, config_object, layout, scope
 from .intent import Gap, Intent
-from .product import Condition, PodQuery, Product, conditions
+from .istio_share import istio_split
+from .product import Condition, PodQuery, Product, Split, conditions
 
 __all__ = ["TRAFFIC_EXTENSION", "WASM_PLUGIN", "Istio", "agent_fields", "agent_notes", "agent_pods"]
 
 TRAFFIC_EXTENSION = Kind("extensions.istio.io", "v1alpha1", "TrafficExtension", "trafficextensions")
 WASM_PLUGIN = Kind("extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins")
 STRATEGY = {"closed": "FAIL_CLOSE", "open": "FAIL_OPEN", "reload": "FAIL_RELOAD"}
+IN_CHAIN = {
+    "TrafficExtension": ("extensions.istio.io/trafficextension/{}",),
+    "WasmPlugin": (
+        "extensions.istio.io/trafficextension/{}~istio-translated-wasmplugin",  # since 1.30
+        "extensions.istio.io/wasmplugin/{}",
+        "extenstions.istio.io/wasmplugin/{}",  # Istio's own slip, before 1.26
+    ),
+}
+"""The names under which Istio puts a filter into a chain, by release."""
 ATTACHABLE = ("Gateway", "GatewayClass", "Service", "ServiceEntry")
 
 
@@ -25,6 +35,7 @@ class Istio(Product):
     kinds = (TRAFFIC_EXTENSION, WASM_PLUGIN)
     shared = False
     speaks = False
+    splits = True
 
     def object_name(self, intent: Intent) -> str:
         """The filter's name."""
@@ -84,6 +95,13 @@ class Istio(Product):
     def pods(self, live: Json) -> PodQuery:
         """The workloads or the gateway that it chooses, in its namespace."""
         return agent_pods(live)
+
+    def split(self, live: Json, kind: Kind, intent: Intent, percent: int, cluster: Cluster) -> Split:  # noqa: ARG002
+        """An EnvoyFilter that lets the filter's place run both versions."""
+        prefixes = IN_CHAIN[kind.kind]
+        name = f"{live['metadata']['namespace']}.{live['metadata']['name']}"
+        stables = tuple(prefix.format(name) for prefix in prefixes)
+        return istio_split(live, stables, intent, percent, self.pods(live))
 
 
 def agent_fields(intent: Intent) -> Json:

@@ -11,9 +11,12 @@ from ..proxy.exchange import LogLine
 from .cluster import Cluster
 from .pods import log_lines, proxies
 from .product import PodQuery
+from .shares import MARK
 
 __all__ = ["Logged", "Logs", "from_envoy", "from_pods"]
 
+ACCESS = ("{", MARK)
+"""How the lines of access logs begin, which may name a filter, too."""
 COLOURS = {"warn": "#b7791f", "error": "#d13438", "critical": "#d13438"}
 
 
@@ -81,7 +84,7 @@ def from_pods(cluster: Cluster, query: PodQuery, name: str, target: str, last: i
             continue
         if not (pod.get("spec") or {}).get("nodeName"):
             notes.append(f"{proxy} waits for a node to run on")
-        about = [line for line in text if "wasm" in line][-last:]
+        about = [line for line in text if "wasm" in line and not line.startswith(ACCESS)][-last:]
         lines += [Logged(f"{proxy.namespace}/{proxy.name}", _level(line), line) for line in about]
     if not found:
         notes.append(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from ..errors import DeployError
 from .cluster import Cluster, Json, Kind
 from .intent import Gap, Intent
+from .seen import Seen
 
-__all__ = ["Condition", "Health", "PodQuery", "Product", "conditions", "health_from"]
+__all__ = ["Condition", "Health", "PodQuery", "Product", "Split", "conditions", "health_from"]
 
 Health: TypeAlias = Literal["accepted", "refused", "waiting", "silent"]
 
@@ -43,6 +45,23 @@ class PodQuery:
     port: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a product gives a share of the requests to a new version, and how one learns what they come to.
+
+    The ``objects`` do it as long as they are there; the last of them tells how it goes. Where ``switch`` has
+    objects, those before only let the proxies fetch the module, and these, others of the same names, then do
+    it. The access logs of ``pods`` note each request in a line that ``read`` reads, its latency to ``grain``
+    microseconds.
+    """
+
+    objects: tuple[tuple[Kind, Json], ...]
+    pods: PodQuery
+    read: Callable[[str], Seen | None]
+    grain: int = 0
+    switch: tuple[tuple[Kind, Json], ...] = ()
+
+
 class Product(Protocol):
     """A product's own words for an intent."""
 
@@ -52,6 +71,8 @@ class Product(Protocol):
     """Whether one object carries the filters of several deployments in a list."""
     speaks: bool
     """Whether its controller writes into the object's status."""
+    splits: bool = False
+    """Whether it can give a share of the requests to another version."""
     makes: bool = True
     """Whether the object is made here, and not by somebody else."""
 
@@ -96,6 +117,27 @@ class Product(Protocol):
     def pods(self, live: Json) -> PodQuery:
         """The pods whose proxies run the filter of an object."""
         ...
+
+    def split(
+        self,
+        live: Json,  # noqa: ARG002 most cannot
+        kind: Kind,  # noqa: ARG002
+        intent: Intent,  # noqa: ARG002
+        percent: int,  # noqa: ARG002
+        cluster: Cluster,  # noqa: ARG002
+    ) -> Split:
+        """What gives a share of the requests that meet an object to a new version of its filter.
+
+        Raises DeployError where this object cannot be split, and where the product cannot (``splits``).
+        """
+        raise self.whole()
+
+    def whole(self) -> DeployError:
+        """The error where the product cannot split requests."""
+        return DeployError(
+            f"{self.title} has no way to give a share of the requests to another version of a filter",
+            do="deploy it to some of the workloads first, or try the canary on envoy",
+        )
 
 
 def conditions(live: Json, listed: Iterable[Json] | None = None) -> tuple[Condition, ...]:

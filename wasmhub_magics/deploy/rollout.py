@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import html
 import math
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from .bounds import difference, median
 from .deployment import Deployment
 
-__all__ = ["Arm", "Rollout", "Rules", "Tick", "graph", "watch"]
+__all__ = ["Arm", "Rollout", "Rules", "Tick", "failing", "graph", "slower"]
 
-TICK_SECONDS = 0.5
 FEW = 20
 """Requests below which nothing is judged: the bounds of shares and medians are too rough there."""
 
@@ -105,59 +101,19 @@ def failing(stable: Arm, canary: Arm, rules: Rules) -> str:
     return f"{told}: surely {low:.1%} to {high:.1%} more, and {rules.errors:.1%} may"
 
 
-def slower(stable: Arm, canary: Arm, rules: Rules) -> str:
-    """How surely the new version's median latency is above what it may be; empty where that is not sure."""
+def slower(stable: Arm, canary: Arm, rules: Rules, grain: int = 0) -> str:
+    """How surely the new version's median latency is above what it may be; empty where that is not sure.
+
+    ``grain`` are the microseconds by which a latency may be more than its figure says.
+    """
     (_, old), (new, _) = median(stable.latencies), median(canary.latencies)
+    old += grain
     if new <= old * (1 + rules.slower):
         return ""
     return (
         f"its median latency is {canary.percentile(50) / 1000:.2f} ms, the old version's "
         f"{stable.percentile(50) / 1000:.2f} ms: surely {new / old - 1:.0%} more, and {rules.slower:.0%} may"
     )
-
-
-def watch(
-    log: Path, seconds: float, rules: Rules, progress: Callable[[Tick], object] | None
-) -> tuple[str, bool, tuple[Tick, ...], Arm, Arm]:
-    """Read what both versions do for a time, or until it is clear that the new one is worse.
-
-    The reason, whether to promote, the ticks, and both arms as a whole.
-    """
-    start = time.monotonic()
-    offset, rest = 0, b""
-    ticks: list[Tick] = []
-    totals: dict[str, list[tuple[int, int]]] = {"stable": [], "canary": []}
-    while True:
-        time.sleep(min(TICK_SECONDS, max(0.0, start + seconds - time.monotonic())))
-        now = time.monotonic() - start
-        data = rest + _read(log, offset)
-        offset += len(data) - len(rest)
-        *lines, rest = data.split(b"\n")
-        seen: dict[str, list[tuple[int, int]]] = {"stable": [], "canary": []}
-        for line in lines:
-            name, _, numbers = line.decode("ascii", "replace").partition(" ")
-            status, _, micros = numbers.partition(" ")
-            if name in seen and status.isdecimal():
-                seen[name].append((int(status), int(micros) if micros.isdecimal() else 0))
-        for name, values in seen.items():
-            totals[name] += values
-        ticks.append(Tick(now, _arm(seen["stable"]), _arm(seen["canary"])))
-        if progress is not None:
-            progress(ticks[-1])
-        stable, canary = _arm(totals["stable"]), _arm(totals["canary"])
-        over = now >= seconds
-        # a first request may be slow for once, a failed one counts at once
-        bad = failing(stable, canary, rules) or (slower(stable, canary, rules) if over else "")
-        if bad:
-            return bad, False, tuple(ticks), stable, canary
-        if over:
-            few, enough = min(stable.requests, canary.requests), max(rules.enough, FEW)
-            if few < enough:
-                reason = f"{few} requests met one of the versions, and {enough} are needed to judge"
-                return reason, False, tuple(ticks), stable, canary
-            low, high = difference((canary.errors, canary.requests), (stable.errors, stable.requests))
-            reason = f"it did as well as the old version ({low:+.1%} to {high:+.1%} failed requests)"
-            return reason, True, tuple(ticks), stable, canary
 
 
 def graph(ticks: Sequence[Tick]) -> str:
@@ -167,23 +123,6 @@ def graph(ticks: Sequence[Tick]) -> str:
         ("median latency, ms", 0.1, lambda arm: arm.percentile(50) / 1000),
     )
     return f"<div>{''.join(_panel(title, ticks, least, value) for title, least, value in panels)}</div>"
-
-
-def _read(log: Path, offset: int) -> bytes:
-    try:
-        with log.open("rb") as file:
-            file.seek(offset, os.SEEK_SET)
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _arm(values: Sequence[tuple[int, int]]) -> Arm:
-    return Arm(
-        len(values),
-        sum(status >= 500 for status, _ in values),
-        tuple(sorted(micros for _, micros in values)),
-    )
 
 
 def _panel(title: str, ticks: Sequence[Tick], least: float, value: Callable[[Arm], float]) -> str:

@@ -65,6 +65,10 @@ class Running:
             raise DeployError(f"its log has no component {component!r}", where=self.place)
         return found[1]
 
+    def runtime(self, key: str, value: int) -> None:
+        """Set a key of its runtime, where it has a layer for that."""
+        self._ask(f"/runtime_modify?{quote(key)}={value}", "POST")
+
     def filters(self) -> tuple[FilterState, ...]:
         """Its Wasm filters by the names of their plugins, and the discovered extensions it has."""
         counts = self.stats(rf"^(wasm\..*\.vm_reload|{re.escape(DISCOVERED)})")

@@ -38,9 +38,9 @@ def canary_arguments() -> Callable[[Magic], Magic]:
 
 def rolled_out(made: Filter, options: argparse.Namespace, said: dict[str, Any]) -> Rollout:
     """Let a share of the requests meet a filter, drawn while it goes. Raises as ``canary`` does."""
-    from ..deploy import Rules, canary
+    from ..deploy import CLUSTER_TARGETS, Rules, canary
 
-    if said:
+    if said and options.to not in CLUSTER_TARGETS:
         raise RequestError(
             f"a canary takes no {', '.join(sorted(said))}",
             do="where and how the filter serves was settled when it was deployed first",
@@ -56,7 +56,9 @@ def rolled_out(made: Filter, options: argparse.Namespace, said: dict[str, Any]) 
     seconds = 30.0 if options.seconds is None else options.seconds
     shown = _Course(f"{made.name}: {percent} % of the requests meet the new version", seconds)
     try:
-        return canary(made, percent, options.to, seconds=seconds, rules=Rules(**rules), progress=shown)
+        return canary(
+            made, percent, options.to, seconds=seconds, rules=Rules(**rules), progress=shown, **said
+        )
     finally:
         shown.end()
 

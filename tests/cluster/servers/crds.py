@@ -26,7 +26,7 @@ def products() -> Iterator[Json]:
     """What the deploy targets emit, and what their objects refer to."""
     yield from istio()
     yield from higress()
-    yield from envoy_gateway(("EnvoyExtensionPolicy",))
+    yield from envoy_gateway(("EnvoyExtensionPolicy", "SecurityPolicy"))
     yield from gateway_api(GATEWAY_KINDS)
     yield gloo()
 

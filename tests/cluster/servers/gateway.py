@@ -30,6 +30,7 @@ from wasmhub_magics.envoy import find_envoy
 from . import crds
 from .apiserver import ADMIN, ApiServer
 from .child import spawn
+from .kubelet import Kubelet
 from .programs import program, tool
 
 Json = dict[str, Any]
@@ -141,7 +142,7 @@ def control_plane(server: ApiServer, folder: Path) -> Iterator[Control]:
 
 
 @contextlib.contextmanager
-def proxy(control: Control, folder: Path) -> Iterator[Proxy]:
+def proxy(control: Control, node: Kubelet, folder: Path) -> Iterator[Proxy]:
     """Run the Envoy of the Deployment that the controller has made, as a kubelet would."""
     deployment = _deployment(control)
     container = next(
@@ -172,31 +173,22 @@ def proxy(control: Control, folder: Path) -> Iterator[Proxy]:
     command = [tool("chroot", "install coreutils"), str(root), "/envoy", *arguments]
     running = Proxy([*command, "--concurrency", "1", "--disable-hot-restart"], folder / "envoy.log")
     try:
-        _pod(control, deployment)
+        node.run(_pod(deployment), SYSTEM, "envoy", root / "dev/stdout", folder / "envoy.log")
         yield running
     finally:
         running.end()
 
 
-def _pod(control: Control, deployment: Json) -> None:
-    """Tell the API server where the proxy runs, as a kubelet would: it then speaks to it for its users."""
+def _pod(deployment: Json) -> Json:
+    """The pod that a Deployment asks for."""
     template = deployment["spec"]["template"]
     containers = [{"name": c["name"], "image": c["image"]} for c in template["spec"]["containers"]]
-    pod = {
+    return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "proxy", "labels": template["metadata"]["labels"]},
         "spec": {"containers": containers},
     }
-    path = f"/api/v1/namespaces/{SYSTEM}/pods/proxy/status"
-    made = control.server.create(pod, "pods", SYSTEM)
-    made["status"] = {
-        "phase": "Running",
-        "podIP": POD_ADDRESS,
-        "podIPs": [{"ip": POD_ADDRESS}],
-        "conditions": [{"type": "Ready", "status": "True"}],
-    }
-    control.server.ask("PUT", path, made)
 
 
 def install(binary: Path, root: Path) -> None:

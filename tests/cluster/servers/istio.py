@@ -24,6 +24,7 @@ from . import crds
 from .apiserver import ApiServer
 from .child import spawn
 from .gateway import POD_ADDRESS, install
+from .kubelet import Kubelet
 from .programs import module, program, tool
 
 SYSTEM = "istio-system"
@@ -71,7 +72,7 @@ def istiod(server: ApiServer, folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, namespace: str, labels: dict[str, str]) -> Iterator[Path]:
+def gateway(node: Kubelet, folder: Path, namespace: str, labels: dict[str, str]) -> Iterator[Path]:
     """Run Istio's agent as a gateway with these labels, and its Envoy; what they say."""
     root, log = folder / "root", folder / "agent.log"
     for part in ("etc/istio/proxy", "var/lib/istio/data", CREDENTIALS, "tmp", "dev", "proc"):
@@ -107,7 +108,15 @@ def gateway(folder: Path, namespace: str, labels: dict[str, str]) -> Iterator[Pa
     chroot = [tool("chroot", "install coreutils"), str(root), "/pilot-agent", "proxy", "router"]
     command = [*alone, *chroot, "--domain", f"{namespace}.svc.cluster.local", "--concurrency", "1"]
     child = spawn(command, log, environment)
+    container = {"name": "istio-proxy", "image": "docker.io/istio/proxyv2:1.32.0"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "gateway-1", "labels": labels},
+        "spec": {"containers": [container]},
+    }
     try:
+        node.run(pod, namespace, "istio-proxy", root / "dev/stdout", log)
         yield log
     finally:
         child.kill()
