@@ -26,8 +26,9 @@ def on_request_headers(ctx):
             pass
     if path.startswith("/auth"):
         return ctx.call("auth", "/check", timeout=1, then=checked)
-    if path == "/client":
-        ctx.request.headers["x-client"] = ctx.property("source.address")
+    if path.startswith("/client"):
+        for name in path.partition("?")[2].split("&"):
+            ctx.request.headers["x-" + name.replace("_", "-")] = str(ctx.property(name))
     if settings.get("closed"):
         return ctx.respond(503, body="closed\\n")
     greeting = settings.get("greeting", "hello") + " " + ctx.request.headers.get("x-user", "stranger")

@@ -182,7 +182,7 @@ def test_a_newcomer_pastes_breaks_finds_out_why_and_mends(notebook: Notebook, te
         notebook.run(1)
     expect(tester.locator(".wht-changed")).to_have_text("now passes", timeout=ANSWER_MS)
     tester.get_by_role("button", name="Measure its cost here").click()
-    expect(tester.locator(".wht-cost")).to_contain_text("the build before took", timeout=ANSWER_MS)
+    expect(tester.locator(".wht-cost")).to_contain_text("the same code took", timeout=ANSWER_MS)
 
 
 def test_it_fails_on_purpose(tester: Locator) -> None:

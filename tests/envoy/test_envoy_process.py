@@ -1,10 +1,12 @@
 """Finding, starting and ending Envoy."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from wasmhub_magics.envoy import EnvoyProxy, EnvoyServer, find_envoy
 from wasmhub_magics.envoy import binary as binary_module
 from wasmhub_magics.errors import EnvoyError, EnvoyMissing
+from wasmhub_magics.http import Request
 
 SCRIPT = """
 import sys, tempfile, time
@@ -49,6 +52,37 @@ def child(tmp_path, what):
         text=True,
     )
     return process, int(process.stdout.readline())
+
+
+def starting():
+    """Envoys of this process, by pid."""
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            with contextlib.suppress(OSError):
+                if b"--admin-address-path" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.add(int(pid))
+    return found
+
+
+def test_a_start_that_gets_no_processor_is_waited_for():
+    before, allowed, released = starting(), 2, threading.Event()
+
+    def hold():
+        while not (fresh := starting() - before):
+            time.sleep(0.001)
+        (pid,) = fresh
+        os.kill(pid, signal.SIGSTOP)
+        released.wait(1.5 * allowed)
+        os.kill(pid, signal.SIGCONT)
+
+    holder = threading.Thread(target=hold)
+    begun = time.monotonic()
+    holder.start()
+    with EnvoyProxy([], start_timeout=allowed) as proxy:
+        assert time.monotonic() - begun > allowed
+        assert proxy.send(Request()).response.status == 200
+    holder.join()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

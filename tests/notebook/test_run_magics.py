@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.notebook.conftest import PYTHON_GREETER, Shell
@@ -119,6 +121,30 @@ def test_bench_puts_two_filters_side_by_side(greeter: Shell) -> None:
     old, new = greeter.run("%wasm_bench other --vs before --seconds 0.2").reports
     assert old.digest == comparison.reports[0].digest
     assert old.digest != new.digest
+    greeter.run("%%wasm_filter other\ndef on_request_headers(ctx):\n    1 + 'a'")
+    broken = greeter.run("other.digest")[7:15]
+    greeter.run("%%wasm_filter other\n" + PYTHON_GREETER)
+    assert f"other {broken} fails on this request" in str(greeter.fail("%wasm_bench other --vs before"))
+
+
+def test_a_mix_in_the_real_envoy_is_measured_and_its_report_goes_into_the_shared_page(
+    greeter: Shell, tmp_path: Path
+) -> None:
+    page = tmp_path / "greeter.html"
+    assert "has not been measured" in str(greeter.fail(f"%wasm_share greeter {page} --report"))
+    cases = (
+        "- {name: list, request: GET /items, weight: 3, expect: 200}\n"
+        "- {name: buy, request: curl -d item=7 /orders, weight: 1, expect: 200}\n"
+    )
+    greeter.run("%%wasm_cases greeter\n" + cases)
+    report = greeter.run("%wasm_bench greeter --mix --engine envoy --rate 40 --seconds 0.5")
+    assert report.engine == "envoy"
+    assert report.request == "mix of 75% GET /items, 25% POST /orders"
+    assert report.exchanges == report.unfiltered.exchanges >= 20
+    assert report.filtered.statuses == ((200, report.exchanges),)
+    shared = greeter.run(f"%wasm_share greeter {page} --report")
+    assert any("a latency report" in each for each in shared.reveals)
+    assert "greeter: latency in real Envoy" in page.read_text()
 
 
 def test_the_same_request_goes_through_the_real_envoy(greeter: Shell) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .side import Side
 
-__all__ = ["Line", "colours", "dashes", "is_logarithmic", "labels", "ticks"]
+__all__ = ["Line", "colours", "dashes", "farthest", "is_logarithmic", "labels", "ticks"]
 
 BASELINE_COLOUR = "#8792a2"
 COLOURS = ("#e8613c", "#2f8fdd", "#18a184", "#a066d3", "#c9921a")
@@ -61,11 +61,16 @@ def dashes(lines: Sequence[Line]) -> list[tuple[int, ...]]:
 
 
 def ticks(lines: list[Line]) -> list[tuple[float, str]]:
-    """The marks of the percentile axis: 1, 10, 100, ... with 0 %, 90 %, 99 %, ..."""
-    top = max((line.points[-1][0] for line in lines), default=10.0)
+    """The marks of the percentile axis: 1, 10, 100, ... with 0 %, 90 %, ... as far as it goes."""
+    top = farthest(lines)
     marks = [(1.0, "0 %"), (2.0, "50 %"), (10.0, "90 %"), (100.0, "99 %")]
     marks += [(10.0**power, f"99.{'9' * (power - 2)} %") for power in range(3, 10)]
-    return [mark for mark in marks if mark[0] <= max(top, 10.0)]
+    return [mark for mark in marks if mark[0] <= top]
+
+
+def farthest(lines: Sequence[Line]) -> float:
+    """Where the percentile axis ends: at 99.99 % at least, so that charts of short and long runs compare."""
+    return max([10_000.0, *(line.points[-1][0] for line in lines if line.points)])
 
 
 def is_logarithmic(lines: list[Line]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .axis import Line, colours, dashes, is_logarithmic, ticks
+from .axis import Line, colours, dashes, farthest, is_logarithmic, ticks
 from .units import duration, scale_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def vega_lite(lines: list[Line], title: str, notes: list[str]) -> dict[str, Any]
                 "field": "x",
                 "type": "quantitative",
                 "title": "percentile",
-                "scale": {"type": "log", "nice": False},
+                "scale": {"type": "log", "nice": False, "domain": [1, farthest(lines)]},
                 "axis": {"values": [x for x, _ in marks], "labelExpr": label, "labelFlush": False},
             },
             "y": {
@@ -101,6 +101,7 @@ def draw(lines: list[Line], title: str, ax: Axes | None = None) -> Axes:
     ax.set_xscale("log")
     if is_logarithmic(lines):
         ax.set_yscale("log")
+    ax.set_xlim(1, farthest(lines))
     marks = ticks(lines)
     ax.set_xticks([x for x, _ in marks], [text for _, text in marks])
     ax.minorticks_off()

@@ -14,6 +14,7 @@ from ..errors import ProxyError, RequestError
 from ..http import Request, Response
 from ..plugin import HasPlugin, Plugin
 from ..proxy import Exchange, Loop, Proxy, Upstream, echo
+from .axis import labels
 from .breakdown import measure_callbacks
 from .chain import chain_of, digest_of, name_of
 from .histogram import Histogram
@@ -76,8 +77,9 @@ def measure(
     start = time.perf_counter()
     tracks: list[_Track] = []
     try:
-        for plugins in [*chains, []] if baseline else chains:
-            tracks.append(_Track(Proxy(plugins, upstream, trace=False), chosen))
+        names = labels([(name_of(chain), digest_of(chain)) for chain in chains])
+        for plugins, name in zip([*chains, []] if baseline else chains, [*names, name_of([])], strict=False):
+            tracks.append(_Track(name, Proxy(plugins, upstream, trace=False), chosen))
             tracks[-1].open()
             tracks[-1].calibrate()
         rounds = ROUNDS if n is None else min(ROUNDS, n)
@@ -121,6 +123,7 @@ def measure(
 class _Track:
     """One side of the measurement while it runs."""
 
+    name: str
     proxy: Proxy
     mix: Mix
     answers: list[Response] = field(default_factory=list)
@@ -155,9 +158,10 @@ class _Track:
                 else "fails on this request"
             )
             raise ProxyError(
-                f"{name_of(list(self.proxy.plugins))} {what}, so its cost cannot be measured",
+                f"{self.name} {what}, so its cost cannot be measured",
                 where=(failure or told).partition("\n")[0] or f"on one of {self.count:,} exchanges in a loop",
-                do=f"send it {request.method} {request.path} and look at the exchange",
+                do=f"send it {request.method} {request.path} and look at the exchange; "
+                "--vs compares builds that answer",
             )
         return exchange
 

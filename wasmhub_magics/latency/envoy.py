@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..envoy.server import EnvoyServer
@@ -84,12 +83,12 @@ def measure_envoy(
             for side in order if turn % 2 == 0 else reversed(order):  # so that a drift hits all alike
                 server.swap(swaps[side])
                 run_mix(server.url, chosen, rate=rate, seconds=WARM_SECONDS, connections=connections)
-                before = _cpu_ns(server.process.pid)
+                before = server.process.cpu_ns
                 sent = run_mix(
                     server.url, chosen, rate=rate, seconds=seconds / rounds, connections=connections
                 )
                 seen[side].append(sent)
-                cpu[side].append((_cpu_ns(server.process.pid) - before) / len(sent.replies))
+                cpu[side].append((server.process.cpu_ns - before) / len(sent.replies))
             measured = [_side(seen[side], cpu[side], rate) for side in order]
             if progress is not None:
                 progress(Progress.of((turn + 1) / rounds, builds, measured))
@@ -134,11 +133,6 @@ def _server(slots: int, upstream: Upstream) -> Iterator[EnvoyServer]:
             other = stack.enter_context(contextlib.closing(UpstreamServer(upstream)))
             where = ("127.0.0.1", other.port)
         yield stack.enter_context(contextlib.closing(EnvoyServer((), where, slots=slots)))
-
-
-def _cpu_ns(pid: int) -> int:
-    """Processor time that a process has used so far; 0 where the system is not Linux."""
-    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
 def _side(rounds: list[Sent], cpu: list[float], rate: float) -> Side:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from html import escape
 
-from .axis import Line, colours, dashes, is_logarithmic, ticks
+from .axis import Line, colours, dashes, farthest, is_logarithmic, ticks
 from .units import duration
 
 __all__ = ["svg"]
@@ -23,8 +23,8 @@ Scale = Callable[[float], float]
 def svg(lines: list[Line], title: str, notes: list[str]) -> str:
     """The chart of lines that have samples, with what the first adds to the last where that is a baseline."""
     marks = ticks(lines)
-    right = max(line.points[-1][0] for line in lines)
-    x = _log_scale(1.0, max(right, 10.0), LEFT, WIDTH - RIGHT)
+    right = farthest(lines)
+    x = _log_scale(1.0, right, LEFT, WIDTH - RIGHT)
     levels, y = _latency_axis(lines)
     paint = colours(lines)
     legend, rows = _legend(lines, paint)

@@ -25,6 +25,7 @@ from .group import Group
 from .session import SESSION
 
 if TYPE_CHECKING:
+    from ..latency import LatencyReport
     from ..page import Share
     from ..testing import Results, Simulation, Suite
 
@@ -138,7 +139,13 @@ class CasesMagics(Group):
     @argument("--no-cases", action="store_true", help="leave the cases out")
     @argument("--no-config", action="store_true", help="leave configuration and environment out")
     @argument("--readme", metavar="FILE", help="text about the filter; @name of a variable")
-    @argument("--report", metavar="@NAME", help="a latency report to show: @name of a variable")
+    @argument(
+        "--report",
+        metavar="@NAME",
+        nargs="?",
+        const="",
+        help="show a latency report: that of the last %%wasm_bench, or @name of a variable",
+    )
     @line_magic
     @clean_errors
     def wasm_share(self, line: str) -> Share:
@@ -148,16 +155,12 @@ class CasesMagics(Group):
 
         Examples::
 
-            %wasm_share greeter
+            %wasm_share greeter --report
             %wasm_share greeter docs/greeter.html --source --readme README.md --report @report
         """
-        from ..latency import LatencyReport
-
         options = parse(self.wasm_share, line)
         made = self.filter(options.name)
-        report = variable(options.report, self.variables) if options.report else None
-        if report is not None and not isinstance(report, LatencyReport):
-            raise RequestError(f"{options.report} is no latency report", do="assign what %wasm_bench returns")
+        report = None if options.report is None else self._report(made.name, options.report)
         suite = None if options.no_cases else SESSION.suites.get(made.name)
         return made.to_html(
             options.file or "",
@@ -167,6 +170,18 @@ class CasesMagics(Group):
             report=report,
             configuration=not options.no_config,
         )
+
+    def _report(self, name: str, wanted: str) -> LatencyReport:
+        from ..latency import LatencyReport
+
+        if wanted:
+            value = variable(wanted, self.variables)
+            if isinstance(value, LatencyReport):
+                return value
+            raise RequestError(f"{wanted} is no latency report", do="assign what %wasm_bench returns")
+        if name in SESSION.reports:
+            return SESSION.reports[name]
+        raise RequestError(f"{name} has not been measured", do=f"measure it by %wasm_bench {name}")
 
     def _text(self, where: str) -> str:
         if where.startswith("@"):

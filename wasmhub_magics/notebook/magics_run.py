@@ -161,12 +161,16 @@ class RunMagics(Group):
         with self._chart(title, live=not options.no_live) as watched:
             if other is None:
                 report = made.bench(request, **given, **watched)
-                SESSION.history.measured(made.name, measured(made, report))
+                self._keep(made, report)
                 return report
             comparison = made.bench_beside(other, request=request, **given, **watched)
         for each, report in zip((other, made), comparison.reports, strict=True):
-            SESSION.history.measured(each.name, measured(each, report))
+            self._keep(each, report)
         return comparison
+
+    def _keep(self, made: Filter, report: LatencyReport) -> None:
+        SESSION.reports[made.name] = report
+        SESSION.history.measured(made.name, measured(made, report))
 
     @contextlib.contextmanager
     def _chart(self, title: str, *, live: bool) -> Iterator[dict[str, Any]]:

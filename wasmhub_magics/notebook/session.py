@@ -12,6 +12,7 @@ from .history import History
 
 if TYPE_CHECKING:
     from ..filter import Filter
+    from ..latency import LatencyReport
     from ..proxy import Exchange
     from ..testing import Results, Suite
 
@@ -29,7 +30,7 @@ class Follower(Protocol):
 
 
 class Session:
-    """What is kept between cells, by name: filters, exchanges, cases, results, and their history.
+    """What is kept between cells, by name: filters, exchanges, cases, results, reports, and their history.
 
     ``before`` are the builds that others have taken the place of.
     """
@@ -40,6 +41,7 @@ class Session:
         self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
         self.suites: dict[str, Suite] = {}
         self.results: dict[str, Results] = {}
+        self.reports: dict[str, LatencyReport] = {}
         self.followers: WeakSet[Any] = WeakSet()
         self.history = History()
 
@@ -86,6 +88,7 @@ class Session:
         self.exchanges.clear()
         self.suites.clear()
         self.results.clear()
+        self.reports.clear()
         self.followers.clear()
         self.history.clear()
 

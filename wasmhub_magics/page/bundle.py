@@ -12,15 +12,36 @@ from ..proxy import trace, view
 __all__ = ["script", "style"]
 
 STATIC = Path(__file__).parent / "static"
-PARTS = ("host", "core", "texts", "dom", "view", "engine", "controls", "cases", "tester")
+WORKER = ("wire", "messages", "host", "chain", "exchange", "main")
+"""The parts of the worker, in one scope of their own: its source goes to the worker as text."""
+PARTS = (
+    "core",
+    "texts",
+    "dom",
+    "view",
+    "timeline",
+    "engine",
+    "controls",
+    "config",
+    "transfer",
+    "cases",
+    "fault",
+    "tester",
+)
 """The parts in the order of use; all live in one scope."""
 
 
 @cache
 def script() -> str:
     """The whole front end as one ECMAScript module, whose default export has ``render``."""
-    parts = [_part(name) for name in PARTS]
-    return "\n".join([f"const ABI = {json.dumps(_tables(), separators=(',', ':'))};", *parts])
+    worker = "\n".join(_part(f"worker/{name}") for name in WORKER)
+    return "\n".join(
+        [
+            f"const ABI = {json.dumps(_tables(), separators=(',', ':'))};",
+            f"function proxyWorker(scope) {{\n{worker}}}",
+            *(_part(name) for name in PARTS),
+        ]
+    )
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from http import HTTPStatus
@@ -328,8 +329,9 @@ def _change(change: Change) -> str:
 def _call(text: str, start: int, ns: int, whole: int, *, bad: bool = False, outer: bool = False) -> str:
     kinds = f"wh-call{' wh-outer' if outer else ''}{' wh-error' if bad else ''}"
     place = f"margin-left:{100 * start / whole:.1f}%;width:{100 * ns / whole:.1f}%"
+    breakable = re.sub(r"(?<=[_(,.])", "<wbr>", html.escape(text))  # a narrow column breaks no word
     return (
-        f"<div class='{kinds}'><span class='wh-code'>{html.escape(text)}</span>"
+        f"<div class='{kinds}'><span class='wh-code'>{breakable}</span>"
         f"<span class='wh-bar' aria-hidden='true'><i style='{place}'></i></span>"
         f"<span class='wh-dim'>{_duration(ns)}</span></div>"
     )

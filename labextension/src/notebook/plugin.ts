@@ -7,12 +7,13 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { mismatchOf } from '../kernel/versions.js';
 import { INotebooks } from '../tokens.js';
+import { keepCells } from './keepCell.js';
 import { Notebooks } from './notebooks.js';
 
 /** Links each open notebook to its kernel. */
 export const notebooksPlugin: JupyterFrontEndPlugin<INotebooks> = {
   id: 'wasmhub-magics-lab:notebooks',
-  description: 'What the kernel of each open notebook tells of its filters.',
+  description: 'What the kernel of each open notebook tells of its filters, and the cells that outputs ask to be kept.',
   autoStart: true,
   requires: [INotebookTracker],
   optional: [ITranslator],
@@ -20,6 +21,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<INotebooks> = {
   activate: (_app, tracker: INotebookTracker, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load('wasmhub_magics');
     const notebooks = new Notebooks(tracker);
+    keepCells(tracker, trans);
     const told = new Set<string>();
     notebooks.changed.connect(() => {
       const link = notebooks.current === null ? null : notebooks.link(notebooks.current);

@@ -163,6 +163,26 @@ function casesControl({ model, engines, current, load, tell }) {
     }
   }
 
+  /** Put the cases into the notebook as text; who can write cells takes the event and says where they are. */
+  async function keepAsCell() {
+    try {
+      const name = model.get("names").at(-1);
+      const { text: source } = await engines.kernel.ask("cases-text", { cases: entries(), form: "cell" });
+      const asked = new CustomEvent("wasmhub:keep-cell", { bubbles: true, composed: true, cancelable: true, detail: { source, magic: `%%wasm_cases ${name}`, told: "" } });
+      if (!part.element.dispatchEvent(asked)) {
+        note.textContent = asked.detail.told;
+        return;
+      }
+      text.hidden = false;
+      text.value = source;
+      text.focus();
+      text.select();
+      await copy(source, (told) => (note.textContent = told === "copied" ? "copied: paste it into a new cell of the notebook" : "copy this into a new cell of the notebook"));
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  }
+
   async function take() {
     try {
       const { cases } = await engines.kernel.ask("cases-read", { text: text.value });
@@ -182,7 +202,7 @@ function casesControl({ model, engines, current, load, tell }) {
     make("div", { class: "wht-line" }, button("Add the request above as a case", add, { class: "wht-second" }), button("Run all cases", run, { class: "wht-second" })),
     summary,
     make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected", ""].map((head) => make("th", { textContent: head })))), body)),
-    make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", take) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Save beside the notebook", async () => {
+    make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", take) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Keep as a cell", keepAsCell, { title: "Write the cases into the notebook, as a cell of text" }) : null, kernel ? button("Save beside the notebook", async () => {
       try {
         note.textContent = (await engines.kernel.ask("cases-save", { cases: entries() })).told;
       } catch (error) {
@@ -192,28 +212,4 @@ function casesControl({ model, engines, current, load, tell }) {
     text);
   draw();
   return { ...part, draw, run, forget: () => (results = {}) };
-}
-
-/** A filter that fails on purpose, and what clients see under each policy. */
-function faultControl({ engines, current }) {
-  const kind = choice("Fault", [["trap", "trap"], ["time-out", "time-out"], ["memory", "memory limit"]]);
-  const callbacks = Object.keys(ABI.callbacks).filter((name) => /_(headers|body|trailers|configure|vm_start|log|done|call_response)$|tick$/.test(name));
-  const callback = choice("Fault callback", callbacks);
-  callback.value = "proxy_on_request_headers";
-  const call = input("Fault call", { type: "number", min: 1, value: 1 });
-  const told = make("div", { class: "wht-faults", role: "status", "aria-live": "polite" });
-  const go = button("Let it fail", async () => {
-    told.textContent = "failing …";
-    go.disabled = true;
-    try {
-      const { request, world, engine } = current();
-      const { rows, title } = await engines.kernel.ask("fault", { request, world, engine, fault: { kind: kind.value, callback: callback.value, call: Number(call.value) || 1 } });
-      const heads = ["policy", "this request", "the next one", "later", "log"];
-      told.replaceChildren(make("div", {}, make("b", { textContent: title }), ", what clients see:"), make("div", { class: "wht-scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { textContent: head })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", { textContent: cell }))))))));
-    } catch (error) {
-      told.textContent = error.message;
-    }
-    go.disabled = false;
-  }, { class: "wht-second" });
-  return section("Failure simulator", false, make("div", { class: "wht-line" }, labelled("what", kind), labelled("in", callback), labelled("call", call), go), make("div", { class: "wht-hint", textContent: "The fault is built into a copy of the filter; real Envoy runs the same copy." }), told);
 }

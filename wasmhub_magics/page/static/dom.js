@@ -77,6 +77,12 @@ function duration(ns) {
   return `${Math.round(ns)} ns`;
 }
 
+/** How much longer or shorter something takes, in words. */
+function changeText(before, now) {
+  const percent = Math.round((100 * now) / before - 100);
+  return percent ? `${Math.abs(percent)} % ${percent > 0 ? "more" : "less"}` : "the same";
+}
+
 async function copy(text, told) {
   try {
     await navigator.clipboard.writeText(text);

@@ -148,7 +148,7 @@ class Engines {
     this.why = "";
     try {
       const build = this.build;
-      const parts = this.kernel.here ? await this.fetch() : this.model.get("parts");
+      const parts = this.kernel.here ? await this.fromKernel() : this.model.get("parts");
       const page = new PageProxy(parts);
       page.kernel = this.kernel.here;
       await page.open();
@@ -160,7 +160,7 @@ class Engines {
     return this.page;
   }
 
-  async fetch() {
+  async fromKernel() {
     const { plugins, functions, buffers } = await this.kernel.ask("parts");
     const [host, bridge, ...modules] = buffers.map((each) => new Uint8Array(each.buffer ?? each, each.byteOffset ?? 0, each.byteLength));
     return { plugins, functions, host, bridge, modules };

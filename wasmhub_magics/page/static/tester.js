@@ -34,59 +34,14 @@ function render({ model, el }) {
   const clusters = clustersControl(changed);
   const properties = propertiesControl(changed);
 
-  // ---- from and to text --------------------------------------------------------------------------------
-  const pasted = area("Paste a request", { rows: 3, placeholder: "a curl line, a HAR file, access-log lines, a raw HTTP message, a .http file" });
-  const pasteNote = make("div", { class: "wht-told", role: "status" });
-  const picker = choice("Which request", [], { hidden: true });
-  let found = [];
-  const take = () => {
-    try {
-      found = readRequests(pasted.value);
-      picker.replaceChildren(...found.map((each, place) => make("option", { value: String(place), textContent: `${each.method} ${each.path}`.slice(0, 80) })));
-      picker.hidden = found.length < 2;
-      fill(found[0]);
-      pasteNote.textContent = found.length > 1 ? `${found.length} requests read: choose one, or make cases of all` : `read: ${found[0].method} ${found[0].path}`;
-      all.hidden = found.length < 2;
-      changed();
-    } catch (error) {
-      pasteNote.textContent = error.message;
-    }
-  };
-  picker.addEventListener("change", () => {
-    fill(found[Number(picker.value)]);
-    changed();
-  });
-  const all = button("Make cases of all", () => {
-    const known = new Set((model.get("cases") ?? []).map((each) => each.name));
-    const fresh = found.map((request, place) => ({ name: `${place + 1}: ${request.method} ${request.path.split("?")[0]}`, request, expect: [["status", "200"]], upstream: { echo: true }, clusters: {}, config: null, weight: 1 })).filter((each) => !known.has(each.name));
-    model.set("cases", [...(model.get("cases") ?? []), ...fresh]);
-    model.save_changes();
-    cases.draw();
-    cases.element.open = true;
-    cases.run();
-  }, { hidden: true });
-  pasted.addEventListener("paste", () => setTimeout(take));
-  const paste = section("Paste a request", false, pasted, make("div", { class: "wht-line" }, button("Read", take), picker, all), pasteNote);
-
-  const form = choice("Copy as", Object.keys(FORMS).map((each) => [each, { curl: "curl", python: "Python", http: ".http file", pytest: "pytest" }[each]]));
-  const written = area("Request as text", { rows: 4, readOnly: true });
-  const writeNote = make("span", { class: "wht-told", role: "status" });
-  const write = () => {
-    try {
-      written.value = FORMS[form.value](readRequest(), names.at(-1) ?? "my_filter", last?.embedded);
-    } catch (error) {
-      written.value = error.message;
-    }
-  };
-  const out = section("Copy the request as", false, make("div", { class: "wht-line" }, form, button("Copy", () => copy(written.value, (told) => (writeNote.textContent = told)), { "aria-label": "Copy the request" }), writeNote), written);
-  form.addEventListener("change", write);
-  out.element.addEventListener("toggle", write);
+  const paste = pasteControl({ fill, changed, keepCases });
+  const out = copyControl((form) => FORMS[form](readRequest(), names.at(-1) ?? "my_filter", last?.embedded));
 
   // ---- the frame ---------------------------------------------------------------------------------------
   const state = make("div", { class: "wht-state", role: "status", "aria-live": "polite" });
   const answer = make("div", { class: "wht-answer", role: "region", "aria-label": "Answer", tabIndex: -1 });
   const measured = make("span", { class: "wht-dim", role: "status" });
-  const measure = button("Measure its cost here", cost, { title: "Run this request in a loop for a moment, in this page" });
+  const measure = button("Measure its cost here", cost, { class: "wht-second", title: "Run this request in a loop for a moment, in this page" });
   const title = make("span", { class: "wht-title" });
   const about = make("span", { class: "wht-about" });
   const context = { model, engines, current, load, tell };
@@ -142,6 +97,17 @@ function render({ model, el }) {
     submit();
   }
 
+  /** Requests that came from text, as cases that expect no more than an answer. */
+  function keepCases(requests) {
+    const known = new Set((model.get("cases") ?? []).map((each) => each.name));
+    const fresh = requests.map((request, place) => ({ name: `${place + 1}: ${request.method} ${request.path.split("?")[0]}`, request, expect: [["status", "200"]], upstream: { echo: true }, clusters: {}, config: null, weight: 1 })).filter((each) => !known.has(each.name));
+    model.set("cases", [...(model.get("cases") ?? []), ...fresh]);
+    model.save_changes();
+    cases.draw();
+    cases.element.open = true;
+    cases.run();
+  }
+
   function readRequest() {
     const pairs = rows.read().map(([name, value]) => [name.trim(), value.trim()]).filter(([name, value]) => name || value);
     for (const [name, value] of pairs) {
@@ -166,7 +132,7 @@ function render({ model, el }) {
     const named = rows.read().filter(([name]) => name.trim()).length;
     headers.say(named ? String(named) : "");
     configs.say(Object.values(configs.read()).some(Boolean) ? "set" : "");
-    if (out.element.open) write();
+    out.refresh();
   }
 
   function changed() {
@@ -243,7 +209,7 @@ function render({ model, el }) {
     const told = answered(embedded ?? envoy);
     const differ = embedded && envoy ? `, ${differences(embedded, envoy).length} differences` : "";
     tell(`Answer: ${told}${differ}`, true);
-    if (out.element.open) write();
+    out.refresh();
   }
 
   /** The cost of the request in a loop in this page, beside that of the build before. */
@@ -255,11 +221,11 @@ function render({ model, el }) {
       const world = readWorld();
       const found = await page.measure(engines.setup(page, world), readRequest(), world.upstream.python ? { echo: true } : world.upstream);
       const ns = (1e6 * found.milliseconds) / found.count;
-      const build = model.get("build");
-      const before = [...costs].filter(([each]) => each !== build).at(-1);
-      costs.delete(build);
-      costs.set(build, ns);
-      const against = before ? `; the build before took ${duration(before[1])} (${((100 * ns) / before[1] - 100).toFixed(0).replace("-", "−")} %)` : "";
+      const digest = model.get("build").replace(/^\d+ /, "");
+      const before = [...costs].at(-1);
+      const against = before ? `; ${before[0] === digest ? "the same code took" : "the build before took"} ${duration(before[1])}, so this is ${changeText(before[1], ns)}` : "";
+      costs.delete(digest);
+      costs.set(digest, ns);
       measured.textContent = `${duration(ns)} an exchange in this page${against}`;
     } catch (error) {
       measured.textContent = error.message;

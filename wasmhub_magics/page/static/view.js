@@ -2,7 +2,6 @@
 
 const PROXY_HEADERS = ["date", "server", "transfer-encoding", "x-envoy-expected-rq-timeout-ms", "x-envoy-upstream-service-time"];
 const BODY_SHOWN = 4000;
-const CALLS_SHOWN = 300;
 const PHRASES = { 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 413: "Request Entity Too Large", 415: "Unsupported Media Type", 418: "I'm a Teapot", 422: "Unprocessable Entity", 429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout" };
 
 /** Headers after a change, marked against those before; what went away stands before what replaced it. */
@@ -135,35 +134,6 @@ function callsView({ calls }) {
   if (!calls.length) return null;
   const told = ({ answer }) => (answer.fail ? `${answer.fail}` : answer.delay ? `${answer.status} after ${answer.delay} s` : String(answer.status ?? "no answer"));
   return boxed("Calls to clusters", String(calls.length), ...calls.map((call) => make("div", { class: "wh-row wh-code" }, make("b", { textContent: call.cluster }), `: ${call.request.method} ${call.request.path} → ${told(call)}`)));
-}
-
-/** Callbacks in order of time, each with a bar, what it changed, why it failed, and its host calls. */
-function timelineView(exchange, callbacks, inPage) {
-  // Browsers round their clocks: what took less than a step of it shows as nothing.
-  const took = (ns) => (ns === 0 && inPage ? "< 0.1 ms" : duration(ns));
-  if (!callbacks.length) return exchange.engine === "envoy" ? make("div", { class: "wh-dim", textContent: "Real Envoy tells no host calls: the embedded proxy shows them." }) : null;
-  const whole = Math.max(1, ...callbacks.map((each) => each.start + each.ns));
-  const bar = (start, ns) => make("span", { class: "wh-bar", "aria-hidden": "true" }, make("i", { style: `margin-left:${((100 * start) / whole).toFixed(1)}%;width:${((100 * ns) / whole).toFixed(1)}%` }));
-  const line = (text, start, ns, kind) => make("div", { class: `wh-call ${kind}` }, make("span", { class: "wh-code", textContent: text }), bar(start, ns), make("span", { class: "wh-dim", textContent: took(ns) }));
-  const count = callbacks.reduce((sum, each) => sum + each.calls.length, 0);
-  let left = CALLS_SHOWN;
-  const rows = callbacks.map((callback) => {
-    const outcome = callbackOutcome(callback);
-    const title = `${callback.plugin} #${callback.context} ${callback.name}(${callback.arguments.map(([name, value]) => `${name}=${value}`).join(", ")})${outcome ? ` → ${outcome}` : ""}`;
-    const changes = callbackChanges(callback);
-    const failed = callback.trapped ? exchange.log.filter((each) => each.message.startsWith(`Function: ${callback.name} failed`)).map((each) => each.message.split("\n")[0]) : [];
-    const said = callback.trapped ? exchange.log.filter((each) => each.level === "error" && !each.message.startsWith("Function: ")).map((each) => each.message) : [];
-    const shown = callback.calls.slice(0, Math.max(0, left));
-    left -= callback.calls.length;
-    return make("div", { class: "wht-callback" }, line(title, callback.start, callback.ns, `wh-outer${callback.trapped ? " wh-error" : ""}`),
-      ...[...failed, ...said].map((text) => make("pre", { class: "wht-why", textContent: text })),
-      ...changes.map(([mark, text, where]) => make("div", { title: where, class: `wht-change wh-code ${mark === "-" ? "wht-minus" : "wht-plus"}`, "data-mark": mark, textContent: text })),
-      ...shown.map((call) => line(callText(call), call.start, call.ns, ["Ok", "NotFound", "Empty", "success"].includes(statusOf(call)) ? "" : "wh-error")));
-  });
-  const hidden = Math.max(0, -left) + exchange.trace.dropped;
-  if (hidden) rows.push(make("div", { class: "wh-dim", textContent: `… ${hidden.toLocaleString("en-US")} more host calls` }));
-  const trapped = callbacks.some((each) => each.trapped);
-  return make("details", { class: "wh-box wht-timeline", open: trapped }, make("summary", {}, "Timeline of callbacks and host calls ", make("span", { class: "wh-dim", textContent: `${count.toLocaleString("en-US")} in ${callbacks.length} callbacks, ${duration(whole)}` })), ...rows);
 }
 
 /** Two engines side by side, with what differs first. */
