@@ -183,7 +183,9 @@ def test_debug_keeps_source_lines_and_names_are_kept_always() -> None:
     assert plain.custom("name") is not None
     assert b"cell.rs" in (debug.custom(".debug_line") or b"") + (debug.custom(".debug_str") or b"")
     with Proxy(Plugin(debug, "lines")) as proxy:
-        assert "proxy_on_log (cell.rs line 5)" in proxy.send().log[-1].message
+        told = proxy.send().log[-1].message
+    assert "proxy_on_log (cell.rs line 5)" in told
+    assert "core::panicking::panic_fmt" in told
 
 
 def test_the_same_source_gives_the_same_bytes_without_a_path_of_this_machine(kept: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from wasmhub_magics.build import build_module
 from wasmhub_magics.http import Request, Response
+from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy import Delay, GrpcReply, Histogram
 
 REQUEST = Request("POST", "/a", {"x-a": "old", "x-keep": "1"}, "body", trailers={"x-t": "1"})
@@ -126,3 +128,23 @@ def test_a_callback_inside_of_a_host_call_is_told_before_the_one_around_it(run):
         "envoy_resolve_dns",
         "proxy_get_header_map_value",
     ]
+
+
+CALLER = """
+#include "proxy_wasm.h"
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  static const pw_header headers[] = {{":method", "GET"}, {":path", "/check"}, {":authority", "auth"}};
+  uint32_t token;
+  pw_http_call("auth", headers, 3, "hi", 1000, &token);
+  return PW_CONTINUE;
+}
+"""
+
+
+def test_headers_among_the_arguments_are_shown_as_people_write_them(run):
+    plugin = Plugin(build_module(CALLER, "c", "caller").module, name="caller")
+    exchange = run(plugin, clusters={"auth": Response(200)}).send()
+    (call,) = callback(exchange, "request_headers").calls
+    headers = "{:method: GET, :path: /check, :authority: auth}"
+    shown = f"upstream='auth', headers={headers}, body='hi', trailers='', timeout_ms=1000"
+    assert str(call) == f"proxy_http_call({shown}) -> Ok"

@@ -61,6 +61,8 @@ path = "cell.rs"
 """
 LINK = ("-Clink-arg=--allow-undefined",)
 """What the source declares and nobody defines is the proxy's."""
+_NAMES = ("-Csymbol-mangling-version=v0", "-Clink-arg=--demangle")
+"""Functions keep the names that people read, for the backtraces of traps."""
 
 _RESERVED = re.compile(r"(?i)(CARGO|RUST|LD_|DYLD_|SSL_|.*_PROXY$|PATH$|HOME$|TMP|OUT_DIR$|LC_ALL$).*")
 
@@ -93,7 +95,7 @@ class Rust:
 
     def fingerprint(self) -> str:
         """The digest of the crate that a source is put into."""
-        parts = [_MANIFEST, EDITION, str(SDK), str(OLD_SDK), str(LEVELS), str(LINK)]
+        parts = [_MANIFEST, EDITION, str(SDK), str(OLD_SDK), str(LEVELS), str(LINK), str(_NAMES)]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def compile(self, source: str, workdir: Path, options: BuildOptions, progress: Progress) -> Compiled:
@@ -121,7 +123,7 @@ class Rust:
 
             def cargo(*more: str) -> Finished:
                 return run(
-                    [*command, *more, "--", f"--remap-path-prefix={crate}=.", *LINK, *flags],
+                    [*command, *more, "--", f"--remap-path-prefix={crate}=.", *LINK, *_NAMES, *flags],
                     cwd=crate,
                     timeout=options.timeout,
                     environment=environment,

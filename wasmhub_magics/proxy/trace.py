@@ -66,6 +66,10 @@ _RESULT = struct.Struct("<IQ")
 _SNAPSHOT = struct.Struct("<BBII")
 
 
+PAIRS = ("pairs_ptr", "headers_ptr", "trailers_ptr", "metadata_ptr")
+"""Arguments that are headers: how many, the sizes of all names and values, then these, each with a NUL."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostCall:
     """A call of the filter into the proxy.
@@ -108,10 +112,12 @@ class HostCall:
         parts = []
         for name, value in self.arguments.items():
             if name.endswith("_ptr") and not name.startswith("ret_"):
-                parts.append(f"{name[:-4]}={_shown(next(texts, b''))}")
+                text = next(texts, b"")
+                parts.append(f"{name[:-4]}={_pairs(text) if name in PAIRS else _shown(text)}")
             elif not name.startswith("ret_") and not name.endswith("_len"):
                 parts.append(f"{name}={_argument(name, value)}")
-        gave = "".join(f" {_shown(given)}" for given in self.given)
+        show = _pairs if self.name == "proxy_get_header_map_pairs" else _shown
+        gave = "".join(f" {show(given)}" for given in self.given)
         return f"{self.name}({', '.join(parts)}) -> {self.status}{gave}"
 
 
@@ -322,6 +328,23 @@ def _argument(name: str, value: int) -> str:
     if name == "grpc_status" and value == 0xFFFFFFFF:
         return "none"
     return words[value] if value < len(words) else str(value)
+
+
+def _pairs(data: bytes) -> str:
+    """Headers as people read them; what cannot be read as such, or was cut, stays bytes."""
+    if len(data) < 4:
+        return _shown(data)
+    count = int.from_bytes(data[:4], "little")
+    at = 4 + 8 * count
+    texts = []
+    for place in range(2 * count):
+        size = int.from_bytes(data[4 + 4 * place : 8 + 4 * place], "little")
+        if at + size >= len(data):
+            return _shown(data)
+        texts.append(data[at : at + size].decode("utf-8", "backslashreplace"))
+        at += size + 1
+    shown = ", ".join(f"{name}: {value}" for name, value in zip(texts[::2], texts[1::2], strict=True))
+    return f"{{{shown}}}"
 
 
 def _shown(data: bytes) -> str:

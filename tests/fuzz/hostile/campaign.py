@@ -89,7 +89,7 @@ class Campaign:
         """Run so many cases; what goes wrong comes out, and the search goes on."""
         until = self.figures.cases + cases
         while self.figures.cases < until:
-            batch = min(500, until - self.figures.cases)
+            batch = min(20, until - self.figures.cases)
             yield from owner.run(
                 lambda many=batch: [f for _ in range(many) if (f := self._turn()) is not None]
             )

@@ -202,7 +202,8 @@ def _framed(
     sized_requests, sized_responses = "0" in fixed, "1" in fixed
     answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
     refused = any(name == "te" and value != "trailers" for name, value in response.headers)
-    if answered or refused:  # the codec of HTTP/2 does not take such a header from an upstream
+    lost = any(_loses_its_route(step) for steps in scripts for step in steps)
+    if answered or refused or lost:  # the codec of HTTP/2 does not take such a header from an upstream
         fixed.add("1")  # a local reply brings its content-length along
 
     def breaks(step: Step, steps: tuple[Step, ...]) -> bool:

@@ -28,8 +28,9 @@ pub fn proxy_http_call(
     const context = try current();
     const vm = context.vm;
     const name = try vm.read(cluster, cluster_len);
-    const content = try vm.read(body, body_len);
+    // In the order of the arguments, as the trace shows them.
     const raw = try vm.read(pairs, pairs_len);
+    const content = try vm.read(body, body_len);
     _ = try vm.read(trailer_pairs, trailer_pairs_len);
     try vm.store32(ret_token, 0);
     const plugin = context.plugin orelse return error.BadArgument;

@@ -252,9 +252,9 @@ fn flags(stream: *const Stream) u64 {
     const no_route_found = 0x100;
     const upstream_protocol_error = 0x800000;
     if (stream.unread()) return downstream_protocol_error;
-    if (stream.hung_up) return downstream_terminated;
-    if (stream.upstream_refused) return upstream_protocol_error;
-    return if (stream.no_route) no_route_found else 0;
+    const refused: u64 = if (stream.upstream_refused) upstream_protocol_error else 0;
+    if (stream.hung_up) return downstream_terminated | refused;
+    return if (stream.no_route) no_route_found else refused;
 }
 
 fn ofNone(path: *Path) Error![]const u8 {
