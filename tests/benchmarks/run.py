@@ -22,7 +22,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
-from typing import Any
 from urllib.parse import urlsplit
 
 from entries import MILLION, PYTHON, ROOT, VERSIONED, C, Entry, simple_request
@@ -285,29 +284,6 @@ def waited(name: str, aim: float) -> Entry:
     return Entry(sides["median_ms"], "ms", sides, note)
 
 
-def lab_typing() -> Entry:
-    """What the JupyterLab extension adds to a key in a filter of 500 lines."""
-    sides = lab_costs().typing()
-    note = (
-        f"90 % within {sides['added_p90_ms']:.1f} ms; the aim is 5 ms; "
-        f"a key takes {sides['without_median_ms']:.0f} ms without"
-    )
-    return Entry(sides["added_median_ms"], "ms", sides, note)
-
-
-def lab_panel() -> Entry:
-    """From the command that opens the panel to its images on the screen, 1,000 of them in the store."""
-    sides = lab_costs().opening()
-    return Entry(sides["median_ms"], "ms", sides, f"slowest {sides['slowest_ms']:.0f} ms; the aim is 200 ms")
-
-
-def lab_costs() -> Any:
-    sys.path.insert(0, str(ROOT))
-    from tests.benchmarks import lab_costs as module
-
-    return module
-
-
 ENTRIES: dict[str, Callable[[], Entry]] = {
     "embedded.simple": embedded_simple,
     "embedded.python": embedded_python,
@@ -322,8 +298,6 @@ ENTRIES: dict[str, Callable[[], Entry]] = {
     "hub.search": hub_search,
     "tester.page": tester_page,
     "tester.kernel": tester_kernel,
-    "lab.typing": lab_typing,
-    "lab.panel": lab_panel,
 }
 
 

@@ -71,6 +71,17 @@ def test_names_are_explained_under_the_pointer(started: Notebook, page: Page, la
     expect(told).to_have_count(0, timeout=ANSWER_MS)
 
 
+def test_host_functions_are_explained_with_their_results(started: Notebook, page: Page) -> None:
+    started.replace(2, "%%wasm_filter c --lang c\nvoid f() {\n  proxy_get_property")
+    editor(page, 2).locator(".cm-line").nth(2).hover(position={"x": 40, "y": 8})
+    told = page.locator(".wh-help")
+    expect(told).to_contain_text("NotFound where there is no such property", timeout=ANSWER_MS)
+    link = told.get_by_role("link", name="proxy-wasm/spec")
+    assert (link.get_attribute("href") or "").endswith("#proxy_get_property")
+    page.mouse.move(5, 5)
+    expect(told).to_have_count(0, timeout=ANSWER_MS)
+
+
 def test_the_extension_adds_less_than_100_kilobytes_to_the_page(lab: Lab, context: BrowserContext) -> None:
     page = context.new_page()
     sizes: dict[str, int] = {}
@@ -89,10 +100,21 @@ def test_settings_take_effect_at_once(started: Notebook, page: Page) -> None:
     )
     buttons = page.get_by_role("checkbox", name="Buttons above filters")
     buttons.uncheck(timeout=ANSWER_MS)
+    explained = page.get_by_role("checkbox", name="Explanations under the pointer")
+    explained.uncheck()
     page.get_by_role("tab", name="help.ipynb").click()
     expect(bars).to_have_count(0, timeout=ANSWER_MS)
+    name, told = editor(page, 2).locator(".cm-line").nth(2), page.locator(".wh-help")
+    started.replace(2, CELLS["c"][0] + "header")
+    name.hover(position={"x": 40, "y": 8})
+    page.wait_for_timeout(1000)  # three times as long as an explanation takes to come
+    expect(told).to_have_count(0)
     page.get_by_role("tab", name="Settings").click()
     buttons.check()
+    explained.check()
     page.get_by_role("tab", name="help.ipynb").click()
     expect(bars).not_to_have_count(0, timeout=ANSWER_MS)
+    name.hover(position={"x": 40, "y": 8})
+    expect(told).to_be_visible(timeout=ANSWER_MS)
+    page.mouse.move(5, 5)
     assert ours(started) == []
