@@ -1,4 +1,4 @@
-"""Take the picture of the README: the quickstart, run in JupyterLab, with the request tester in use.
+"""Take the picture of the README: the quickstart in JupyterLab, a filter, the tester in use, and the panel.
 
 Run ``python -m tests.browser.screenshot [NOTEBOOK] [PICTURE]`` in the repository's top directory.
 """
@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell, chromium
 
 ROOT = Path(__file__).parents[2]
-SIZE = {"width": 1240, "height": 1180}
+SIZE = {"width": 1600, "height": 1000}
 
 
 def take_screenshot(
@@ -33,9 +33,9 @@ def take_screenshot(
         raise ValueError(f"{notebook} opens no request tester")
     with tempfile.TemporaryDirectory() as home, Lab(Path(home)) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE, device_scale_factor=1.5)  # type: ignore[arg-type]
+        page = browser.new_page(viewport=SIZE, device_scale_factor=1.25)  # type: ignore[arg-type]
         opened = Notebook(page, lab, lab.write(notebook.name, cells))
-        page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        page.evaluate("() => window.jupyterapp.commands.execute('wasmhub:panel')")
         for number in range(last + 1):
             opened.run(number)
         _use(page)
@@ -53,8 +53,8 @@ def _use(page: Page) -> None:
     tester.get_by_label("Header value").first.fill("ada")
     tester.get_by_role("button", name="Send").click()
     expect(tester.locator(".wh-status")).to_be_visible(timeout=ANSWER_MS)
-    page.wait_for_timeout(300)
-    tester.evaluate("element => element.scrollIntoView({ block: 'end' })")
+    expect(page.locator("#wasmhub-panel")).to_contain_text("built", timeout=ANSWER_MS)
+    page.locator(".wh-bar").first.evaluate("element => element.scrollIntoView({ block: 'start' })")
     page.mouse.move(SIZE["width"] - 5, 5)
     page.wait_for_timeout(500)
 
