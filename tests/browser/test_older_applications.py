@@ -10,7 +10,6 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.cells import caret, coloured, editor, ours, source, wait_for_language
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
-from tests.browser.older import TOLD, older_package
 
 pytestmark = pytest.mark.browser
 
@@ -112,19 +111,11 @@ def test_the_bar_and_the_tester_send_requests(page: Page, opened: Notebook) -> N
     assert ours(opened) == []
 
 
-def test_the_panel_opens_and_a_kernel_of_another_version_is_named(
-    page: Page, opened: Notebook, older_lab: Lab
-) -> None:
+def test_the_panel_opens_by_its_shortcut(page: Page, opened: Notebook) -> None:
     caret(page, IN_GREETER, 0, 0)
     page.keyboard.press("Alt+w")
     page.keyboard.press("h")
     panel = page.get_by_role("region", name="WebAssembly Hub")
     row = panel.get_by_role("listitem").filter(has_text="greeter")
     expect(row).to_contain_text("built", timeout=ANSWER_MS)
-    opened.restart()
-    opened.fill(f"{older_package(older_lab.root)}\n{LOAD}", GREETER)
-    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2, timeout=ANSWER_MS)
-    opened.run(0)
-    expect(panel.get_by_role("note")).to_contain_text(TOLD, timeout=ANSWER_MS)
-    expect(page.get_by_role("toolbar", name="Filter greeter")).to_contain_text(TOLD)
     assert ours(opened) == []
