@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..http import Headers, Response
@@ -79,7 +79,7 @@ class _Connection:
             while data := self.sock.recv(1 << 18):
                 with self.lock:
                     events = self.h2.receive_data(data)
-                for event in events:
+                for event in _together(events):
                     self._handle(event)
                 with self.lock:
                     self._flush()
@@ -203,6 +203,26 @@ class _Connection:
         data = self.h2.data_to_send()
         if data:
             self.sock.sendall(data)
+
+
+def _together(events: list[Any]) -> Iterator[Any]:
+    """Events with each end in the last data that came in the same piece.
+
+    Envoy puts an end into a frame of its own where its connection is open, and else into the frame before.
+    """
+    from h2.events import DataReceived
+
+    last: dict[int, Any] = {}
+    kept = []
+    for event in events:
+        if isinstance(event, DataReceived):
+            before = last.get(event.stream_id or 0)
+            if before is not None and not event.data and event.stream_ended is not None:
+                before.stream_ended = event.stream_ended
+                continue
+            last[event.stream_id or 0] = event
+        kept.append(event)
+    yield from kept
 
 
 def _accept(listener: socket.socket, owner: weakref.ref[GrpcServer]) -> None:
