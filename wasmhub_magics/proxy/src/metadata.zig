@@ -109,7 +109,8 @@ pub fn stepLate(stream: *Stream, frame: *Frame) void {
     arena_zig.clear(&stream.actions);
     if (frame.position == stream.filters.items.len) return next(stream, frame);
     const filter = stream.filterAt(.response, frame.position);
-    if (!filter.half(.response).asked) return next(stream, frame);
+    const half = filter.half(.response);
+    if (!half.asked or half.stoppedAll()) return next(stream, frame);
     frame.position += 1;
     if (hears(filter, .response) and !filter.failed()) _ = invoke(filter, .response, of(stream, .response)[frame.metadata]);
 }
