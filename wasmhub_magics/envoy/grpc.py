@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..http import Headers, Response
@@ -67,6 +67,7 @@ class _Connection:
         self.sessions: dict[int, GrpcSession] = {}
         self.partial: dict[int, bytes] = {}
         self.waiting: dict[int, list[tuple[bytes, bool, Headers | None]]] = {}
+        self.handling = self.closed = False
 
     def serve(self) -> None:
         from h2.exceptions import ProtocolError
@@ -79,10 +80,14 @@ class _Connection:
             while data := self.sock.recv(1 << 18):
                 with self.lock:
                     events = self.h2.receive_data(data)
+                self.handling = True
                 for event in _together(events):
                     self._handle(event)
                 with self.lock:
+                    self.handling = False
                     self._flush()
+                    if self.closed:
+                        self.sock.shutdown(socket.SHUT_RDWR)
         self.server.open.discard(self.sock)
 
     def _handle(self, event: Any) -> None:
@@ -161,7 +166,9 @@ class _Connection:
                     self.h2.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
                     self._flush()
                 else:
-                    self.sock.shutdown(socket.SHUT_RDWR)
+                    self.closed = True  # once all that has come is recorded
+                    if not self.handling:
+                        self.sock.shutdown(socket.SHUT_RDWR)
                 return
             self._respond(number, what, first, ends)
             self._flush()
@@ -205,7 +212,7 @@ class _Connection:
             self.sock.sendall(data)
 
 
-def _together(events: list[Any]) -> Iterator[Any]:
+def _together(events: list[Any]) -> list[Any]:
     """Events with each end in the last data that came in the same piece.
 
     Envoy puts an end into a frame of its own where its connection is open, and else into the frame before.
@@ -222,7 +229,7 @@ def _together(events: list[Any]) -> Iterator[Any]:
                 continue
             last[event.stream_id or 0] = event
         kept.append(event)
-    yield from kept
+    return kept
 
 
 def _accept(listener: socket.socket, owner: weakref.ref[GrpcServer]) -> None:
