@@ -21,7 +21,7 @@ from .ahead import send_ahead
 from .arrival import Work, checked, together
 from .credentials import DOCKER_HUB
 from .layout import Coming, Packed
-from .manifest import ACCEPTED, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
+from .manifest import ACCEPTED, EMPTY, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
 from .place import Moved
 from .reference import Reference
 from .session import Session
@@ -169,7 +169,10 @@ class Registry(Transport):
             return False
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
-        """The artifacts about a manifest, by the registry's list or by the tag that stands for it."""
+        """The artifacts about a manifest, by the registry's list or by the tag that stands for it.
+
+        The tag is looked at, too, where the list is empty or vague: older zot knows no artifact types.
+        """
         container = self._container(reference.repository)
         base = self._url(container.manifest_url(digest)).replace("/manifests/", "/referrers/")
         found: list[Descriptor] = []
@@ -177,11 +180,13 @@ class Registry(Transport):
         while page:
             response = self.do_request(page, headers={"Accept": INDEX})
             if response.status_code != 200:
-                found = list(self._fallback(reference, digest))
                 break
             with suppress(NotAFilter):
                 found += Manifest.parse(Blob(INDEX, self._body(response)), str(reference)).children
             page = self._next(response, page)
+        if all(each.artifact_type in ("", EMPTY) for each in found):
+            listed = {each.digest: each for each in (*found, *self._fallback(reference, digest))}
+            found = list(listed.values())
         return tuple(each for each in found if not kind or each.artifact_type == kind)
 
     def tags(self, repository: str) -> tuple[str, ...]:
