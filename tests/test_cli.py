@@ -77,8 +77,11 @@ def test_verify_succeeds_where_envoy_agrees(run: Run) -> None:
 
 def test_a_mistake_is_one_sentence_and_exit_status_1(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("def broken(:\n")
+    (tmp_path / "latin.py").write_bytes(b"name = 'caf\xe9'\n")
     for words in (
         ["send", "none.py"],
+        ["send", "latin.py"],
+        ["build", "greeter.py", "-o", "no/such/folder/greeter.wasm"],
         ["build", "bad.py"],
         ["pull", "team/none:v1"],
         ["deploy", "greeter.py", "--to", "moon"],
@@ -87,6 +90,16 @@ def test_a_mistake_is_one_sentence_and_exit_status_1(run: Run, tmp_path: Path) -
         assert done.returncode == 1, words
         assert done.stderr.startswith("wasmhub: "), done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_reader_who_has_enough_is_no_error() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [*COMMAND, "new"], stdout=theirs, stderr=subprocess.PIPE, text=True, check=False, timeout=120
+    )
+    os.close(theirs)
+    assert not done.stderr
 
 
 def test_deploy_serves_until_it_is_interrupted_and_leaves_nothing_behind(tmp_path: Path) -> None:

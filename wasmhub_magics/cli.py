@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -29,12 +30,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except WasmhubError as error:
         print(f"wasmhub: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("wasmhub: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has enough; the interpreter flushes it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"wasmhub: {error.strerror}\n  where: {error.filename}", file=sys.stderr)
+        return 1
     return status
 
 
@@ -69,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--guard", metavar="FILE", help="report of before; exit status 1 where fuel or memory have grown"
     )
-    bench.add_argument("--max-fuel", type=float, default=0.0, metavar="SHARE", help="fuel may grow by (0.02)")
+    bench.add_argument(
+        "--max-fuel", type=float, default=0.0, metavar="SHARE", help="fuel may grow by: 0.02 is 2 %%"
+    )
     bench.add_argument("--max-memory", type=int, default=0, metavar="BYTES", help="memory may grow by")
     bench.add_argument("--max-latency", type=float, metavar="X", help="latency ratio may grow to X times")
     add_request_arguments(bench)
@@ -178,7 +188,7 @@ def _clusters_of(options: argparse.Namespace) -> dict[str, Cluster]:
 
 
 def _filter(options: argparse.Namespace) -> Filter:
-    from .build import language_of
+    from .build import language_of, read_source
     from .filter import build, load, pull
 
     path = Path(options.filter)
@@ -193,7 +203,7 @@ def _filter(options: argparse.Namespace) -> Filter:
         return load(path, name)
     language = options.lang or language_of(path)
     return build(
-        path.read_text(),
+        read_source(path),
         language,
         name,
         options=build_options(options),

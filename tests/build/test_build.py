@@ -342,6 +342,23 @@ def test_a_compiler_that_cannot_be_started_is_a_build_error(tmp_path: Path) -> N
         build_module("x", gone)
 
 
+@pytest.mark.parametrize("language", ["assemblyscript", "c", "cpp", "go", "rust", "zig"])
+def test_messages_are_plain_and_have_their_lines_where_the_environment_asks_for_colour(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("CI", "true"),
+        ("FORCE_COLOR", "1"),
+        ("CLICOLOR_FORCE", "1"),
+        ("CARGO_TERM_COLOR", "always"),
+    ):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CompileError) as caught:
+        build_module("\n\nthis is no program\n", language, options=BuildOptions(origin="cell"))
+    assert "\x1b" not in caught.value.rendered
+    assert any(each.line == 3 for each in caught.value.diagnostics)
+
+
 def test_half_a_character_in_a_source_is_told_with_its_line() -> None:
     with pytest.raises(BuildError, match="half of a character") as caught:
         build_module("a\nb\ud83d", Counting(), options=BuildOptions(first_line=2))

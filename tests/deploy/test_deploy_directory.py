@@ -43,6 +43,15 @@ def test_a_proxy_that_reads_a_directory_swaps_goes_back_and_forgets(plugin, prox
     assert [file.name for file in proxy.folder.iterdir()] == ["greeter.json"]
 
 
+def test_the_module_of_a_filter_whose_name_begins_alike_is_left_alone(plugin, tmp_path):
+    deploy(plugin("one", "greeter-b"), "directory", path=tmp_path)
+    deploy(plugin("two"), "directory", path=tmp_path)
+    undeploy("greeter")
+    assert len(list(tmp_path.glob("greeter-b-*.wasm"))) == 1
+    undeploy("greeter-b")
+    assert not list(tmp_path.glob("*.wasm"))
+
+
 def test_a_filter_that_the_proxy_refuses_is_told_and_the_former_one_put_back(plugin, proxy, tmp_path):
     where = {"path": proxy.folder, "admin": f"127.0.0.1:{proxy.admin_port}"}
     deploy(plugin("one"), "directory", **where)

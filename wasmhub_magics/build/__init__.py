@@ -7,7 +7,7 @@ from .diagnostics import render
 from .language import BuildOptions, Compiled, Language, Progress, Toolchain
 from .languages import find_language, language_of, languages, toolchains
 from .projects import Project, read_project, write_project
-from .sources import read_files
+from .sources import read_files, read_source
 
 __all__ = [
     "Build",
@@ -23,6 +23,7 @@ __all__ = [
     "languages",
     "read_files",
     "read_project",
+    "read_source",
     "render",
     "toolchains",
     "write_project",

@@ -97,7 +97,6 @@ class AssemblyScript:
             ],
             cwd=workdir,
             timeout=options.timeout,
-            environment={"NO_COLOR": "1"},
         )
         found = (*messages(finished.stderr, source, options), *uncalled(source, options))
         found = tuple(sorted(found, key=lambda each: (each.line or 1 << 30, each.column)))

@@ -19,6 +19,9 @@ from ..errors import BuildError
 
 __all__ = ["Finished", "run"]
 
+# What makes a program colour what no terminal reads: the messages are read here.
+_COLOURS = {"CI", "FORCE_COLOR", "CLICOLOR_FORCE", "CARGO_TERM_COLOR"}
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -49,7 +52,11 @@ def run(
             child = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+                env={
+                    **{name: value for name, value in os.environ.items() if name not in _COLOURS},
+                    "LC_ALL": "C.UTF-8",
+                    **(environment or {}),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -13,7 +13,7 @@ from ..errors import BuildError, RequestError
 from .cache import cache_root
 from .language import BuildOptions
 
-__all__ = ["locked", "read_files", "shared_folder", "write_files", "write_sources"]
+__all__ = ["locked", "read_files", "read_source", "shared_folder", "write_files", "write_sources"]
 
 
 def read_files(paths: Iterable[str | Path]) -> tuple[tuple[str, str], ...]:
@@ -24,14 +24,19 @@ def read_files(paths: Iterable[str | Path]) -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     for path in map(Path, paths):
         plain = not path.is_absolute() and ".." not in path.parts and path.parts[:1] != ("~",)
-        try:
-            found[path.as_posix() if plain else path.name] = path.expanduser().read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise RequestError(
-                f"the source cannot be read: {reason}", where=str(path), do="check the path"
-            ) from None
+        found[path.as_posix() if plain else path.name] = read_source(path)
     return tuple(found.items())
+
+
+def read_source(path: Path) -> str:
+    """The text of a source file. Raises RequestError where it cannot be read as text."""
+    try:
+        return path.expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RequestError(
+            f"the source cannot be read: {reason}", where=str(path), do="check the path"
+        ) from None
 
 
 def write_files(options: BuildOptions, folder: Path, taken: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from ..errors import DeployError
 from ..plugin import HasPlugin
@@ -12,14 +12,17 @@ from .container import Container
 from .deployment import Deployment, Status, unknown
 from .directory import Directory
 from .envoy import LocalEnvoy
+from .files import FileTarget
 from .history import History, Version
 from .intent import Gap, Ref
+from .listener_file import ListenerFile
 from .live import Live
 from .logs import Logs
 from .plan import Change, Plan
 from .product import Condition
 from .rollout import Rollout, Rules, Tick
 from .running import FilterState, Running, adopt
+from .serving import Served
 from .snippet import Snippet
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "Rollout",
     "Rules",
     "Running",
+    "Served",
     "Status",
     "Version",
     "adopt",
@@ -54,13 +58,16 @@ __all__ = [
     "undeploy",
 ]
 
+_Target: TypeAlias = LocalEnvoy | Container | FileTarget | ClusterTarget
+
 _ENVOY = LocalEnvoy()
 _CLUSTERS = {name: ClusterTarget(product) for name, product in PRODUCTS.items()}
 _SNIPPET = Snippet()
-_TARGETS: dict[str, LocalEnvoy | Container | Directory | ClusterTarget] = {
+_TARGETS: dict[str, _Target] = {
     "envoy": _ENVOY,
     "container": Container(),
     "directory": Directory(),
+    "listeners": ListenerFile(),
     **_CLUSTERS,
 }
 
@@ -78,9 +85,11 @@ def deploy(plugin: HasPlugin, target: str = "envoy", **options: Any) -> Deployme
     serving. Target ``envoy``, an Envoy on this machine, takes ``upstream`` (an address, a fixed response or a
     function; default: an echo) and ``port``. Target ``container`` takes these and ``image``, an Envoy of any
     release, which runs by Docker. Target ``directory`` takes ``path``, where another Envoy reads
-    filters, and ``admin``, the address of its admin interface. The targets in clusters take ``image``, the
-    reference under which the product fetches the filter, ``context``, ``namespace`` and ``kubeconfig`` as
-    kubectl does, and what ``plan`` takes. Raises DeployError, LinkError or EnvoyRejected with the reason.
+    filters, and ``admin``, the address of its admin interface; target ``listeners`` takes the file where it
+    reads its listeners as ``path``, and ``listeners``, the names of those that are meant. The
+    targets in clusters take ``image``, the reference under which the product fetches the filter, ``context``,
+    ``namespace`` and ``kubeconfig`` as kubectl does, and what ``plan`` takes. Raises DeployError,
+    LinkError or EnvoyRejected with the reason.
     """
     if target == _SNIPPET.name:
         raise DeployError("a snippet is text to paste", do="plan() gives it (%wasm_diff NAME --to snippet)")
@@ -178,7 +187,7 @@ class _Versioned(Protocol):
     def logs(self, name: str, last: int, **where: Any) -> Logs: ...
 
 
-def _target(name: str) -> LocalEnvoy | Container | Directory | ClusterTarget:
+def _target(name: str) -> _Target:
     if name not in _TARGETS:
         raise DeployError(f"there is no target {name!r}", do=f"use one of: {', '.join(TARGETS)}")
     return _TARGETS[name]

@@ -12,6 +12,7 @@ from ..errors import DeployError
 from ..plugin import Plugin
 from ..proxy.exchange import LogLine
 from .product import Condition
+from .serving import Served
 from .tables import table_html, table_text
 
 __all__ = ["Deployment", "State", "Status", "Target"]
@@ -44,7 +45,8 @@ class Deployment:
     code serving, ``swap_seconds`` of them in the proxy itself: its start the first time, then the swap; the
     rest is the check beforehand. ``requests`` and ``errors`` (5xx answers) count since ``since``, over all
     filters of the same proxy. ``place`` and ``source`` tell where it is in a cluster and where the product
-    fetches it; ``conditions`` are what the product's controller says, ``events`` what the cluster noted.
+    fetches it; ``conditions`` are what the product's controller says, ``events`` what the cluster noted,
+    ``serving`` what each proxy serves by its own account, where ``status`` could ask it.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Deployment:
     conditions: tuple[Condition, ...] = ()
     events: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    serving: tuple[Served, ...] = ()
     _read_log: Callable[[], tuple[LogLine, ...]] = field(default=_no_log, repr=False, compare=False)
 
     @property
@@ -84,7 +87,8 @@ class Deployment:
 
     def _told(self) -> list[str]:
         told = [str(condition) for condition in self.conditions]
-        return told + [f"event: {event}" for event in self.events] + [f"note: {n}" for n in self.notes]
+        told += [f"event: {event}" for event in self.events] + [f"note: {n}" for n in self.notes]
+        return told + [str(each) for each in self.serving]
 
     def _repr_html_(self) -> str:
         where = (
@@ -128,17 +132,17 @@ class Status:
     def __repr__(self) -> str:
         if not self.deployments:
             return "nothing is deployed"
-        told = [f"{d.name} on {d.target}: {line}" for d in self.deployments for line in d.notes]
-        return "\n".join([table_text(COLUMNS, list(map(_row, self.deployments))), *told])
+        return "\n".join([table_text(COLUMNS, list(map(_row, self.deployments))), *self._told()])
+
+    def _told(self) -> list[str]:
+        return [
+            f"{d.name} on {d.target}: {line}" for d in self.deployments for line in (*d.notes, *d.serving)
+        ]
 
     def _repr_html_(self) -> str:
         if not self.deployments:
             return "<div>nothing is deployed</div>"
-        told = "".join(
-            f"<div style='opacity:.8'>{html.escape(f'{d.name} on {d.target}: {line}')}</div>"
-            for d in self.deployments
-            for line in d.notes
-        )
+        told = "".join(f"<div style='opacity:.8'>{html.escape(line)}</div>" for line in self._told())
         return table_html(COLUMNS, list(map(_row, self.deployments))) + told
 
 

@@ -103,6 +103,14 @@ class Running:
                 return str(path.get("path", "")).rpartition("/")[0]
         return ""
 
+    def listener_file(self) -> str:
+        """The file where it reads its listeners; empty where it gets them otherwise."""
+        for part in self.config()["configs"]:
+            resources = (part.get("bootstrap") or {}).get("dynamic_resources") or {}
+            if source := (resources.get("lds_config") or {}).get("path_config_source"):
+                return str(source.get("path", ""))
+        return ""
+
     def __repr__(self) -> str:
         names = ", ".join(each.name for each in self.filters()) or "none"
         return f"<an Envoy at {self.place}, filters: {names}>"

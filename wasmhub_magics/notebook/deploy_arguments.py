@@ -51,10 +51,9 @@ def intent_arguments() -> Callable[[Magic], Magic]:
         for declare in (
             argument("--image", metavar="REF", help="image that the product fetches the filter from"),
             argument("--url", metavar="URL", help="address that the product fetches the module from"),
-            argument(
-                "--path", metavar="PATH", help="directory that another Envoy reads, or file of the module"
-            ),
+            argument("--path", metavar="PATH", help="what another Envoy reads, or file of the module"),
             argument("--admin", metavar="URL", help="admin interface of that Envoy"),
+            argument("--listener", metavar="NAME", action="append", default=[], help="in this listener only"),
             argument("--cluster", metavar="NAME", help="cluster by which the proxy fetches it (snippet)"),
             argument("--bootstrap", action="store_true", help="a whole bootstrap (snippet)"),
             argument("--on", metavar="KIND/NAME", action="append", default=[], help="what it is attached to"),
@@ -90,6 +89,7 @@ def given(options: argparse.Namespace) -> dict[str, Any]:
         "labels": pairs_from(options.label, "--label") or None,
         "ports": tuple(options.match_port) or None,
         "domains": tuple(options.domain) or None,
+        "listeners": tuple(options.listener) or None,
         "host_env": tuple(options.host_env) or None,
     }
     return {name: value for name, value in found.items() if value is not None}
