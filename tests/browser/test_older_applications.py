@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.cells import caret, coloured, editor, ours, source, wait_for_language
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
+from tests.browser.tester import unfold
 
 pytestmark = pytest.mark.browser
 
@@ -108,6 +109,24 @@ def test_the_bar_and_the_tester_send_requests(page: Page, opened: Notebook) -> N
     tester = opened.run(PLAIN + 2).locator(".wht")
     tester.get_by_role("button", name="Send", exact=True).click(timeout=ANSWER_MS)
     expect(tester.locator(".wh-status")).to_contain_text("200", timeout=ANSWER_MS)
+    assert ours(opened) == []
+
+
+def test_a_request_is_edited_and_its_case_kept_as_a_cell(page: Page, opened: Notebook) -> None:
+    tester = opened.run(PLAIN + 2).locator(".wht")
+    tester.get_by_label("Path").fill("/edited")
+    tester.get_by_label("Header name").first.fill("x-user")
+    tester.get_by_label("Header value").first.fill("ada")
+    tester.get_by_label("Header value").first.press("Enter")
+    expect(tester.locator(".wh-head").last).to_contain_text("GET /edited", timeout=ANSWER_MS)
+    expect(tester.locator(".wh-add").filter(has_text="x-a: b")).to_be_visible()
+    unfold(tester, "Cases")
+    tester.get_by_role("button", name="Add the request above as a case").click()
+    expect(tester.locator(".wht-summary")).to_contain_text("all pass", timeout=ANSWER_MS)
+    tester.get_by_role("button", name="Keep as a cell").click()
+    expect(tester.get_by_text("kept in the cell below")).to_be_visible(timeout=ANSWER_MS)
+    assert source(page, PLAIN + 3).startswith("%%wasm_cases greeter\ncases:\n- name: GET /edited\n")
+    expect(opened.run(PLAIN + 3)).to_contain_text("all pass")
     assert ours(opened) == []
 
 

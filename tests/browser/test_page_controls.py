@@ -12,10 +12,13 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.shared_page import gate, opened, part, send
-from tests.browser.test_tester_in_lab import CONTRAST
+from tests.browser.tester import CONTRAST
 from tests.formats.samples import COMBINED, HAR, HTTP_FILE
+from wasmhub_magics.http import Request
 from wasmhub_magics.page import script
 from wasmhub_magics.plugin import Limits
+from wasmhub_magics.testing import Fault, simulate
+from wasmhub_magics.testing.fault import Kind
 
 pytestmark = pytest.mark.browser
 
@@ -245,6 +248,41 @@ def test_a_pasted_request_fills_the_form(page: Page, text: str, path: str) -> No
     expect(page.locator(".wh-head")).to_contain_text(path)
 
 
+def test_what_is_pasted_by_the_keyboard_is_read_at_once(page: Page) -> None:
+    pasting = part(page, "Paste a request")
+    page.evaluate("text => navigator.clipboard.writeText(text)", "curl -X PUT -d some http://a.b/pasted")
+    pasting.get_by_label("Paste a request").focus()
+    page.keyboard.press("Control+v")
+    expect(pasting.locator(".wht-told")).to_have_text("read: PUT /pasted")
+    expect(page.get_by_label("Path")).to_have_value("/pasted")
+
+
+def test_rows_that_were_removed_no_longer_count(page: Page) -> None:
+    for title, noun in (
+        ("Body", "trailer"),
+        ("Upstream", "upstream header"),
+        ("Clusters the filter calls", "cluster"),
+        ("Client and connection properties", "property"),
+    ):
+        opened_part = part(page, title)
+        if noun == "upstream header":
+            opened_part.get_by_label("Upstream", exact=True).select_option("answer")
+        name = opened_part.get_by_label(f"{noun.capitalize()} name")
+        for text in ("x-stays", "x-goes"):
+            opened_part.get_by_role("button", name=f"Add {noun}").click()
+            expect(name.last).to_be_focused()
+            page.keyboard.type(text)
+        opened_part.get_by_role("button", name=f"Remove {noun}").last.press("Enter")
+        expect(name).to_have_count(1)
+        expect(name).to_be_focused()
+    page.get_by_label("Method").select_option("POST")
+    part(page, "Body").get_by_label("Body", exact=True).fill("with a body")
+    send(page)
+    expect(page.locator(".wht-answer")).to_contain_text("trailer x-stays")
+    expect(page.locator(".wh-box", has_text="What the client got")).to_contain_text("x-stays")
+    expect(page.locator(".wht-answer")).not_to_contain_text("x-goes")
+
+
 def test_a_file_of_requests_is_opened(page: Page, tmp_path: Path) -> None:
     (tmp_path / "saved.har").write_text(json.dumps(HAR))
     pasting = part(page, "Paste a request")
@@ -311,7 +349,11 @@ def test_cases_run_are_edited_added_and_removed(page: Page) -> None:
     cases.get_by_role("button", name="Remove case fails").click()
     expect(cases.locator("tbody tr")).to_have_count(2)
     cases.get_by_role("button", name="Show as text").click()
-    assert '"name": "GET /new"' in cases.get_by_label("Cases as text").input_value()
+    text = cases.get_by_label("Cases as text").input_value()
+    assert '"name": "GET /new"' in text
+    cases.get_by_role("button", name="Copy the cases").click()
+    expect(cases.get_by_text("copied")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == text
 
 
 def test_a_loop_without_end_is_stopped_and_the_page_lives_on(page: Page) -> None:
@@ -321,6 +363,30 @@ def test_a_loop_without_end_is_stopped_and_the_page_lives_on(page: Page) -> None
     page.get_by_label("Path").fill("/items")
     send(page)
     expect(page.locator(".wh-status")).to_have_text("200 OK")
+
+
+@pytest.mark.parametrize(
+    ("kind", "callback"),
+    [
+        ("trap", "proxy_on_response_headers"),
+        ("memory", "proxy_on_request_headers"),
+        ("trap", "proxy_on_request_trailers"),
+        ("trap", "proxy_on_configure"),
+    ],
+)
+def test_it_fails_on_purpose_in_the_page_as_in_the_kernel(page: Page, kind: Kind, callback: str) -> None:
+    page.get_by_label("Path").fill("/items")
+    failing = part(page, "Failure simulator")
+    failing.get_by_label("Fault", exact=True).select_option(kind)
+    failing.get_by_label("Fault callback").select_option(callback)
+    failing.get_by_label("Fault call", exact=True).fill("1" if "configure" in callback else "2")
+    failing.get_by_role("button", name="Let it fail").click()
+    expect(failing.locator("tbody tr")).to_have_count(3)
+    fault = Fault(kind, callback, 1 if "configure" in callback else 2)
+    request = Request("GET", "/items", headers=[("x-user", "ada")])
+    told = [tuple(row.locator("td").all_text_contents()) for row in failing.locator("tbody tr").all()]
+    assert told == simulate(gate(), fault, request).rows()
+    expect(failing.locator("b")).to_have_text(str(fault))
 
 
 def test_the_cost_is_measured_in_the_page_and_not_of_a_failure(page: Page) -> None:
@@ -383,7 +449,7 @@ def test_it_runs_in_a_frame_of_no_origin(page: Page) -> None:
 def everything(form: Page) -> Page:
     """The page with all of its parts open, the answer of a failure and cases that ran."""
     form.reload()
-    for title in ("Paste a", "Body", "Plugin", "Upstream", "Clusters", "Client", "Copy the"):
+    for title in ("Paste a", "Body", "Plugin", "Upstream", "Clusters", "Client", "Copy the", "Failure"):
         part(form, title)
     form.get_by_role("button", name="Add cluster").click()
     form.get_by_label("Path").fill("/boom")

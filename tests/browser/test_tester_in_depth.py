@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from tests.browser.cells import source
+from tests.browser.cells import editor, source
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
 from tests.browser.shared_page import GATE
-from tests.browser.test_tester_in_lab import ours, unfold
+from tests.browser.tester import ours, send, unfold
+from wasmhub_magics.cli import main
 
 pytestmark = pytest.mark.browser
 
@@ -48,8 +51,9 @@ CELLS = (
     TABLE,
     "%wasm_bench gate --vs before --seconds 3",
     "%wasm_cases gate --from cases.csv",
+    "",
 )
-SET_UP, BUILD, TEST, FRAME, BENCH, CSV = range(len(CELLS))
+SET_UP, BUILD, TEST, FRAME, BENCH, CSV, EMPTY = range(len(CELLS))
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +72,6 @@ def tester(notebook: Notebook) -> Locator:
     shown = notebook.run(TEST).locator(".wht")
     expect(shown).to_be_visible(timeout=ANSWER_MS)
     return shown
-
-
-def send(tester: Locator) -> None:
-    """Press Send, and wait for the answer."""
-    answers = int(tester.get_attribute("data-answers") or 0)
-    tester.get_by_role("button", name="Send", exact=True).click()
-    expect(tester).to_have_attribute("data-answers", str(answers + 1), timeout=ANSWER_MS)
 
 
 def upstream_saw(tester: Locator, text: str) -> Locator:
@@ -138,17 +135,105 @@ def test_two_builds_are_followed_in_one_live_chart(notebook: Notebook) -> None:
     expect(chart.get_by_role("status")).to_have_text("done", timeout=ANSWER_MS)
 
 
-def test_a_time_out_and_a_memory_limit_are_met_on_purpose(tester: Locator) -> None:
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("trap", "unreachable"), ("time-out", "limit callback_seconds"), ("memory", "limit memory_bytes")],
+)
+def test_each_failure_is_met_in_the_chosen_call_of_a_callback_under_each_policy(
+    tester: Locator, kind: str, told: str
+) -> None:
     unfold(tester, "Failure simulator")
-    for kind, told in (("time-out", "limit callback_seconds"), ("memory", "proxy_on_request_headers failed")):
-        tester.get_by_label("Fault", exact=True).select_option(kind)
-        tester.get_by_label("Fault callback").select_option("proxy_on_request_headers")
-        tester.get_by_role("button", name="Let it fail").click()
-        rows = tester.locator(".wht-faults tbody tr")
-        expect(tester.locator(".wht-faults b")).to_contain_text(kind.split("-")[0], timeout=ANSWER_MS)
-        expect(rows).to_have_count(3)
-        expect(rows.filter(has_text="closed")).to_contain_text("503")
-        expect(rows.first).to_contain_text(told)
+    tester.get_by_label("Fault", exact=True).select_option(kind)
+    tester.get_by_label("Fault callback").select_option("proxy_on_response_headers")
+    tester.get_by_label("Fault call", exact=True).fill("2")
+    tester.get_by_role("button", name="Let it fail").click()
+    title = tester.locator(".wht-faults b")
+    expect(title).to_have_text(f"{kind} in call 2 of proxy_on_response_headers", timeout=ANSWER_MS)
+    failed = "503, upstream asked, wasm_fail_stream"
+    for policy, following, later in (
+        ("closed", "503, wasm_fail_stream", "503, wasm_fail_stream"),
+        ("open", "200, upstream asked", "200, upstream asked"),
+        ("reload", "503, wasm_fail_stream", "200, upstream asked"),
+    ):
+        row = tester.locator(".wht-faults tbody tr").filter(has_text=policy).locator("td")
+        expect(row).to_contain_text([policy, failed, following, later, told])
+
+
+def copied(notebook: Notebook) -> str:
+    """What the browser's clipboard holds."""
+    return str(notebook.page.evaluate("() => navigator.clipboard.readText()"))
+
+
+@pytest.fixture
+def clipboard(context: BrowserContext, lab: Lab) -> Iterator[None]:
+    """A browser whose user lets the page use the clipboard."""
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
+    yield
+    context.clear_permissions()
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_cases_are_text_in_every_form_and_are_read_from_it(notebook: Notebook, tester: Locator) -> None:
+    unfold(tester, "Cases")
+    tester.get_by_role("button", name="Add the request above as a case").click()
+    expect(tester.locator(".wht-summary")).to_contain_text("all pass", timeout=ANSWER_MS)
+    text = tester.get_by_label("Cases as text")
+    for form, told in (
+        ("cell", "^%%wasm_cases gate\ncases:"),
+        ("yaml", "^cases:\n- name: "),
+        ("csv", "^name,"),
+        ("pytest", "def test_"),
+    ):
+        tester.get_by_label("Cases form").select_option(form)
+        tester.get_by_role("button", name="Show as text").click()
+        expect(text).to_have_value(re.compile(told), timeout=ANSWER_MS)
+        tester.get_by_role("button", name="Copy the cases").click()
+        expect(tester.get_by_text("copied", exact=True)).to_be_visible()
+        assert copied(notebook) == text.input_value()
+    text.fill("name,request,status\ntyped,GET /typed,200\n")
+    tester.get_by_role("button", name="Read this text").click()
+    expect(tester.locator(".wht-cases tbody tr")).to_have_count(1)
+    expect(tester.locator(".wht-summary")).to_contain_text("1 case in the embedded proxy: all pass")
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_where_nobody_can_write_cells_the_text_of_the_cell_is_copied_and_can_be_pasted(
+    notebook: Notebook, tester: Locator
+) -> None:
+    tester.evaluate("root => root.addEventListener('wasmhub:keep-cell', event => event.stopPropagation())")
+    unfold(tester, "Cases")
+    tester.get_by_role("button", name="Add the request above as a case").click()
+    count = notebook.page.locator(".jp-Notebook .jp-CodeCell").count()
+    tester.get_by_role("button", name="Keep as a cell").click()
+    expect(tester.get_by_text("copied: paste it into a new cell of the notebook")).to_be_visible()
+    expect(notebook.page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(count)
+    expect(tester.get_by_label("Cases as text")).to_have_value(copied(notebook))
+    editor(notebook.page, EMPTY).click()
+    notebook.page.keyboard.press("Control+v")
+    assert source(notebook.page, EMPTY).startswith("%%wasm_cases gate\ncases:")
+    expect(notebook.run(EMPTY)).to_contain_text("all pass")
+    notebook.replace(EMPTY, "")
+
+
+def test_a_suite_that_was_saved_runs_by_the_command_with_junit(
+    tester: Locator, lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfold(tester, "Cases")
+    text = tester.get_by_label("Cases as text")
+    tester.get_by_role("button", name="Show as text").click()
+    text.fill("- {name: right, request: GET /a}\n- {name: wrong, request: GET /b, expect: {status: 404}}\n")
+    tester.get_by_role("button", name="Read this text").click()
+    tester.get_by_role("button", name="Save beside the notebook").click()
+    expect(tester.get_by_text("saved as gate.cases.yaml")).to_be_visible(timeout=ANSWER_MS)
+    (tmp_path / "gate.py").write_text(GATE)
+    suite, made, junit = lab.root / "gate.cases.yaml", tmp_path / "gate.py", tmp_path / "junit.xml"
+    assert main(["test", str(suite), str(made), "--junit", str(junit)]) == 1
+    assert "status: 404, but it was 200" in capsys.readouterr().out
+    found = {
+        each.get("name"): each.find("failure") for each in ElementTree.parse(junit).getroot().iter("testcase")
+    }
+    assert found["right"] is None
+    assert found["wrong"] is not None
 
 
 def test_cases_come_from_tables_and_are_kept_in_a_cell(notebook: Notebook, tester: Locator) -> None:

@@ -65,24 +65,44 @@ def starting():
     return found
 
 
-def test_a_start_that_gets_no_processor_is_waited_for():
-    before, allowed, released = starting(), 2, threading.Event()
+@contextlib.contextmanager
+def held(find, seconds):
+    """Give the Envoy that ``find`` tells no processor for so many seconds, from when it is there."""
 
     def hold():
-        while not (fresh := starting() - before):
+        while (pid := find()) is None:
             time.sleep(0.001)
-        (pid,) = fresh
         os.kill(pid, signal.SIGSTOP)
-        released.wait(1.5 * allowed)
+        stopped.set()
+        time.sleep(seconds)
         os.kill(pid, signal.SIGCONT)
 
+    stopped = threading.Event()
     holder = threading.Thread(target=hold)
-    begun = time.monotonic()
     holder.start()
-    with EnvoyProxy([], start_timeout=allowed) as proxy:
+    yield stopped
+    holder.join()
+
+
+def test_a_start_that_gets_no_processor_is_waited_for():
+    before, allowed, begun = starting(), 2, time.monotonic()
+    with (
+        held(lambda: next(iter(starting() - before), None), 1.5 * allowed),
+        EnvoyProxy([], start_timeout=allowed) as proxy,
+    ):
         assert time.monotonic() - begun > allowed
         assert proxy.send(Request()).response.status == 200
-    holder.join()
+
+
+def test_a_swap_that_gets_no_processor_is_waited_for(plugin):
+    allowed = 1
+    with EnvoyProxy([plugin()], start_timeout=allowed) as proxy:
+        with held(lambda: proxy.pid, 1.5 * allowed) as stopped:
+            stopped.wait()
+            begun = time.monotonic()
+            proxy.swap([plugin("new", request_headers='LOG("new")')])
+        assert time.monotonic() - begun > allowed
+        assert [line.message for line in proxy.send(Request()).log] == ["new"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

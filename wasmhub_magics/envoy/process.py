@@ -16,14 +16,13 @@ from ..errors import EnvoyError
 from .binary import Binary
 from .config import HOST, Json
 from .log import EnvoyLog
+from .patience import Patience
 from .pipes import Pipes
 
 __all__ = ["EnvoyProcess", "Guarded"]
 
 ADMIN_SECONDS = 10.0
 STOP_SECONDS = 1.0
-IDLE_TIMES = 10
-"""How many times its time to start Envoy is given where it gets little of the machine."""
 # A helper in Envoy's own process group waits for the end of its input, which comes when this process ends in
 # whatever way, and then removes the files and kills the group. A parent-death signal would not do: it follows
 # the thread that made the child.
@@ -149,6 +148,10 @@ class EnvoyProcess:
                 used += int(task.read_text().split()[0])
         return used
 
+    def patience(self, seconds: float) -> Patience:
+        """A wait for so many seconds of Envoy's own time."""
+        return Patience(seconds, lambda: self.cpu_ns)
+
     @property
     def running(self) -> bool:
         """Whether the process is alive."""
@@ -211,9 +214,8 @@ class EnvoyProcess:
         self._stop()
 
     def _wait(self, address: Path) -> tuple[int, dict[str, int]]:
-        begun = time.monotonic()
-        port = 0
-        while (left := self._left(time.monotonic() - begun)) > 0:
+        patience, port = self.patience(self._start_timeout), 0
+        while (left := patience.left) > 0:
             if self._child.poll() is not None:
                 self.drain()
                 raise EnvoyError(
@@ -229,20 +231,11 @@ class EnvoyProcess:
             time.sleep(0.005)
         self.drain()
         raise EnvoyError(
-            f"Envoy is not ready after {time.monotonic() - begun:.0f} s, "
+            f"Envoy is not ready after {patience.passed:.0f} s, "
             f"of which it has worked {self.cpu_ns / 1e9:.0f} s",
             where=self.log.tail(),
             do="look for an endless loop in the filter's start or configuration",
         )
-
-    def _left(self, passed: float) -> float:
-        """Seconds that the start may still take.
-
-        What counts is Envoy's own time: a machine that is busy with other things does not end a start. One
-        that waits without working is given up, too, only later.
-        """
-        worked = self.cpu_ns / 1e9 or passed
-        return min(self._start_timeout - min(worked, passed), IDLE_TIMES * self._start_timeout - passed)
 
     def _listeners(self) -> dict[str, int]:
         statuses = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]

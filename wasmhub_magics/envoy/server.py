@@ -21,12 +21,14 @@ from . import config
 from .barrier import Barrier
 from .binary import find_envoy
 from .log import Entry, filter_lines
+from .patience import Patience
 from .process import EnvoyProcess
 from .reasons import reason
 
 __all__ = ["EnvoyServer", "Swap", "replace_file"]
 
 WORKER_SECONDS = 5.0
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,17 +246,17 @@ class EnvoyServer:
 
     def _accepted(self, numbers: Iterable[int], refused: Mapping[str, int], mark: int) -> None:
         """Wait until Envoy has taken what the slots say. Raises EnvoyRejected where it refuses."""
-        deadline = time.monotonic() + self.start_timeout
+        patience = self.process.patience(self.start_timeout)
         for number in numbers:
             wanted = str(self._places[number].version)
             while True:
-                stats = self._slot_stats(number)
+                stats = self._slot_stats(number, patience)
                 if stats.get("version_text") == wanted:
                     break
                 for kind in ("update_rejected", "update_failure"):
                     if int(stats.get(kind, 0)) > refused.get(kind, 0):
                         self._refuse(number, mark)
-                if time.monotonic() > deadline:
+                if patience.left <= 0:
                     self._give_up(number)
                 time.sleep(0.001)
 
@@ -274,17 +276,18 @@ class EnvoyServer:
         )
 
     def _refusals(self, number: int) -> dict[str, int]:
-        stats = self._slot_stats(number)
+        stats = self._slot_stats(number, self.process.patience(self.start_timeout))
         return {kind: int(stats.get(kind, 0)) for kind in ("update_rejected", "update_failure")}
 
-    def _slot_stats(self, number: int) -> dict[str, int | str]:
+    def _slot_stats(self, number: int, patience: Patience) -> dict[str, int | str]:
         prefix = f"extension_config_discovery.http_filter.{self._name(number)}."
-        try:
-            stats = self.process.stats("^" + prefix.replace(".", r"\."), timeout=self.start_timeout)
-        except EnvoyError:
+        while True:
+            if (left := patience.left) <= 0:
+                self._give_up(number)
+            with contextlib.suppress(EnvoyError):
+                stats = self.process.stats("^" + prefix.replace(".", r"\."), timeout=max(LOOK_SECONDS, left))
+                return {key.removeprefix(prefix): value for key, value in stats.items()}
             self._alive()
-            self._give_up(number)
-        return {key.removeprefix(prefix): value for key, value in stats.items()}
 
     def _tidy(self) -> None:
         used = {p.plugin.module.digest.removeprefix("sha256:") for p in self._places if p.plugin is not None}

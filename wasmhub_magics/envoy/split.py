@@ -48,10 +48,10 @@ class SplitServer(EnvoyServer):
                 "POST",
             )
             self._write_routes(self.process.directory, slot)
-            deadline = time.monotonic() + self.start_timeout
+            patience = self.process.patience(self.start_timeout)
             while self.process.stats(f"^{VERSION}$").get(VERSION) != str(self._routes):
                 self._alive()
-                if time.monotonic() > deadline:
+                if patience.left <= 0:
                     raise EnvoyError("Envoy does not take its routes", where=self.process.log.tail())
                 time.sleep(0.001)
             self.barrier.wait(WORKER_SECONDS)

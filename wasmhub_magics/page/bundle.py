@@ -12,7 +12,7 @@ from ..proxy import trace, view
 __all__ = ["script", "style"]
 
 STATIC = Path(__file__).parent / "static"
-WORKER = ("wire", "messages", "host", "chain", "exchange", "main")
+WORKER = ("wire", "messages", "host", "fault", "chain", "exchange", "main")
 """The parts of the worker, in one scope of their own: its source goes to the worker as text."""
 PARTS = (
     "core",
@@ -60,7 +60,12 @@ def _tables() -> dict[str, object]:
     for function in HOST_FUNCTIONS.values():
         known = f"wasi_{function.name}" if function.module in WASI_MODULES else function.name
         functions[known] = [function.name, function.params]
+    types: dict[str, dict[str, tuple[int, int]]] = {}
+    for callback in CALLBACKS:
+        shape = (len(callback.type.params), len(callback.type.results))
+        types.setdefault(callback.name, {}).update(dict.fromkeys(callback.versions, shape))
     return {
+        "types": types,
         "callbacks": {callback.name: callback.params for callback in CALLBACKS},
         "functions": functions,
         "statuses": trace.STATUSES,

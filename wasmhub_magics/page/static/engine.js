@@ -85,12 +85,12 @@ class PageProxy {
   }
 
   /** A proxy with these plugins and clusters; the one there is goes on where they are the same. */
-  async prepare({ plugins, clusters, properties = {}, clock = null, seed = null, fresh = false }) {
-    const key = JSON.stringify([plugins, clusters, properties, clock, seed]);
+  async prepare({ plugins, clusters, properties = {}, clock = null, seed = null, fault = null, fresh = false }) {
+    const key = JSON.stringify([plugins, clusters, properties, clock, seed, fault]);
     if (this.worker && key === this.key && !fresh) return;
     if (!this.worker) await this.open();
     this.key = "";
-    await this.post("start", { setup: { plugins, clusters, properties, clock, seed, kernel: this.kernel } }, this.limit + GRACE_MS);
+    await this.post("start", { setup: { plugins, clusters, properties, clock, seed, fault, kernel: this.kernel } }, this.limit + GRACE_MS);
     this.key = key;
   }
 

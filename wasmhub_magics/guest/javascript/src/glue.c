@@ -506,6 +506,17 @@ EXPORT(proxy_on_vm_start) u32 proxy_on_vm_start(u32 context, u32 size) {
     return RUN(VM_START, 1, context);
 }
 
+// Parse a text, which a NUL follows, without running it: what a build asks. Gives whether it can be read; where not,
+// the log has told why.
+EXPORT(wasmhub_check) u32 wasmhub_check(const u8 *text, u32 length, u32 module) {
+    enum { COMPILE_ONLY = 32 };
+    JSValue result = JS_Eval(js, text, length, "cell", COMPILE_ONLY | (module ? MODULE : 0));
+    if (tag_of(result) != TAG_EXCEPTION)
+        return 1;
+    JSValue arguments[2] = {VALUE(TAG_BOOL, 1), JS_GetException(js)};
+    return call_js(C_LOAD, 2, arguments);
+}
+
 enum { STACK = 256 << 10 }; // bytes that calls may nest: less than what any proxy has
 
 // Run once, when the runtime is made: what it leaves in memory is what every filter starts with.

@@ -47,10 +47,13 @@ class Chain extends Host {
     const imported = Object.values(imports).flatMap(Object.values).find((each) => each instanceof WebAssembly.Memory);
     const memory = exports.memory ?? imported ?? new WebAssembly.Memory({ initial: 0 });
     const bridge = new WebAssembly.Instance(this.setup.code.bridge, { filter: { memory }, host: { memory: this.host.memory } }).exports;
+    const { fault, plugins } = this.setup;
+    const broken = plugin === plugins.at(-1) ? fault?.callback : undefined;
     const told = new Writer().u8(VERSIONS.indexOf(plugin.abi));
     for (const name of this.setup.code.functions) told.u32(this.put(bridge[name]));
     for (const name of this.callbacks) {
-      const found = exports[name] ?? (name === "malloc" ? exports.proxy_on_memory_allocate : undefined);
+      const own = exports[name] ?? (name === "malloc" ? exports.proxy_on_memory_allocate : undefined);
+      const found = name === broken ? failing(fault, own, memory) : own;
       told.u32(typeof found === "function" ? this.put(found) : 0);
     }
     told.text(plugin.vm_id).text(unbase64(plugin.vm_configuration));
