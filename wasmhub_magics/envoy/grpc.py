@@ -85,9 +85,7 @@ class _Connection:
                     self._handle(event)
                 with self.lock:
                     self.handling = False
-                    self._flush()
-                    if self.closed:
-                        self.sock.shutdown(socket.SHUT_RDWR)
+                    self._settle()
         self.server.open.discard(self.sock)
 
     def _handle(self, event: Any) -> None:
@@ -164,11 +162,10 @@ class _Connection:
                     if first:
                         self.h2.send_headers(number, [(b":status", b"200")])
                     self.h2.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
-                    self._flush()
                 else:
-                    self.closed = True  # once all that has come is recorded
-                    if not self.handling:
-                        self.sock.shutdown(socket.SHUT_RDWR)
+                    self.closed = True
+                if not self.handling:  # else once all that has come is recorded
+                    self._settle()
                 return
             self._respond(number, what, first, ends)
             self._flush()
@@ -205,6 +202,11 @@ class _Connection:
                 queue.insert(0, (rest, last, None))
                 if not piece:
                     return
+
+    def _settle(self) -> None:
+        self._flush()
+        if self.closed:
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def _flush(self) -> None:
         data = self.h2.data_to_send()
