@@ -13,6 +13,7 @@ demo: .make/installed  ## the main job, headless, on real parts
 
 test: .make/installed .make/cpp .make/jupyterlab-4.2/installed  ## every test, the notebooks and the browser included
 	@.ci/debian docker.io docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
+	@.ci/debian clang lld libc++-dev-wasm32 libclang-rt-dev-wasm32
 	@.ci/peers cosign crane oras
 	@.ci/rust
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
