@@ -124,15 +124,10 @@ class Cpp:
                 told = [_hinted(each, sources) for each in _shortened(found)]
                 raise failure(self.title, told or unplaced(done.stderr, workdir), source, options)
         runtime = [str(prepared / "runtime.o")] if sdk else []
-        lazily = [
-            tools.for_linker("--start-lib"),
-            str(prepared / "exceptions.o"),
-            tools.for_linker("--end-lib"),
-        ]
         linked = run(
             [
                 *(*tools.linker, *map(tools.for_linker, [*_LINK, *link]), "-o", "cell.wasm"),
-                *(*objects, *runtime, *lazily, *tools.libraries),
+                *(*objects, *runtime, str(prepared / "exceptions.o"), *tools.libraries),
             ],
             cwd=workdir,
             timeout=options.timeout,

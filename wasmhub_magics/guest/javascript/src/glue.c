@@ -113,7 +113,7 @@ enum Result {
     WIDE,   // a Uint8Array of the eight bytes of a number, or the status
 };
 
-// The order is that of `host` in prelude.js.
+// The order is that of `host` in prelude/host.js.
 #define FUNCTIONS(X)                                                                                         \
     X(proxy_log, STATUS, 3, (w[0], (u8 *)w[1], w[2]))                                                        \
     X(proxy_get_property, BYTES, 2, (w[0], w[1], &r[0], &r[1]))                                              \
@@ -295,7 +295,7 @@ EXPORT(fd_write) u32 fd_write(u32 file, const u32 *vectors, u32 count, u32 *writ
 
 // ---- callbacks
 
-// The order is that of `callbacks` in prelude.js.
+// The order is that of the callbacks in prelude/host.js.
 enum {
     C_LOAD,
     C_REJECTION,
