@@ -44,8 +44,6 @@ pub const Stream = struct {
     out: std.ArrayList(u8) = .empty,
     out_count: u32 = 0,
     ended: bool = false,
-    /// It ended without a message: a frame of its own.
-    ended_apart: bool = false,
     news: bool = true,
     cancelled: bool = false,
     /// Nothing more comes: the last step is in the list.
@@ -75,7 +73,6 @@ pub const Stream = struct {
     pub fn end(stream: *Stream) void {
         if (stream.ended or stream.remote_closed) return;
         stream.ended = true;
-        stream.ended_apart = true;
         stream.stir();
     }
 
