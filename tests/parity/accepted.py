@@ -41,7 +41,7 @@ LEFT_OUT = (
     "calls, queues and shared data at the start: Envoy starts each filter twice, first as a canary",
     "a gRPC service without a name: Envoy 1.40 ends, since no bytes are a message without a target",
     "gRPC messages after a cluster has ended or before a cancel: whether they leave is left to chance",
-    "a gRPC stream that an answer, a close or a dead filter cuts off: its cluster has heard of it, or not yet",
+    "a gRPC stream that an answer, a close or a dead filter cuts off: its cluster may not know of it yet",
     "two gRPC streams at once, or one beside calls: what two clusters say comes in any order",
     "the size of a request that the router refuses: how much has come in is left to chance",
     "a TCP filter that empties what it got: Envoy then reads the next piece together with what follows",
