@@ -16,10 +16,10 @@ typedef u64 JSValue; // the tag is in the upper half
 #define FROM(module, name) __attribute__((import_module(#module), import_name(#name)))
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
-#include "glue/quickjs.h"
-#include "glue/proxy.h"
-#include "glue/functions.h"
-#include "glue/system.h"
+#include "bridge/quickjs.h"
+#include "bridge/proxy.h"
+#include "bridge/functions.h"
+#include "bridge/system.h"
 
 // ---- callbacks
 

@@ -16,11 +16,11 @@ typedef unsigned long long u64;
 #define FROM(module, name) __attribute__((import_module(#module), import_name(#name)))
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
-#include "glue/micropython.h"
-#include "glue/proxy.h"
-#include "glue/text.h"
-#include "glue/functions.h"
-#include "glue/system.h"
+#include "bridge/micropython.h"
+#include "bridge/proxy.h"
+#include "bridge/text.h"
+#include "bridge/functions.h"
+#include "bridge/system.h"
 
 // ---- callbacks
 
