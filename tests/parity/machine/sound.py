@@ -203,9 +203,9 @@ def _framed(
     sized_requests, sized_responses = "0" in fixed, "1" in fixed
     answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
     refused = any(name == "te" and value != "trailers" for name, value in response.headers)
-    lost = any(_loses_its_route(step) for steps in scripts for step in steps)
-    if answered or refused or lost:  # the codec of HTTP/2 does not take such a header from an upstream
-        fixed.add("1")  # a local reply brings its content-length along
+    methodless = any(step[1:4] == ("del", "0", ":method") for steps in scripts for step in steps)
+    if answered or refused or methodless:  # the codec of HTTP/2 does not take such a header from an upstream
+        fixed.add("1")  # a local reply with a body brings its content-length along
 
     def breaks(step: Step, steps: tuple[Step, ...]) -> bool:
         if step[1] == "put":
@@ -266,12 +266,6 @@ def _dropped(scripts: Scripts) -> Scripts:
     return scripts
 
 
-def _resolved(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Without names beside what is asked for: Envoy does that inside of the call that resolves a name."""
-    busy = {step[0][0] for step in steps if step[1] in ("reply", "continue", "close", "trap")}
-    return tuple(s for s in steps if s[1] != "dns" or s[0][0] not in busy)
-
-
 def sound(
     filters: tuple[Filter, ...], request: Message, response: Message, scripts: Scripts, *, http2: bool
 ) -> Scripts:
@@ -284,7 +278,7 @@ def sound(
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)
-        less = tuple(_resolved(_paused(_one_answer(_untrapped(steps)))) for steps in less)
+        less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
         if less == scripts:
             return scripts
         scripts = less

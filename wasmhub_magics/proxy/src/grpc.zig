@@ -315,9 +315,8 @@ pub fn deliver(stream: *Stream) void {
     gpa.free(told.bytes);
     told = stream.steps.orderedRemove(0);
     telling = stream;
-    callout.delivered += 1;
     if (told.kind == .close or (stream.unary and told.kind == .message)) stream.over = true;
-    tell(stream, told) catch @panic("out of memory");
+    if (events.another()) tell(stream, told) catch @panic("out of memory");
     telling = null;
     if (stream.over or stream.cancelled) tidy();
 }
@@ -326,10 +325,6 @@ fn tell(stream: *Stream, step: Step) OutOfMemory!void {
     const vm = stream.vm;
     const root = vm.find(stream.root) orelse return;
     if (vm.failed) return;
-    if (callout.delivered > callout.most) {
-        log.warn("more than {d} call-outs in one exchange: the rest is given up", .{callout.most});
-        return dropAll();
-    }
     const size: u32 = @intCast(step.bytes.len);
     switch (step.kind) {
         .initial, .trailing => {

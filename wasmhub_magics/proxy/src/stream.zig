@@ -155,7 +155,7 @@ pub const Stream = struct {
         stream.start_time = 0;
         stream.began = events.now;
         events.horizon = events.now;
-        callout.delivered = 0;
+        events.deliveries = 0;
         stream.stage = .request;
 
         try stream.filters.resize(gpa, worker.chain.items.len);
