@@ -28,7 +28,7 @@ MIDDLE = {
     "deploy": {"envoy", "hub", "proxy"},
 }
 TOP = [
-    *("project", "publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
+    *("project", "evidence", "publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
     *("cli_hub", "cli_build", "cli_builder", "cli"),
 ]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}
