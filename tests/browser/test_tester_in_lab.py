@@ -242,7 +242,8 @@ def test_a_measurement_is_followed_live_and_stopped(notebook: Notebook, tester: 
     chart.get_by_role("button", name="Stop").click()
     expect(chart.get_by_role("status")).to_have_text("done", timeout=ANSWER_MS)
     expect(chart.get_by_role("button", name="Stop")).to_be_hidden()
-    expect(chart.locator("svg")).to_be_hidden()  # the report below says it
+    expect(chart.locator("svg")).to_be_hidden()  # the report below has its own
+    expect(chart.get_by_label("Figures")).to_contain_text(re.compile(r"fuel +[\d,]+ instructions"))
     expect(notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(4).locator(".jp-InputPrompt")).to_have_text(
         re.compile(r"\[\d+\]:"), timeout=ANSWER_MS
     )

@@ -117,6 +117,15 @@ def test_the_chart_has_the_percentile_axis_and_both_lines() -> None:
     assert nines[0]["percentile"] == "90 %"
 
 
+def test_the_chart_says_the_cost_in_its_title() -> None:
+    told = report()
+    subtitle = told._repr_mimebundle_()[VEGA]["title"]["subtitle"]
+    costs = [" ".join(line.split()) for line in str(told).splitlines() if line.startswith(("added ", "fuel"))]
+    assert {*costs[1:]} <= {*subtitle}
+    beside = told.compare(told)._repr_mimebundle_()[VEGA]["title"]["subtitle"]
+    assert any("at the median" in line for line in beside)
+
+
 def test_the_picture_is_well_formed_and_shows_both_lines() -> None:
     root = ElementTree.fromstring(report()._repr_mimebundle_()["image/svg+xml"])
     words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..inspection import Inspection
     from ..latency import Comparison, LatencyReport, Sweep
     from ..proxy import Exchange, State
+    from .live import LiveChart
     from .tester import Tester
 
 __all__ = ["RunMagics"]
@@ -158,25 +159,30 @@ class RunMagics(Group):
         if options.mix:
             given["mix"] = self._mix(made.name)
         title = f"measuring {made.name}" + ("" if other is None else f" beside {other.name}")
-        with self._chart(title, live=not options.no_live) as watched:
+        with self._chart(title, live=not options.no_live) as chart:
+            if chart is not None:
+                given |= {"progress": chart.show, "stop": chart.stopped}
+            found: LatencyReport | Comparison
             if other is None:
-                report = made.bench(request, **given, **watched)
-                self._keep(made, report)
-                return report
-            comparison = made.bench_beside(other, request=request, **given, **watched)
-        for each, report in zip((other, made), comparison.reports, strict=True):
-            self._keep(each, report)
-        return comparison
+                found = made.bench(request, **given)
+                self._keep(made, found)
+            else:
+                found = made.bench_beside(other, request=request, **given)
+                for each, report in zip((other, made), found.reports, strict=True):
+                    self._keep(each, report)
+            if chart is not None:
+                chart.end(str(found))
+        return found
 
     def _keep(self, made: Filter, report: LatencyReport) -> None:
         SESSION.reports[made.name] = report
         SESSION.history.measured(made.name, measured(made, report))
 
     @contextlib.contextmanager
-    def _chart(self, title: str, *, live: bool) -> Iterator[dict[str, Any]]:
-        """The options of a measurement that a live chart follows, where there is a screen for one."""
+    def _chart(self, title: str, *, live: bool) -> Iterator[LiveChart | None]:
+        """A live chart that follows a measurement, where there is a screen for one."""
         if not live or not hasattr(self.shell, "kernel"):
-            yield {}
+            yield None
             return
         from IPython.display import display
 
@@ -185,11 +191,10 @@ class RunMagics(Group):
         chart = LiveChart(title)
         display(chart)  # type: ignore[no-untyped-call]
         try:
-            yield {"progress": chart.show, "stop": chart.stopped}
+            yield chart
         except BaseException:
-            chart.end(replaced=False)
+            chart.end()
             raise
-        chart.end(replaced=True)
 
     def _other(self, made: Filter, told: str) -> Filter:
         """The filter that ``--vs`` means. Raises RequestError where there is none."""
