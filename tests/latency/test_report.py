@@ -251,7 +251,7 @@ def test_the_panels_draw_histogram_callbacks_and_memory_and_hold_the_numbers_in_
     assert "proxy_on_request_headers" in panels.callbacks()
     assert "stroke=" in panels.histogram()  # the baseline is an outline: told apart without colour
     assert "<pre>" in panels._repr_html_()
-    assert str(panels).startswith("flat")
+    assert str(panels).startswith("memory flat")
 
 
 def test_a_report_without_samples_has_empty_panels() -> None:

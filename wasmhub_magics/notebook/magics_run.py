@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class, no_var_expand
 
-from ..errors import RequestError
+from ..errors import RequestError, WasmhubError
 from ..http import Request
 from .arguments import (
     argument,
@@ -145,8 +145,8 @@ class RunMagics(Group):
         """
         options = parse(self.wasm_bench, line)
         made = self.filter(options.name)
-        other = None if options.vs == "none" else self._other(made, options.vs)
         request = chosen_request(options, self.variables)
+        other = None if options.vs == "none" else self._other(made, options.vs, request)
         given: dict[str, Any] = {"engine": options.engine or self.settings.engine}
         given |= upstream_from(options.upstream, self.variables)
         given |= {
@@ -196,16 +196,26 @@ class RunMagics(Group):
             chart.end()
             raise
 
-    def _other(self, made: Filter, told: str) -> Filter:
-        """The filter that ``--vs`` means. Raises RequestError where there is none."""
+    def _other(self, made: Filter, told: str, request: Request) -> Filter:
+        """The filter that ``--vs`` means: the build before is the last other one that answers the request.
+
+        Raises RequestError where there is none.
+        """
         if told != "before":
             return self.filter(told)
-        if made.name not in SESSION.before:
+        others = [each for each in SESSION.before.get(made.name, ()) if each.plugin != made.plugin]
+        if not others:
             raise RequestError(
                 f"{made.name} has no build before this one in this session",
                 do="change its cell and run it again",
             )
-        return SESSION.before[made.name]
+        found = next((each for each in reversed(others) if _answers(each, request)), None)
+        if found is None:
+            raise RequestError(
+                f"no build of {made.name} before this one answers this request",
+                do="name another filter: --vs NAME",
+            )
+        return found
 
     def _mix(self, name: str) -> tuple[tuple[Request, float], ...]:
         suite = SESSION.suites.get(name)
@@ -318,3 +328,14 @@ class RunMagics(Group):
             return list(found)
         request = chosen_request(options, self.variables)
         return None if request == Request() and not options.words else [request]
+
+
+def _answers(made: Filter, request: Request) -> bool:
+    try:
+        exchange = made.send(request)
+    except WasmhubError:
+        return False
+    finally:
+        made.restart()
+    failed = any(line.message.startswith("Function: ") for line in exchange.log)
+    return exchange.outcome == "complete" and not failed

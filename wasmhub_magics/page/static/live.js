@@ -43,7 +43,7 @@ function render({ model, el }) {
     title.textContent = model.get("title");
     const running = model.get("running");
     stop.hidden = !running;
-    state.textContent = running ? `${Math.round(100 * model.get("done"))} %, ${model.get("updates")} updates` : "done";
+    state.textContent = running ? `${Math.round(100 * model.get("done"))} %, ${model.get("updates")} updates` : model.get("replaced") ? "done" : "ended";
     // The report's own chart stands below: the same line twice would make a reader ask which to believe.
     chart.hidden = !running && model.get("replaced");
     table.textContent = model.get("text");
