@@ -301,7 +301,7 @@ def test_messages_hold_no_path_of_this_machine() -> None:
     text = failure(
         'import { x } from "./lib/x";\nexport function onLog(s: Stream): void { x; }', options
     ).rendered
-    assert "lib/x.ts:1:23: Cannot find name 'nope'" in text
+    assert "lib/x.ts:1:23: error: Cannot find name 'nope'" in text
     assert "/tmp" not in text
 
 

@@ -95,7 +95,8 @@ def test_a_cell_changes_what_the_gateway_answers_is_updated_and_goes_back_withou
     status_code, headers, body = until(gateway, lambda a: "x-greeting" in a[1])
     assert (status_code, headers["x-greeting"], body) == (200, "hello", b"from the upstream\n")
     assert ask("/teapot")[::2] == (418, b"short and stout")
-    assert [d.state for d in status("envoy-gateway", **place(where))] == ["accepted"]
+    (told,) = status("envoy-gateway", **place(where))
+    assert (told.state, [each.digest for each in told.serving]) == ("accepted", [greeter.module.digest])
 
     with clients() as seen:
         # other code with another configuration, which the old code does not know

@@ -6,7 +6,7 @@ from tests.control_plane.asking import ask
 from tests.control_plane.asking import until as until_at
 from tests.control_plane.conftest import MESH_PORT
 from wasmhub_magics import build
-from wasmhub_magics.deploy import rollback, undeploy
+from wasmhub_magics.deploy import rollback, status, undeploy
 
 SOURCE = """
 def on_response_headers(ctx):
@@ -32,6 +32,8 @@ def test_a_cell_changes_what_a_gateway_of_istio_answers_is_updated_and_goes_back
         greeter.push(reference)
         greeter.deploy("istio", image=reference, labels={"app": "gateway"}, **where)
         until(f"{word} ada")
+        (told,) = status("istio", **where)
+        assert [each.digest for each in told.serving] == [greeter.module.digest]
     assert ask(MESH_PORT)[2] == b"from the upstream\n"
     rollback("greeter", target="istio", **where)
     until("hello ada")

@@ -42,7 +42,7 @@ LEFT_OUT = (
     "a TCP filter that empties what it got: Envoy then reads the next piece together with what follows",
     "a TCP connection whose two ends are held back: Envoy keeps it, here the client goes",
     "a trap in on_log or on_done of a TCP connection: Envoy 1.40 closes what is being destroyed",
-    "an answer on the way back before METADATA: Envoy 1.40 gives that to contexts it has deleted",
+    "the end of a response over HTTP/2 before METADATA of its upstream: Envoy 1.40 never comes back",
     "bodies above 24,000 bytes from the upstream: how the network cuts them differs from run to run",
 )
 

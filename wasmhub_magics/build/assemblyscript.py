@@ -99,7 +99,7 @@ class AssemblyScript:
             timeout=options.timeout,
         )
         found = (*messages(finished.stderr, source, options), *uncalled(source, options))
-        found = tuple(sorted(found, key=lambda each: (each.line or 1 << 30, each.column)))
+        found = tuple(sorted(found, key=lambda each: (each.file, each.line or 1 << 30, each.column)))
         if finished.code:
             said = [line for line in finished.stderr.splitlines() if line.strip()] or [
                 "it failed without a word"

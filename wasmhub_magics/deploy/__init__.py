@@ -24,6 +24,7 @@ from .rollout import Rollout, Rules, Tick
 from .running import FilterState, Running, adopt
 from .serving import Served
 from .snippet import Snippet
+from .watching import Trial
 
 __all__ = [
     "CLUSTER_TARGETS",
@@ -113,9 +114,8 @@ def canary(
     of its pods. Raises DeployError where there is nothing to compare with, where the target cannot split
     requests or nobody can tell how they go, and as ``deploy`` does.
     """
-    return _target(target).canary(
-        plugin.plugin, percent, seconds=seconds, rules=rules, progress=progress, **options
-    )
+    trial = Trial(percent, seconds, rules or Rules(), progress)
+    return _target(target).canary(plugin.plugin, trial, **options)
 
 
 def plan(plugin: HasPlugin, target: str, **options: Any) -> Plan:

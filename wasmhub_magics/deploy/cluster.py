@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 
 from ..errors import ClusterUnreachable, DeployError
 from .kubeconfig import choose
+from .port_forward import PROTOCOL, PortClosed, answer
 from .refusals import refusal
 
 __all__ = ["MANAGER", "Cluster", "Json", "Kind"]
@@ -181,6 +183,34 @@ class Cluster:
         if status >= 400:
             raise refusal(status, said, raw, doing=f"{doing} {meta['name']}", place=self.place)
         return raw.decode("utf-8", "replace")
+
+    def pod_port(self, pod: Json, port: int, path: str, method: str = "GET") -> str:
+        """What a port of a pod answers to an HTTP request, by port-forward: of its loopback, too."""
+        from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
+
+        meta = pod["metadata"]
+        to = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/portforward"
+        doing = f"forwarding port {port} of {meta['name']}"
+        try:
+            status, body = answer(
+                lambda: self._client.websocket(to, subprotocols=[PROTOCOL], params={"ports": str(port)}),
+                method,
+                path,
+            )
+        except WebSocketUpgradeError as error:
+            code = error.response.status_code
+            said = {"message": f"port-forward (pods/portforward) is answered with {code}"}
+            raise refusal(code, said, b"", doing=doing, place=self.place) from None
+        except (HTTPXWSException, PortClosed, self._network_error, OSError) as error:
+            raise DeployError(
+                f"port {port} of {meta['name']} does not answer: {str(error) or type(error).__name__}",
+                where=f"{doing} in {self.place}",
+                do="check that its Envoy runs and that its admin interface listens there",
+            ) from None
+        if status != http.client.OK:
+            told = body.decode("utf-8", "replace").strip()[:200]
+            raise DeployError(f"port {port} of {meta['name']} answers {status}: {told}", where=doing)
+        return body.decode("utf-8", "replace")
 
     def check_namespace(self) -> None:
         """Raise DeployError where the namespace is not there; say nothing where that may not be asked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ..errors import DeployError, Refused
 from .cluster import Cluster, Json, Kind
@@ -14,8 +14,8 @@ from .kubernetes import ClusterDeployments
 from .pod_witness import PodWitness
 from .pods import fetches, spread
 from .product import Product, Split, health_from
-from .rollout import Rollout, Rules, Tick
-from .watching import check_percent, nothing_there, watch
+from .rollout import Rollout
+from .watching import Trial, nothing_there
 
 __all__ = ["canary"]
 
@@ -23,11 +23,8 @@ __all__ = ["canary"]
 def canary(
     there: ClusterDeployments,
     intent: Intent,
-    percent: int,
+    trial: Trial,
     *,
-    seconds: float,
-    rules: Rules,
-    progress: Callable[[Tick], object] | None,
     adopt: bool = False,
     lossy: bool = False,
     wait: float = 20.0,
@@ -37,21 +34,20 @@ def canary(
     Raises DeployError where nothing is deployed to compare with, where the product cannot split requests or
     nobody can tell how they go, and as deploying does: nothing has changed then.
     """
-    check_percent(percent)
     start = time.perf_counter()
     plan = there.plan(intent, adopt=adopt, lossy=lossy)
     if plan.new or not (now := [each for each in there.all() if each.name == intent.object_name]):
         raise nothing_there(intent.name, there.cluster.place)
     placed = now[0]
-    split = there.product.split(placed.live, placed.kind, intent, percent, there.cluster)
+    split = there.product.split(placed.live, placed.kind, intent, trial.percent, there.cluster)
     witness = PodWitness(there.cluster, split)
     with _divided(there.cluster, there.product, split, wait):
-        seen = watch(witness, seconds, rules, progress)
+        seen = trial.watch(witness)
         if seen.good:
             made = there.deploy(intent, adopt=adopt, lossy=lossy, wait=wait)
     if not seen.good:
         made = next(each for each in there.status() if each.name == intent.object_name)
-    return seen.rollout(percent, start, made)
+    return seen.rollout(start, made)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,8 @@ from .kubernetes import ClusterDeployments
 from .logs import Logs
 from .plan import Plan
 from .product import Product
-from .rollout import Rollout, Rules, Tick
+from .rollout import Rollout
+from .watching import Trial
 
 __all__ = ["PRODUCTS", "ClusterTarget"]
 
@@ -82,11 +82,8 @@ class ClusterTarget:
     def canary(
         self,
         plugin: Plugin,
-        percent: int = 10,
+        trial: Trial,
         *,
-        seconds: float = 30.0,
-        rules: Rules | None = None,
-        progress: Callable[[Tick], object] | None = None,
         adopt: bool = False,
         lossy: bool = False,
         wait: float = 20.0,
@@ -95,20 +92,13 @@ class ClusterTarget:
         namespace: str = "",
         **options: Any,
     ) -> Rollout:
-        """Let a share of the requests meet a new version; deploy it, or leave the old one, as they go.
-
-        The options are those of ``deploy``. Raises DeployError as that does, where the product cannot split
-        requests, and where the pods' logs do not tell how they go; nothing has changed then.
-        """
+        """Try a new version, by the options of ``deploy``; nothing has changed where that cannot be."""
         if not self.product.splits:
             raise self.product.whole()
         self._cannot(plugin, options, lossy=lossy)
         preflight.check(plugin)
         there = self._open(kubeconfig, context, namespace)
-        rolled = canary(
-            there, self._intent(plugin, **options), percent, seconds=seconds, rules=rules or Rules(),
-            progress=progress, adopt=adopt, lossy=lossy, wait=wait,
-        )  # fmt: skip
+        rolled = canary(there, self._intent(plugin, **options), trial, adopt=adopt, lossy=lossy, wait=wait)
         with self._lock:
             self._made[rolled.deployment.name] = _Made(there, rolled.deployment)
         return rolled

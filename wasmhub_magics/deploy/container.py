@@ -32,15 +32,15 @@ from .docker import Running as Contained
 from .docker import start
 from .history import History
 from .logs import Logged, Logs
-from .rollout import Rollout, Rules, Tick
+from .rollout import Rollout
 from .running import Running, adopt
 from .shares import MATCHED, WATCH, access_log, noted
 from .snippet import wasm
 from .upstream import Answers, upstream_of
-from .watching import FileWitness, check_percent, nothing_there, watch
+from .watching import FileWitness, Trial, nothing_there
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = ["Container"]
 
@@ -106,39 +106,27 @@ class Container:
             raise
         return replace(made, url=self.url, seconds=time.perf_counter() - begun)
 
-    def canary(
-        self,
-        plugin: Plugin,
-        percent: int = 10,
-        *,
-        seconds: float = 30.0,
-        rules: Rules | None = None,
-        progress: Callable[[Tick], object] | None = None,
-    ) -> Rollout:
-        """Let a share of the requests meet a new version; promote it or take it back, as they go.
-
-        Raises DeployError where there is no version to compare with, or Envoy does not take the new one.
-        """
-        check_percent(percent)
+    def canary(self, plugin: Plugin, trial: Trial) -> Rollout:
+        """Try a new version in the same place of the chain."""
         preflight.check(plugin)
         if plugin.name not in self._names or self._running is None or not self._running.alive:
             raise nothing_there(plugin.name)
         start = time.perf_counter()
         # a name of its own: lines of an earlier one may still come
-        trial = f"{plugin.name}.canary-{secrets.token_hex(4)}"
-        code, told = self._folder / f"{trial}.wasm", self._folder / ARMS
+        name = f"{plugin.name}.canary-{secrets.token_hex(4)}"
+        code, told = self._folder / f"{name}.wasm", self._folder / ARMS
         new = wasm(plugin, path=f"{INSIDE}/{code.name}")
-        new["config"]["vm_config"]["vm_id"] = trial
-        both = {"name": trial, "typed_config": new}
-        noting = FileWitness(told, lambda line: noted(line, plugin.name, trial))
+        new["config"]["vm_config"]["vm_id"] = name
+        both = {"name": name, "typed_config": new}
+        noting = FileWitness(told, lambda line: noted(line, plugin.name, name))
         admin = adopt(self.admin)
         try:
             replace_file(code, plugin.module.data)
-            with self._files.shared(plugin.name, both, percent):
+            with self._files.shared(plugin.name, both, trial.percent):
                 admin.runtime(WATCH, 100)
-                seen = watch(noting, seconds, rules or Rules(), progress)
+                seen = trial.watch(noting)
                 if seen.good:
-                    made = self.deploy(plugin, note=f"canary at {percent} %")
+                    made = self.deploy(plugin, note=f"canary at {trial.percent} %")
             if not seen.good:
                 made = next(each for each in self.status() if each.name == plugin.name)
         finally:
@@ -147,7 +135,7 @@ class Container:
             code.unlink(missing_ok=True)
             if told.exists():
                 os.truncate(told, 0)
-        return seen.rollout(percent, start, made)
+        return seen.rollout(start, made)
 
     def rollback(self, name: str, to: int | None = None) -> Deployment:
         """Swap in an earlier version as a new one. Raises DeployError where there is none."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -21,9 +20,9 @@ from ..proxy.exchange import LogLine
 from .deployment import Deployment, unknown
 from .history import KEPT, Version
 from .local_view import LocalView, Serving, counts
-from .rollout import Rollout, Rules, Tick
+from .rollout import Rollout
 from .upstream import Answers, upstream_of
-from .watching import FileWitness, arm_line, check_percent, nothing_there, watch
+from .watching import FileWitness, Trial, arm_line, nothing_there
 
 __all__ = ["LocalEnvoy"]
 
@@ -82,21 +81,8 @@ class LocalEnvoy(LocalView):
             self._remember(deployment, plugin, note)
             return deployment
 
-    def canary(
-        self,
-        plugin: Plugin,
-        percent: int = 10,
-        *,
-        seconds: float = 30.0,
-        rules: Rules | None = None,
-        progress: Callable[[Tick], object] | None = None,
-    ) -> Rollout:
-        """Let a share of the requests meet a new version; promote it or take it back, as they go.
-
-        Raises DeployError where there is no version to compare with, and as ``deploy`` does. Interrupted, it
-        takes the new version back.
-        """
-        check_percent(percent)
+    def canary(self, plugin: Plugin, trial: Trial) -> Rollout:
+        """Try a new version by a second route; interrupted, take it back."""
         plugin.module.check()
         validate(plugin)
         start = time.perf_counter()
@@ -114,10 +100,10 @@ class LocalEnvoy(LocalView):
             server.swap({slot + server.slots: plugin})
             if server.arms.exists():
                 os.truncate(server.arms, 0)
-            server.divert(slot, percent)
-            seen = watch(FileWitness(server.arms, arm_line), seconds, rules or Rules(), progress)
+            server.divert(slot, trial.percent)
+            seen = trial.watch(FileWitness(server.arms, arm_line))
             if seen.good:
-                made = self.deploy(plugin, note=f"canary at {percent} %")
+                made = self.deploy(plugin, note=f"canary at {trial.percent} %")
             else:
                 made = self._now(self._serving[plugin.name])
         finally:
@@ -125,7 +111,7 @@ class LocalEnvoy(LocalView):
             if server.running:
                 server.divert(None)
                 server.swap({slot + server.slots: None})
-        return seen.rollout(percent, start, made)
+        return seen.rollout(start, made)
 
     def rollback(self, name: str, to: int | None = None) -> Deployment:
         """Swap in an earlier version as a new one. Raises DeployError where there is none."""

@@ -131,7 +131,7 @@ class EnvoyGateway(Product):
         labels = [f"{OWNER}namespace={live['metadata']['namespace']}"]
         if refs[0].get("kind") == "Gateway":
             labels.append(f"{OWNER}name={refs[0].get('name', '')}")
-        return PodQuery(",".join(labels), container="envoy", port=19001)
+        return PodQuery(",".join(labels), container="envoy", port=19001, admin=19000)
 
     def split(self, live: Json, kind: Kind, intent: Intent, percent: int, cluster: Cluster) -> Split:  # noqa: ARG002
         """Copies of the routes for a share of the requests, with a policy that has the new version."""

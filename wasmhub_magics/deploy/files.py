@@ -26,6 +26,7 @@ from .rollout import Rollout
 from .running import adopt
 from .serving import served_by
 from .snippet import wasm
+from .watching import Trial
 
 __all__ = ["FileTarget", "Place", "check_name", "content", "refused"]
 
@@ -152,7 +153,7 @@ class FileTarget(abc.ABC):
                 )
             time.sleep(0.01)
 
-    def canary(self, plugin: Plugin, percent: int = 10, **_: Any) -> Rollout:  # noqa: ARG002 it cannot
+    def canary(self, plugin: Plugin, trial: Trial, **_: Any) -> Rollout:  # noqa: ARG002 it cannot
         """Raises DeployError: the chain of filters belongs to somebody else."""
         raise DeployError(
             f"a proxy that reads {plugin.name} from a file has no place for a second version of it",

@@ -88,7 +88,7 @@ class Gloo(Product):
 
     def pods(self, live: Json) -> PodQuery:
         """The proxies of its namespace."""
-        return PodQuery("gloo=gateway-proxy", live["metadata"]["namespace"], "gateway-proxy", 8081)
+        return PodQuery("gloo=gateway-proxy", live["metadata"]["namespace"], "gateway-proxy", 8081, 19000)
 
     def _entry(self, intent: Intent) -> Json:
         plugin, source = intent.plugin, intent.source

@@ -20,6 +20,7 @@ from .intent import Intent
 from .logs import Logs, from_pods
 from .placed import Placed, bare, lonely, notes_of, ordered, without
 from .plan import Plan, changes
+from .pod_serving import PodsServing
 from .prerequisites import check_secret, home_of, served
 from .product import Health, Product, health_from
 
@@ -134,8 +135,12 @@ class ClusterDeployments:
                         yield Placed(key.partition("/")[2], kind, live["metadata"]["name"], live)
 
     def status(self) -> tuple[Deployment, ...]:
-        """All of them with what the cluster says now."""
-        return tuple(self._deployment(placed, (), 0.0) for placed in self.all())
+        """All of them with what the cluster and the proxies say now."""
+        pods = PodsServing(self.cluster)
+        return tuple(
+            pods.seen(self._deployment(placed, (), 0.0), self.product.pods(placed.live), placed.history)
+            for placed in self.all()
+        )
 
     def logs(self, name: str, last: int) -> Logs:
         """What the proxies that run it have logged about Wasm."""

@@ -36,13 +36,15 @@ class Condition:
 class PodQuery:
     """Pods by their labels (``k=v,k=v``), of one namespace or, where it is empty, of all.
 
-    ``container`` is the one that runs Envoy, ``port`` the one where it tells its statistics.
+    ``container`` is the one that runs Envoy, ``port`` the one where it tells its statistics, ``admin`` that
+    of its admin interface, which answers inside the pod only.
     """
 
     labels: str
     namespace: str = ""
     container: str = ""
     port: int = 0
+    admin: int = 15000
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,19 @@ class Running:
         told: dict[str, Any] = json.loads(self._ask("/config_dump", "GET"))
         return told
 
+    def at_work(self) -> list[dict[str, Any]]:
+        """The listeners and the discovered extensions in that configuration, without the rest of it."""
+        found: list[dict[str, Any]] = []
+        for part in ("static_listeners", "dynamic_listeners", "ecds_filters"):
+            try:
+                told = json.loads(self._ask(f"/config_dump?resource={part}", "GET"))
+            except DeployError as error:
+                if "not found in config dump" not in error.what:
+                    raise
+            else:
+                found += told.get("configs", [])
+        return found
+
     def log_level(self, level: str = "", *, component: str = "wasm") -> str:
         """The level of a component of its log, set first where one is given. Raises DeployError."""
         if level and level not in LEVELS:

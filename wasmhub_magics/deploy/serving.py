@@ -13,13 +13,16 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from .cluster import Json
 from .history import Version
 from .running import Running
 
-__all__ = ["Served", "modules", "served_by", "serves"]
+__all__ = ["Names", "Served", "modules", "served_by", "serves"]
+
+Names: TypeAlias = tuple[tuple[str, ...], str]
+"""The names of a Wasm filter, of its plugin and of what is around it, and the digits of its module."""
 
 WASM = "envoy.extensions.filters.http.wasm.v3.Wasm"
 IDLE = ("warming_state", "draining_state", "error_state")
@@ -43,7 +46,7 @@ class Served:
 
     def __str__(self) -> str:
         if self.why:
-            return f"{self.proxy}: what it serves is not known: {self.why}"
+            return f"not known what {self.proxy} serve{'' if ' ' in self.proxy else 's'}: {self.why}"
         if not self.modules:
             return f"{self.proxy} serves no such filter"
         if not self.version:
@@ -65,12 +68,10 @@ class Served:
 
 def served_by(running: Running, name: str, proxy: str) -> Served:
     """What an Envoy serves under the name of a plugin. Raises DeployError where it does not answer."""
-    return serves(modules(running.config()), name, (), proxy)
+    return serves(modules(running.at_work()), name, (), proxy)
 
 
-def serves(
-    found: Iterable[tuple[tuple[str, ...], str]], name: str, versions: Sequence[Version], proxy: str
-) -> Served:
+def serves(found: Iterable[Names], name: str, versions: Sequence[Version], proxy: str) -> Served:
     """What a proxy with these ``modules`` serves under a name: products put more around it, or another one.
 
     Modules that no filter of that name has are looked for among those of the versions.
@@ -87,7 +88,7 @@ def serves(
     return Served(proxy)
 
 
-def modules(value: Any, around: str = "") -> Iterator[tuple[tuple[str, ...], str]]:
+def modules(value: Any, around: str = "") -> Iterator[Names]:
     """Names and digits of every Wasm filter in a configuration at work; without digits where it has none."""
     if isinstance(value, dict):
         if str(value.get("@type", "")).endswith(WASM):

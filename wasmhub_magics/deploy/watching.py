@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from .deployment import Deployment
 from .rollout import FEW, Arm, Rollout, Rules, Tick, failing, slower
 from .seen import Seen
 
-__all__ = ["FileWitness", "Verdict", "Witness", "arm_line", "check_percent", "nothing_there", "watch"]
+__all__ = ["FileWitness", "Trial", "Verdict", "Witness", "arm_line", "nothing_there"]
 
 TICK_SECONDS = 0.5
 
@@ -64,44 +64,53 @@ class Verdict:
 
     good: bool
     reason: str
+    percent: int
     ticks: tuple[Tick, ...]
     stable: Arm
     canary: Arm
 
-    def rollout(self, percent: int, start: float, deployment: Deployment) -> Rollout:
+    def rollout(self, start: float, deployment: Deployment) -> Rollout:
         """The rollout that it ends, which began at ``start`` by ``time.perf_counter``."""
         seconds = time.perf_counter() - start
         return Rollout(
-            self.good, self.reason, percent, seconds, self.stable, self.canary, self.ticks, deployment
+            self.good, self.reason, self.percent, seconds, self.stable, self.canary, self.ticks, deployment
         )
 
 
-def watch(
-    witness: Witness, seconds: float, rules: Rules, progress: Callable[[Tick], object] | None
-) -> Verdict:
-    """Read what both versions do for a time, or until it is clear that the new one is worse."""
-    start = time.monotonic()
-    end = start + seconds + witness.lag
-    ticks: list[Tick] = []
-    seen: list[Seen] = []
-    while True:
-        time.sleep(min(TICK_SECONDS, max(0.0, end - time.monotonic())))
-        now = time.monotonic() - start
-        new = tuple(witness.read())
-        seen += new
-        ticks.append(Tick(now, _arm(new, "stable"), _arm(new, "canary")))
-        if progress is not None:
-            progress(ticks[-1])
-        stable, canary = _arm(seen, "stable"), _arm(seen, "canary")
-        found = _judged(stable, canary, rules, witness.grain, over=now >= end - start)
-        if found is not None:
-            return Verdict(*found, tuple(ticks), stable, canary)
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a new version is tried: its share of the requests, for how long, and what takes it back.
 
+    ``progress`` is told of each interval. Raises DeployError where ``percent`` is no share.
+    """
 
-def check_percent(percent: int) -> None:
-    """Raise DeployError where it is no share of the requests."""
-    if not 0 < percent < 100:
-        raise DeployError(f"{percent} per cent is no share", do="give 1 to 99")
+    percent: int = 10
+    seconds: float = 30.0
+    rules: Rules = field(default_factory=Rules)
+    progress: Callable[[Tick], object] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.percent < 100:
+            raise DeployError(f"{self.percent} per cent is no share", do="give 1 to 99")
+
+    def watch(self, witness: Witness) -> Verdict:
+        """Read what both versions do for a time, or until it is clear that the new one is worse."""
+        start = time.monotonic()
+        end = start + self.seconds + witness.lag
+        ticks: list[Tick] = []
+        seen: list[Seen] = []
+        while True:
+            time.sleep(min(TICK_SECONDS, max(0.0, end - time.monotonic())))
+            now = time.monotonic() - start
+            new = tuple(witness.read())
+            seen += new
+            ticks.append(Tick(now, _arm(new, "stable"), _arm(new, "canary")))
+            if self.progress is not None:
+                self.progress(ticks[-1])
+            stable, canary = _arm(seen, "stable"), _arm(seen, "canary")
+            found = _judged(stable, canary, self.rules, witness.grain, over=now >= end - start)
+            if found is not None:
+                return Verdict(*found, self.percent, tuple(ticks), stable, canary)
 
 
 def nothing_there(name: str, where: str = "") -> DeployError:

@@ -36,6 +36,11 @@ class Beside(Generic[T]):
         """What the work gave, or the error that ended it."""
         return self._future.result()
 
+    @property
+    def done(self) -> bool:
+        """Whether nobody has to wait for the result."""
+        return self._future.done()
+
     def _run(self) -> None:
         try:
             self._future.set_result(self._work())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -29,8 +29,8 @@ from .notes import (
     TITLE,
     VARIANT,
 )
-from .pieces import sha256
-from .stored import stored
+from .pieces import Piece, sha256
+from .stored import TAIL, stored
 
 __all__ = [
     "BARE",
@@ -39,6 +39,7 @@ __all__ = [
     "LAYOUTS",
     "SOLO_CONFIG",
     "SOLO_LAYER",
+    "Coming",
     "Layout",
     "Packed",
     "pack",
@@ -87,6 +88,15 @@ class Packed:
         )
 
 
+@dataclass(frozen=True)
+class Coming:
+    """A blob whose end and digest are still computed: the parts before the end, and the bytes of all."""
+
+    parts: tuple[Piece, ...]
+    size: int
+    whole: Beside[Blob]
+
+
 def pack(
     module: Module,
     *,
@@ -96,12 +106,14 @@ def pack(
     root_id: str = "",
     annotations: Mapping[str, str] | None = None,
     compress: bool = False,
+    ahead: Callable[[Coming], object] | None = None,
 ) -> Packed:
     """Make an image. The same arguments give the same bytes and so the same digest, on every machine.
 
     ``abi`` is the module's own where it is None. ``compress`` makes the layer of the compat layout smaller;
-    its digest then depends on the machine's zlib. Raises RequestError where an annotation cannot be written
-    or the module is too large, and MalformedModule where the module is none.
+    its digest then depends on the machine's zlib. Without that ``ahead`` is given the layer while its digests
+    are computed. Raises RequestError where an annotation cannot be written or the module is too large, and
+    MalformedModule where the module is none.
     """
     abi = module.abi if abi is None else abi
     if module.size > LARGEST_BLOB:
@@ -121,14 +133,20 @@ def pack(
         return _cncf(module, name, notes)
     if layout != "compat":
         raise RequestError(f"{layout!r} is no layout", do=f"use one of: {', '.join(LAYOUTS)}, all")
-    return _compat(module, _json(runtime), notes, compress)
+    return _compat(module, _json(runtime), notes, None if compress else ahead, compress)
 
 
-def _compat(module: Module, runtime: bytes, notes: dict[str, str], compress: bool) -> Packed:
+def _compat(
+    module: Module,
+    runtime: bytes,
+    notes: dict[str, str],
+    ahead: Callable[[Coming], object] | None,
+    compress: bool,
+) -> Packed:
     notes = notes | {VARIANT: "compat"}
     archive = tarred({PLUGIN: module.data, RUNTIME: runtime})
     plain = Beside(lambda: sha256(archive))  # each digest takes as long as all the rest
-    layer = Blob(LAYER, gzipped(archive)) if compress else Blob.hashed(LAYER, *stored(archive))
+    layer = Blob(LAYER, gzipped(archive)) if compress else _stored(archive, ahead)
     settings: dict[str, Any] = {
         "architecture": "amd64",
         "os": "linux",
@@ -139,6 +157,19 @@ def _compat(module: Module, runtime: bytes, notes: dict[str, str], compress: boo
         settings["created"] = notes[CREATED]
     config = Blob(CONFIG, _json(settings))
     return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
+
+
+def _stored(archive: tuple[bytes, ...], ahead: Callable[[Coming], object] | None) -> Blob:
+    parts, end = stored(archive)
+
+    def whole() -> Blob:
+        last, digest = end.result()
+        return Blob.hashed(LAYER, (*parts, last), digest)
+
+    coming = Coming(parts, sum(map(len, parts)) + TAIL, Beside(whole))
+    if ahead:
+        ahead(coming)
+    return coming.whole.result()
 
 
 def _solo(module: Module, runtime: bytes, notes: dict[str, str]) -> Packed:

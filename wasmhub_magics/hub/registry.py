@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -16,12 +17,14 @@ from urllib.parse import quote, urljoin, urlsplit
 import oras.container  # type: ignore[import-untyped]
 
 from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, RegistryUnreachable, Unauthorized
+from .ahead import send_ahead
 from .arrival import Work, checked, together
 from .credentials import DOCKER_HUB
-from .layout import Packed
-from .manifest import ACCEPTED, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
+from .layout import Coming, Packed
+from .manifest import ACCEPTED, EMPTY, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
 from .place import Moved
 from .reference import Reference
+from .session import Session
 from .transport import Transport
 from .upload import upload
 
@@ -39,6 +42,10 @@ PADDING = 1 << 20
 
 class Registry(Transport):
     """A registry, such as ``localhost:5000``; a ``Place`` that is used in a ``with`` block."""
+
+    def __init__(self, registry: str, **options: Any) -> None:
+        super().__init__(registry, **options)
+        self._begun: dict[tuple[str, str], Session] = {}
 
     def location(self, reference: Reference) -> str:
         """The name that skopeo knows an image of this registry by."""
@@ -109,6 +116,19 @@ class Registry(Transport):
             raise self._failed(response, str(reference))
         return response.status_code == 200 and length in ("", str(descriptor.size))
 
+    def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
+        """Send a large blob up to its end, while its digest is computed; nothing where it is there already.
+
+        Raises HubError as ``write`` does.
+        """
+
+        def send() -> None:
+            session = send_ahead(self, reference, coming, moved)
+            if session:
+                self._begun[reference.repository, coming.whole.result().digest] = session
+
+        self._unless_there(reference, coming.whole.result, send)
+
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         self._probe()  # what is wrong with the registry as a whole is told at once
@@ -122,14 +142,18 @@ class Registry(Transport):
             self._list_referrer(reference, packed)
 
     def _send_blob(self, reference: Reference, blob: Blob, moved: Moved | None = None) -> None:
-        if self._is_there(reference, blob.descriptor):
+        begun = self._begun.pop((reference.repository, blob.digest), None)
+        if begun is None and self._is_there(reference, blob.descriptor):
             return
+        self._unless_there(reference, lambda: blob, lambda: upload(self, reference, blob, moved, begun))
+
+    def _unless_there(self, reference: Reference, blob: Callable[[], Blob], send: Callable[[], None]) -> None:
         try:
-            upload(self, reference, blob, moved)
+            send()
         except (Unauthorized, RegistryUnreachable, NotARegistry):
             raise
         except HubError:
-            if not self._is_there(reference, blob.descriptor):  # another one may have sent it meanwhile
+            if not self._is_there(reference, blob().descriptor):  # another one may have sent it meanwhile
                 raise
 
     def _is_there(self, reference: Reference, descriptor: Descriptor) -> bool:
@@ -145,7 +169,10 @@ class Registry(Transport):
             return False
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
-        """The artifacts about a manifest, by the registry's list or by the tag that stands for it."""
+        """The artifacts about a manifest, by the registry's list or by the tag that stands for it.
+
+        The tag is looked at, too, where the list is empty or vague: older zot knows no artifact types.
+        """
         container = self._container(reference.repository)
         base = self._url(container.manifest_url(digest)).replace("/manifests/", "/referrers/")
         found: list[Descriptor] = []
@@ -153,11 +180,13 @@ class Registry(Transport):
         while page:
             response = self.do_request(page, headers={"Accept": INDEX})
             if response.status_code != 200:
-                found = list(self._fallback(reference, digest))
                 break
             with suppress(NotAFilter):
                 found += Manifest.parse(Blob(INDEX, self._body(response)), str(reference)).children
             page = self._next(response, page)
+        if all(each.artifact_type in ("", EMPTY) for each in found):
+            listed = {each.digest: each for each in (*found, *self._fallback(reference, digest))}
+            found = list(listed.values())
         return tuple(each for each in found if not kind or each.artifact_type == kind)
 
     def tags(self, repository: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the API server asks of a kubelet about pods whose programs the tests have started: their logs.
+"""What the API server asks of a kubelet about pods whose programs the tests have started: logs and ports.
 
 The API server is the real one, and asks at the address and the port that the Node object names.
 """
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import trustme
 
 from .apiserver import ApiServer
+from .forward import forward
 
 __all__ = ["Kubelet", "kubelet"]
 
@@ -51,6 +52,8 @@ class Kubelet:
     def __init__(self, server: ApiServer, address: str) -> None:
         self.server, self.address = server, address
         self.logs: dict[tuple[str, str, str], Log] = {}
+        self.ports: dict[tuple[str, str, int], int] = {}
+        """Ports of pods that have another number here."""
 
     def run(self, pod: dict, namespace: str, container: str, *files: Path) -> None:
         """Create a pod that runs here, ready, and with the log in these files."""
@@ -76,6 +79,10 @@ def kubelet(server: ApiServer, address: str) -> Iterator[Kubelet]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             _, kind, *of = parts.path.split("/")
+            if kind == "portForward":
+                port = int(parse_qs(parts.query)["port"][0])
+                forward(self, port, node.ports.get((*of, port), port))
+                return
             found = node.logs.get(tuple(of)) if kind == "containerLogs" else None
             body = b"" if found is None else _chosen(found.lines(), parse_qs(parts.query)).encode()
             self.send_response(404 if found is None else 200)

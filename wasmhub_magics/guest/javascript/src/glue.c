@@ -113,7 +113,7 @@ enum Result {
     WIDE,   // a Uint8Array of the eight bytes of a number, or the status
 };
 
-// The order is that of `host` in prelude.js.
+// The order is that of `host` in prelude/host.js.
 #define FUNCTIONS(X)                                                                                         \
     X(proxy_log, STATUS, 3, (w[0], (u8 *)w[1], w[2]))                                                        \
     X(proxy_get_property, BYTES, 2, (w[0], w[1], &r[0], &r[1]))                                              \
@@ -295,7 +295,7 @@ EXPORT(fd_write) u32 fd_write(u32 file, const u32 *vectors, u32 count, u32 *writ
 
 // ---- callbacks
 
-// The order is that of `callbacks` in prelude.js.
+// The order is that of the callbacks in prelude/host.js.
 enum {
     C_LOAD,
     C_REJECTION,
@@ -504,6 +504,17 @@ EXPORT(proxy_on_vm_start) u32 proxy_on_vm_start(u32 context, u32 size) {
             return 0;
     }
     return RUN(VM_START, 1, context);
+}
+
+// Parse a text, which a NUL follows, without running it: what a build asks. Gives whether it can be read; where not,
+// the log has told why.
+EXPORT(wasmhub_check) u32 wasmhub_check(const u8 *text, u32 length, u32 module) {
+    enum { COMPILE_ONLY = 32 };
+    JSValue result = JS_Eval(js, text, length, "cell", COMPILE_ONLY | (module ? MODULE : 0));
+    if (tag_of(result) != TAG_EXCEPTION)
+        return 1;
+    JSValue arguments[2] = {VALUE(TAG_BOOL, 1), JS_GetException(js)};
+    return call_js(C_LOAD, 2, arguments);
 }
 
 enum { STACK = 256 << 10 }; // bytes that calls may nest: less than what any proxy has
