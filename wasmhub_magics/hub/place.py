@@ -50,7 +50,7 @@ class Place(Protocol):
         ...
 
     def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
-        """Send ahead what ``write`` will be given with its digest, where that spares time."""
+        """Begin to write blobs that are still computed, where that spares time; ``write`` does the rest."""
         ...
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:

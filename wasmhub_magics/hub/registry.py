@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -17,16 +16,15 @@ from urllib.parse import quote, urljoin, urlsplit
 import oras.container  # type: ignore[import-untyped]
 
 from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, RegistryUnreachable, Unauthorized
-from .ahead import send_ahead
-from .arrival import Work, checked, together
+from .arrival import Beside, Work, checked, together
 from .credentials import DOCKER_HUB
 from .layout import Coming, Packed
 from .manifest import ACCEPTED, EMPTY, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
 from .place import Moved
 from .reference import Reference
-from .session import Session
+from .session import PIECE, Session
 from .transport import Transport
-from .upload import upload
+from .upload import begun_ahead, upload
 
 __all__ = ["Registry"]
 
@@ -45,7 +43,7 @@ class Registry(Transport):
 
     def __init__(self, registry: str, **options: Any) -> None:
         super().__init__(registry, **options)
-        self._begun: dict[tuple[str, str], Session] = {}
+        self._sent: set[tuple[str, str]] = set()
 
     def location(self, reference: Reference) -> str:
         """The name that skopeo knows an image of this registry by."""
@@ -117,22 +115,32 @@ class Registry(Transport):
         return response.status_code == 200 and length in ("", str(descriptor.size))
 
     def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
-        """Send a large blob up to its end, while its digest is computed; nothing where it is there already.
+        """Send the blobs of a large image as soon as they are computed, and ask for an upload before.
 
-        Raises HubError as ``write`` does.
+        What turns out to be there is given up. Raises HubError as ``write`` does.
         """
+        if coming.size <= PIECE:
+            return
+        session = begun_ahead(self, reference, coming.size)
+        first, *others = coming.blobs
 
-        def send() -> None:
-            session = send_ahead(self, reference, coming, moved)
-            if session:
-                self._begun[reference.repository, coming.whole.result().digest] = session
+        def send(blob: Beside[Blob]) -> None:
+            self._send_blob(reference, blob.result())
 
-        self._unless_there(reference, coming.whole.result, send)
+        def send_first() -> None:
+            self._send_blob(reference, first.result(), moved, session)
+
+        together([send_first, *(partial(send, other) for other in others)], THREADS)
+        self._sent |= {(reference.repository, blob.result().digest) for blob in coming.blobs}
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         self._probe()  # what is wrong with the registry as a whole is told at once
-        blobs = {blob.digest: blob for blob in packed.blobs}.values()
+        blobs = {
+            blob.digest: blob
+            for blob in packed.blobs
+            if (reference.repository, blob.digest) not in self._sent
+        }.values()
         first, *others = sorted(blobs, key=lambda blob: -blob.size) or (None,)
         if first:  # a caller is told of the largest one, in his own thread
             tasks = [partial(self._send_blob, reference, blob) for blob in others]
@@ -141,19 +149,22 @@ class Registry(Transport):
         if packed.subject and "OCI-Subject" not in response.headers:
             self._list_referrer(reference, packed)
 
-    def _send_blob(self, reference: Reference, blob: Blob, moved: Moved | None = None) -> None:
-        begun = self._begun.pop((reference.repository, blob.digest), None)
-        if begun is None and self._is_there(reference, blob.descriptor):
+    def _send_blob(
+        self,
+        reference: Reference,
+        blob: Blob,
+        moved: Moved | None = None,
+        session: Session | None = None,
+    ) -> None:
+        there = Beside(lambda: self._is_there(reference, blob.descriptor)) if session else None
+        if there is None and self._is_there(reference, blob.descriptor):
             return
-        self._unless_there(reference, lambda: blob, lambda: upload(self, reference, blob, moved, begun))
-
-    def _unless_there(self, reference: Reference, blob: Callable[[], Blob], send: Callable[[], None]) -> None:
         try:
-            send()
+            upload(self, reference, blob, moved, begun=session, there=there)
         except (Unauthorized, RegistryUnreachable, NotARegistry):
             raise
         except HubError:
-            if not self._is_there(reference, blob().descriptor):  # another one may have sent it meanwhile
+            if not self._is_there(reference, blob.descriptor):  # another one may have sent it meanwhile
                 raise
 
     def _is_there(self, reference: Reference, descriptor: Descriptor) -> bool:

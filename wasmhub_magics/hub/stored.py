@@ -15,24 +15,19 @@ from functools import reduce
 from .arrival import Beside
 from .pieces import Piece, Source
 
-__all__ = ["HEAD", "TAIL", "stored", "unstored"]
+__all__ = ["HEAD", "stored", "stored_size", "unstored"]
 
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _BLOCK = struct.Struct("<BHH")
 _TAIL = struct.Struct("<II")
 HEAD = len(_HEAD) + _BLOCK.size
 """Bytes before the content."""
-TAIL = _TAIL.size
-"""Bytes after it."""
 _LARGEST = 0xFFFF
 """Bytes of a block."""
 
 
-def stored(content: Sequence[Piece]) -> tuple[tuple[Piece, ...], Beside[tuple[bytes, str]]]:
-    """A gzip file of what these make together, in parts that are not copies, but for its end.
-
-    The end and the digest of the whole are what takes time: they are computed beside.
-    """
+def stored(content: Sequence[Piece]) -> tuple[tuple[Piece, ...], str]:
+    """A gzip file of what these make together, in parts that are not copies; and its digest."""
     check = Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), content, 0))
     source, left = Source(content), sum(map(len, content))
     tail = left & 0xFFFFFFFF
@@ -43,16 +38,19 @@ def stored(content: Sequence[Piece]) -> tuple[tuple[Piece, ...], Beside[tuple[by
         left -= size
         last = not left
         parts += [_BLOCK.pack(last, size, size ^ 0xFFFF), *source.parts(size)]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    parts.append(_TAIL.pack(check.result(), tail))
+    digest.update(parts[-1])
+    return tuple(parts), f"sha256:{digest.hexdigest()}"
 
-    def end() -> tuple[bytes, str]:
-        digest = hashlib.sha256()
-        for part in parts:
-            digest.update(part)
-        last_part = _TAIL.pack(check.result(), tail)
-        digest.update(last_part)
-        return last_part, f"sha256:{digest.hexdigest()}"
 
-    return tuple(parts), Beside(end)
+def stored_size(content: Sequence[Piece]) -> int:
+    """The bytes of that file."""
+    size = sum(map(len, content))
+    blocks = max(1, -(-size // _LARGEST))
+    return len(_HEAD) + blocks * _BLOCK.size + size + _TAIL.size
 
 
 def unstored(pieces: Iterable[Piece]) -> Iterator[memoryview[int]]:

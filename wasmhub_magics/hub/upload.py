@@ -5,68 +5,102 @@ A large blob goes up in pieces; after each, the address that takes the next one 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .arrival import Beside
 from .manifest import Blob
 from .pieces import Piece, Source
 from .place import Moved
 from .reference import Reference
-from .resume import Note
+from .resume import Note, any_noted
 from .session import PIECE, Lost, Session
 
 if TYPE_CHECKING:
     from .registry import Registry
 
-__all__ = ["upload"]
+__all__ = ["begun_ahead", "upload"]
+
+
+def begun_ahead(registry: Registry, reference: Reference, size: int) -> Session | None:
+    """An upload for a blob of which just the size is known; None where one that broke off may be taken up."""
+    if any_noted(registry.host, reference.repository):
+        return None
+    session = Session(registry, reference, size)
+    session.begin()
+    return session
 
 
 def upload(
-    registry: Registry, reference: Reference, blob: Blob, moved: Moved | None, begun: Session | None = None
+    registry: Registry,
+    reference: Reference,
+    blob: Blob,
+    moved: Moved | None,
+    *,
+    begun: Session | None = None,
+    there: Beside[bool] | None = None,
 ) -> None:
-    """Send a blob, or what is left of it where it was begun. Raises HubError."""
+    """Send a blob, or what is left of it where that broke off.
+
+    ``begun`` is an upload to use; it is given up as soon as the blob turns out to be ``there``. Raises
+    HubError.
+    """
     note = Note(registry.host, reference.repository, blob.digest)
     session = begun or Session(registry, reference, blob.size)
     resumed = begun is None and session.resume(note.read())
+    sending = _Sending(session, blob, note, moved, there)
     try:
         if not session.address:
             session.begin()
-        _send(session, blob, note, moved)
+        sending.run()
+    except _Needless:
+        session.cancel()
     except Lost as lost:
         note.remove()
         if not resumed:
             raise lost.error from None
         try:
             session.begin()  # what the registry keeps is not what was noted
-            _send(session, blob, note, moved)
+            sending.run()
         except Lost as again:
             raise again.error from None
     note.remove()
 
 
-def _send(session: Session, blob: Blob, note: Note, moved: Moved | None) -> None:
-    """Send what is left: pieces each of which the registry keeps, the last one with the end."""
-    if blob.size > PIECE:
-        note.write(session.address)
-    told = _teller(blob, moved)
-    while blob.size - session.sent > session.piece:
-        try:
-            session.patch(_cut(blob, session.sent, session.piece), told)
-        except Lost:
-            if session.sent:
-                raise
-            session.begin()  # for registries that take no pieces
-            break
-        note.write(session.address)
-    session.put(_cut(blob, session.sent, blob.size - session.sent), blob.digest, told)
+class _Needless(Exception):
+    """The registry has the blob."""
 
 
-def _cut(blob: Blob, start: int, count: int) -> tuple[Piece, ...]:
-    source = Source(blob.parts)
-    for _ in source.parts(start):
-        pass
-    return tuple(source.parts(count))
+class _Sending:
+    def __init__(
+        self, session: Session, blob: Blob, note: Note, moved: Moved | None, there: Beside[bool] | None
+    ) -> None:
+        self.session, self.blob, self.note, self.moved, self.there = session, blob, note, moved, there
 
+    def run(self) -> None:
+        """Send what is left: pieces each of which the registry keeps, the last one with the end."""
+        session, blob = self.session, self.blob
+        if blob.size > PIECE:
+            self.note.write(session.address)
+        while blob.size - session.sent > session.piece:
+            try:
+                session.patch(self._cut(session.piece), self._tell)
+            except Lost:
+                if session.sent:
+                    raise
+                session.begin()  # for registries that take no pieces
+                break
+            self.note.write(session.address)
+        session.put(self._cut(blob.size - session.sent), blob.digest, self._tell)
 
-def _teller(blob: Blob, moved: Moved | None) -> Callable[[int], None] | None:
-    return (lambda sent: moved(blob.digest[:19], sent, blob.size)) if moved else None
+    def _cut(self, count: int) -> tuple[Piece, ...]:
+        source = Source(self.blob.parts)
+        for _ in source.parts(self.session.sent):
+            pass
+        return tuple(source.parts(count))
+
+    def _tell(self, sent: int) -> None:
+        """Tell what goes; the end of a blob goes only where it is needed."""
+        if self.there and (self.there.done or sent == self.blob.size) and self.there.result():
+            raise _Needless
+        if self.moved:
+            self.moved(self.blob.digest[:19], sent, self.blob.size)
