@@ -43,6 +43,23 @@ def test_a_failure_of_the_host_would_be_found(monkeypatch):
         assert (finding.kind, "unreachable" in finding.what) == ("crash", True)
 
 
+def test_a_filter_that_opens_streams_for_ever_holds_nobody_up():
+    pairs = (
+        b"\4\0\0\0\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0\1\0\0\0\6\0\0\0"
+        b"\1\0\0\0X-B\0\0\0\0:path\x001\0c\2okie\x001\0"
+    )
+    number = {each.name: place for place, each in enumerate(FUNCTIONS, 1)}
+    calls = (
+        (number["proxy_grpc_call"], 4231, 4, 24588, 40, 24588, 40, 4603, 13, 4551, 22, 2, 256),
+        (number["proxy_grpc_stream"], 5138, 4, 5012, 8, 24576, 4, 24576, 200, 256),
+        (number["clock_res_get"], 0, 9),
+        (0, 3),
+    )
+    with Campaign("streams", guided=False) as campaign:
+        list(campaign.run(1))
+        assert campaign.play(Case(calls, pairs, (0, 262142), request=1, response=2)) is None
+
+
 def test_the_lying_filter_can_call_every_host_function():
     names = {each.name for each in FUNCTIONS}
     assert {"proxy_log", "proxy_http_call", "proxy_grpc_call", "fd_write", "proxy_get_log_level"} <= names

@@ -78,6 +78,10 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
     count.* += 1;
     const token = 4 * count.* + @as(u32, if (unary) 1 else 2);
     if (parts.service.cluster == &untargeted) return error.BadArgument;
+    if (grpc.streams.items.len >= grpc.most_open) {
+        log.warn("more than {d} gRPC calls and streams at once: a filter was told that another one failed", .{grpc.most_open});
+        return error.InternalFailure;
+    }
     const cluster = parts.service.cluster orelse {
         try grpc.refuse(vm, plugin.root.id, token, unary);
         return error.InternalFailure;
@@ -108,6 +112,10 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
     try encodeBinary(&map);
     try callout.complete(&map, "", timeout);
     const stream = try grpc.make(vm, plugin.root.id, token, unary, cluster);
+    errdefer {
+        stream.cancelled = true;
+        stream.news = false;
+    }
     stream.timeout = @as(u64, timeout) * std.time.ns_per_ms;
     const raw = try wire.encoded(&map);
     defer gpa.free(raw);

@@ -219,6 +219,8 @@ pub var streams: std.ArrayList(*Stream) = .empty;
 /// Something may wait to be asked or to be told.
 pub var busy: bool = false;
 var next_id: u32 = 0;
+/// Looking through them is to stay quick.
+pub const most_open = 250;
 
 /// What is being told, readable by its plugin.
 var telling: ?*Stream = null;

@@ -367,7 +367,7 @@ pub const Stream = struct {
             },
             .tell => |call| grpc.deliver(call),
             .close => {
-                if (stream.details.len == 0 or stream.upstream_answered) stream.details = "wasm_close_stream";
+                if (stream.details.len == 0) stream.details = "wasm_close_stream";
                 stream.resetStream();
             },
         }
