@@ -1,4 +1,4 @@
-"""The local Envoy on the screen while it serves: counters, requests, log level, configuration."""
+"""An Envoy on the screen while it serves: counters, requests, log level, configuration, start and stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ipywidgets import HTML, Button, Dropdown, HBox, VBox  # type: ignore[import
 from ..errors import WasmhubError
 
 if TYPE_CHECKING:
-    from ..deploy import LocalEnvoy
+    from ..deploy import Adopted, LocalEnvoy
 
 __all__ = ["EnvoyWatch"]
 
@@ -21,28 +21,35 @@ LEVELS = ("trace", "debug", "info", "warning", "error", "critical", "off")
 
 
 class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What the local Envoy counts and does, anew each second until it ends or the widget is closed.
+    """What an Envoy counts and does, anew each second until it ends or the widget is closed.
 
-    The log level of its filters can be chosen, and its live configuration be looked at.
+    The log level of its filters can be chosen, and its live configuration be looked at; the local one is
+    stopped and started by a button, too.
     """
 
-    def __init__(self, envoy: LocalEnvoy) -> None:
+    def __init__(self, envoy: LocalEnvoy | Adopted) -> None:
         self._envoy = envoy
         self._over = threading.Event()
         self._table = HTML()
         self._level = Dropdown(options=LEVELS, description="log level")
         self._button = Button(description="configuration")
         self._config = HTML()
-        super().__init__([HBox([self._level, self._button]), self._table, self._config])
+        self._power = Button(description="stop")
+        controls = [self._level, self._button]
+        if hasattr(envoy, "start"):
+            controls.append(self._power)
+        super().__init__([HBox(controls), self._table, self._config])
         self.refresh()
         self._level.observe(self._choose, names="value")
         self._button.on_click(self._configuration)
-        threading.Thread(target=self._follow, name="wasmhub-envoy-watch", daemon=True).start()
+        self._power.on_click(self._switch)
+        self._follow_on()
 
     def refresh(self) -> bool:
         """Ask it now; whether it runs."""
         now = self._envoy.live()
         self._table.value = now._repr_html_()
+        self._power.description = "stop" if now.state == "serving" else "start"
         if now.log_level in LEVELS and now.log_level != self._level.value:
             self._level.value = now.log_level
         return now.state == "serving"
@@ -52,8 +59,13 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._over.set()
         super().close()
 
-    def _follow(self) -> None:
-        while not self._over.wait(SECONDS):
+    def _follow_on(self) -> None:
+        self._over.set()
+        self._over = over = threading.Event()
+        threading.Thread(target=self._follow, args=(over,), name="wasmhub-envoy-watch", daemon=True).start()
+
+    def _follow(self, over: threading.Event) -> None:
+        while not over.wait(SECONDS):
             try:
                 if not self.refresh():
                     return
@@ -65,6 +77,19 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._envoy.running().log_level(change["new"])
         except WasmhubError as error:
             self._table.value = html.escape(str(error))
+
+    def _switch(self, _: object) -> None:
+        from ..deploy import local
+
+        try:
+            if self._power.description == "stop":
+                local.stop()
+            else:
+                local.start()
+            self.refresh()
+        except WasmhubError as error:
+            self._table.value = html.escape(str(error))
+        self._follow_on()
 
     def _configuration(self, _: object) -> None:
         if self._config.value:
