@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from servers.filters import make
-from servers.kubelet import kubelet
 
 from wasmhub_magics.deploy import deploy, status
 from wasmhub_magics.deploy.snippet import wasm
@@ -13,13 +12,6 @@ from wasmhub_magics.envoy import config, find_envoy
 from wasmhub_magics.envoy.process import EnvoyProcess
 
 ADMIN = 15000
-
-
-@pytest.fixture(scope="module")
-def node(server):
-    """A node of the cluster on this machine."""
-    with kubelet(server, "127.0.0.1") as running:
-        yield running
 
 
 @pytest.fixture

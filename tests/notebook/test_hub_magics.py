@@ -125,7 +125,7 @@ def test_a_filter_is_deployed_seen_swapped_and_taken_down(greeter: Shell) -> Non
     assert "greeter" not in repr(greeter.run("%wasm_status"))
 
 
-def test_the_widget_follows_the_local_envoy_until_it_ends(greeter: Shell) -> None:
+def test_the_widget_follows_the_local_envoy_over_stops_and_starts(greeter: Shell) -> None:
     greeter.run("%wasm_deploy greeter")
     try:
         watch = EnvoyWatch(local)
@@ -147,6 +147,9 @@ def test_the_widget_follows_the_local_envoy_until_it_ends(greeter: Shell) -> Non
         assert not config.value
         power.click()
         assert ("has stopped" in table.value, power.description) == (True, "start")
+        greeter.run("%wasm_envoy start")  # from elsewhere: it follows
+        until(lambda: power.description == "stop")
+        power.click()
         power.click()
         url = status()["greeter"].url
         with urllib.request.urlopen(url + "/seen-after-the-start", timeout=10):

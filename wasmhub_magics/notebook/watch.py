@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import threading
@@ -21,7 +22,7 @@ LEVELS = ("trace", "debug", "info", "warning", "error", "critical", "off")
 
 
 class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What an Envoy counts and does, anew each second until it ends or the widget is closed.
+    """What an Envoy counts and does, anew each second until the widget is closed.
 
     The log level of its filters can be chosen, and its live configuration be looked at; the local one is
     stopped and started by a button, too.
@@ -30,6 +31,7 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
     def __init__(self, envoy: LocalEnvoy | Adopted) -> None:
         self._envoy = envoy
         self._over = threading.Event()
+        self._one = threading.RLock()
         self._table = HTML()
         self._level = Dropdown(options=LEVELS, description="log level")
         self._button = Button(description="configuration")
@@ -43,34 +45,26 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._level.observe(self._choose, names="value")
         self._button.on_click(self._configuration)
         self._power.on_click(self._switch)
-        self._follow_on()
+        threading.Thread(target=self._follow, name="wasmhub-envoy-watch", daemon=True).start()
 
-    def refresh(self) -> bool:
-        """Ask it now; whether it runs."""
-        now = self._envoy.live()
-        self._table.value = now._repr_html_()
-        self._power.description = "stop" if now.state == "serving" else "start"
-        if now.log_level in LEVELS and now.log_level != self._level.value:
-            self._level.value = now.log_level
-        return now.state == "serving"
+    def refresh(self) -> None:
+        """Ask it now."""
+        with self._one:  # what was asked before must not be shown after
+            now = self._envoy.live()
+            self._table.value = now._repr_html_()
+            self._power.description = "stop" if now.state == "serving" else "start"
+            if now.log_level in LEVELS and now.log_level != self._level.value:
+                self._level.value = now.log_level
 
     def close(self) -> None:
         """End it."""
         self._over.set()
         super().close()
 
-    def _follow_on(self) -> None:
-        self._over.set()
-        self._over = over = threading.Event()
-        threading.Thread(target=self._follow, args=(over,), name="wasmhub-envoy-watch", daemon=True).start()
-
-    def _follow(self, over: threading.Event) -> None:
-        while not over.wait(SECONDS):
-            try:
-                if not self.refresh():
-                    return
-            except WasmhubError:  # it went while it was asked: the next round says so
-                continue
+    def _follow(self) -> None:
+        while not self._over.wait(SECONDS):
+            with contextlib.suppress(WasmhubError):  # it went while it was asked: the next round says so
+                self.refresh()
 
     def _choose(self, change: dict[str, Any]) -> None:
         try:
@@ -89,7 +83,6 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.refresh()
         except WasmhubError as error:
             self._table.value = html.escape(str(error))
-        self._follow_on()
 
     def _configuration(self, _: object) -> None:
         if self._config.value:
