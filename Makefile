@@ -13,6 +13,7 @@ demo: .make/installed  ## the main job, headless, on real parts
 
 test: .make/installed .make/cpp .make/jupyterlab-4.2/installed  ## every test, the notebooks and the browser included
 	@.ci/debian docker.io docker-registry skopeo chromium fonts-dejavu-core nghttp2-client etcd-server
+	@.ci/debian clang lld libc++-dev-wasm32 libclang-rt-dev-wasm32
 	@.ci/peers cosign crane oras
 	@.ci/rust
 	@$(BIN)/python tests/cluster/servers/programs.py kube-apiserver
@@ -50,7 +51,7 @@ lint: .make/installed  ## style and types
 
 setup: .make/installed  ## the virtual environment with everything in it
 
-SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* labextension/*.json) \
+SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* wasmhub_magics/guest/*/src/*/* labextension/*.json) \
   $(shell find labextension/src labextension/style labextension/schema -type f)
 
 .make/cpp: .make/installed wasmhub_magics/build/cpp_library.py  # the standard library of C++: what a wheel has in it

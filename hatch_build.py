@@ -33,10 +33,10 @@ def main(whole: bool = True) -> None:
     """
     for target, sources, make in (
         (PROXY / "host.wasm", sorted((PROXY / "src").glob("*.zig")), make_host),
-        (PYTHON / "runtime.wasm", sorted((PYTHON / "src").glob("*.*")), make_python_runtime),
+        (PYTHON / "runtime.wasm", sorted((PYTHON / "src").rglob("*.*")), make_python_runtime),
         (
             JAVASCRIPT / "runtime.wasm",
-            [*(JAVASCRIPT / "src").glob("*.*"), *(PYTHON / "src").glob("[ms]*.py")],
+            [*(JAVASCRIPT / "src").rglob("*.*"), *(PYTHON / "src").glob("[ms]*.py")],
             make_javascript_runtime,
         ),
         (ROOT / "wasmhub_magics" / "labextension" / "package.json", lab_sources(), make_labextension),

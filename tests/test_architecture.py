@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
     "errors", "docker_client", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link",
-    "profile", "dwarf", "module", "plugin", "curl", "formats",
+    "profile", "dwarf", "source_map", "module", "plugin", "curl", "formats",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},
@@ -28,7 +28,7 @@ MIDDLE = {
     "deploy": {"envoy", "hub", "proxy"},
 }
 TOP = [
-    *("project", "publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
+    *("project", "evidence", "publish", "inspection", "filter_trials", "filter", "doctor", "notebook"),
     *("cli_hub", "cli_build", "cli_builder", "cli"),
 ]
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "traitlets"}

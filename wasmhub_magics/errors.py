@@ -119,7 +119,8 @@ class Diagnostic:
     """One message of a compiler about one place of a source.
 
     Lines and columns count from 1; columns count characters. ``end_line`` and ``end_column`` are 0 where
-    the compiler names a point only. ``line`` is 0 for a message about no particular place.
+    the compiler names a point only. ``line`` is 0 for a message about no particular place. ``file`` is the
+    name of the further source file that the place is in; it is empty for the source itself.
     """
 
     severity: Literal["error", "warning", "note"]
@@ -129,6 +130,14 @@ class Diagnostic:
     end_line: int = 0
     end_column: int = 0
     code: str = ""
+    file: str = ""
+
+    def for_source(self) -> Diagnostic:
+        """The same for whoever shows the source alone: of a place in another file the message tells."""
+        if not self.file:
+            return self
+        place = ":".join(map(str, (self.file, self.line, *([self.column] if self.column else []))))
+        return Diagnostic(self.severity, f"{place}: {self.message}", code=self.code)
 
 
 class CompileError(BuildError):

@@ -212,7 +212,8 @@ class Filter(Trials):
             ""
             if self.built is None
             else "".join(
-                f"<div>⚠ line {d.line}: {html.escape(d.message)}</div>" for d in self.built.diagnostics
+                f"<div>⚠ {f'line {d.line}: ' if d.line else ''}{html.escape(d.message)}</div>"
+                for d in (each.for_source() for each in self.built.diagnostics)
             )
         )
         warnings += "".join(f"<div>⚠ {html.escape(remark)}</div>" for remark in self._remarks())

@@ -26,7 +26,7 @@ class Limits:
     memory_bytes: int = 256 << 20
     """Linear memory of a virtual machine; growth beyond it fails inside the filter."""
     callback_seconds: float = 2.0
-    """Wall time of one callback, start-up callbacks included."""
+    """Time on a processor of one callback, start-up callbacks included; wall time where that is not known."""
     log_bytes: int = 1 << 20
     """Log text kept of one exchange; what comes after is counted and dropped."""
     body_bytes: int = 1 << 20

@@ -31,8 +31,13 @@ def publish(
 ) -> Image:
     """Push a plugin's module with what is known of it; options that are fields of ``About`` are told too.
 
-    Without ``source`` the text stays here and its digest travels. Raises RequestError and HubError.
+    ``tests`` may be a suite or the results of a run, ``benchmark`` a latency report. Without ``source`` the
+    text stays here and its digest travels. Raises RequestError and HubError.
     """
+    if options.get("tests") or options.get("benchmark"):
+        from .evidence import as_values
+
+        options |= as_values(plugin.module.digest, options.get("tests"), options.get("benchmark"))
     told = about_build(plugin, built, about or About())
     told = replace(told, **{name: options.pop(name) for name in _FIELDS & options.keys()})
     if not source:

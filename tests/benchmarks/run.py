@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from entries import MILLION, PYTHON, ROOT, VERSIONED, C, Entry, simple_request
 from images import Moved, moved, searched
 from limits import LIMITS
+from starts import STARTS
 
 from wasmhub_magics.deploy import undeploy
 from wasmhub_magics.errors import WasmhubError
@@ -290,6 +291,7 @@ ENTRIES: dict[str, Callable[[], Entry]] = {
     "embedded.flat": embedded_flat,
     "embedded.vs_envoy": embedded_vs_envoy,
     **LIMITS,
+    **STARTS,
     "loop.c": loop_c,
     "loop.python": loop_python,
     "swap.envoy": swap_envoy,

@@ -549,7 +549,7 @@ def test_what_is_declared_and_not_defined_is_an_error_at_its_line() -> None:
 def test_messages_of_further_files_name_them_and_hold_no_path() -> None:
     options = BuildOptions(files=(("mine.h", "int f(int a);\nint 5;\n"),), origin="a.cc")
     text = failure('#include "mine.h"\n#include <nope.h>\n', options).rendered
-    assert "a.cc: error: mine.h:2:5: expected" in text
+    assert "mine.h:2:5: error: expected" in text
     assert "/" not in text
 
 
@@ -566,6 +566,26 @@ def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:
     with pytest.raises(ToolchainMissing, match=r"C\+\+ needs a compiler") as caught:
         build_module("", Cpp([lambda: None]))
     assert "pip install" in caught.value.do
+
+
+OWN_THROW = """
+extern "C" [[noreturn]] void __cxa_throw(void *, std::type_info *, void (*)(void *)) {
+  logCritical("thrown in a way of my own");
+  __builtin_trap();
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [("", "the filter threw Refused"), (OWN_THROW, "thrown in a way of my own")]
+)
+@pytest.mark.parametrize("finder", [find_ziglang, find_clang_cpp])
+def test_a_clang_of_the_machine_does_as_well_as_the_one_inside_zig(finder: Any, more: str, said: str) -> None:
+    assert finder() is not None, "make test gets clang lld libc++-dev-wasm32 libclang-rt-dev-wasm32"
+    source = on_request("throw Refused();", "#include <typeinfo>\nstruct Refused {};\n") + more
+    with Proxy([Plugin(build_module(HEADER + source, Cpp([finder])).module, "filter")]) as proxy:
+        (line,) = [line for line in proxy.send(Request()).log if line.message.startswith(said[:9])]
+    assert line.message.startswith(said)
 
 
 def test_a_clang_that_cannot_make_webassembly_is_not_taken(

@@ -49,7 +49,7 @@ def make(folder: Path, *words: str, environment: dict[str, str] | None = None) -
 
 def plainly(language: str, folder: Path) -> tuple[list[str], dict[str, str]]:
     """How a plain toolchain of this machine is named to make."""
-    if language in ("c", "cpp"):
+    if language == "c":
         return ["zig"], {}
     if language == "zig":
         return [f"ZIG={sys.executable} -m ziglang"], {}

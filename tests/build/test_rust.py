@@ -165,10 +165,11 @@ def test_a_definition_that_would_change_the_compiler_is_refused() -> None:
 
 
 def test_without_a_network_what_was_built_before_builds_and_a_new_crate_says_what_to_do(
-    unplugged: None,
+    unplugged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert build_module(sdk("// warm"), "rust").module.abi is not None
     assert build_module(BARE + "// no crate", "rust").module.abi == "0.2.1"
+    monkeypatch.setenv("CARGO_HOME", str(tmp_path))  # it has no crate yet
     with pytest.raises(BuildError) as caught:
         build_module(BARE, "rust", options=BuildOptions(packages=("oorandom=11.1",)))
     assert "connect to the registry of crates once" in caught.value.do

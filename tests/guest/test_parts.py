@@ -89,7 +89,7 @@ def test_a_module_that_cannot_be_compiled_is_told_when_building():
     options = BuildOptions(files=(("helpers.py", "x = 1\ndef broken(:\n"),))
     with pytest.raises(CompileError) as caught:
         build_module("import helpers", "python", options=options)
-    assert "helpers.py:2:12: invalid syntax" in str(caught.value)
+    assert "helpers.py:2:12: error: invalid syntax" in str(caught.value)
 
 
 def test_a_module_that_is_not_there_is_told():

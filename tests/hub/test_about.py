@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from urllib3 import HTTPResponse
 
 from tests.hub.peers import run
 from wasmhub_magics import build
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.hub import About, Store, info, parse_reference, pull, push
 from wasmhub_magics.hub.about import ABOUT, first_sentence
+from wasmhub_magics.hub.manifest import EMPTY, INDEX
 from wasmhub_magics.hub.registry import Registry
 from wasmhub_magics.module import Module
 
@@ -177,3 +181,24 @@ def test_a_description_that_is_missing_is_the_first_sentence(readme: str, senten
 def test_facts_that_cannot_travel_are_refused(module: Module, facts: dict[str, Any]) -> None:
     with pytest.raises(RequestError):
         push(module, "greeter", about=About(**facts))
+
+
+def test_it_is_found_where_the_registrys_own_list_knows_no_artifact_types(
+    registry: Any, module: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of zot 1.4 does, which takes the configuration's type for the artifact's."""
+    image = push(module, registry.fresh(), about=FULL)
+    (known,) = Registry(registry.address).referrers(image.reference, image.digest)
+    vague = {**known.to_dict(), "artifactType": EMPTY, "annotations": {}}
+    listed = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [vague]}).encode()
+    plain = requests.Session.request
+
+    def answered(self: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+        response = plain(self, method, url, **options)
+        if "/referrers/" in url:
+            response.close()
+            response.status_code, response.raw = 200, HTTPResponse(io.BytesIO(listed), preload_content=False)
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", answered)
+    assert info(image.reference).readme == FULL.readme

@@ -153,6 +153,15 @@ def test_the_line_that_failed_is_told(language: str) -> None:
     assert words in found.message
 
 
+@pytest.mark.parametrize("language", ["python", "javascript", "assemblyscript", "rust"])
+def test_the_line_is_told_whatever_filter_and_source_are_called(language: str) -> None:
+    source, line, words = FAILING[language]
+    made = build(source, language, options=BuildOptions(origin="my filter.v2"))
+    (found,) = findings(made, made.send())
+    assert found.line == line
+    assert words in found.message
+
+
 def test_positions_in_the_module_itself_are_taken() -> None:
     source, line, _ = FAILING["c"]
     made = build(source, "c", "failing", options=BuildOptions(debug=True))

@@ -218,7 +218,7 @@ def test_calls_without_end_are_given_up(run):
     script = f"request_headers call auth 0 {HEADERS} -\non_call call auth 0 {HEADERS} -"
     exchange = run(script, clusters={"auth": Response(200)}, trace=False).send()
     assert exchange.outcome == "complete"
-    assert "more than 10000 call-outs" in exchange.warnings[0]
+    assert "more than 10000 messages, names and answers to calls" in exchange.warnings[0]
 
 
 def test_the_text_of_an_exchange_names_its_calls(run):

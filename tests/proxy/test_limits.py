@@ -13,6 +13,7 @@ from wasmhub_magics.build import build_module
 from wasmhub_magics.errors import ModuleError, StartError
 from wasmhub_magics.http import Request
 from wasmhub_magics.plugin import Limits, Plugin
+from wasmhub_magics.proxy.foreign import ForeignFunctions
 
 QUICK = Limits(callback_seconds=0.15)
 
@@ -37,6 +38,18 @@ def test_many_quick_callbacks_may_take_longer_than_one(run, puppet):
         n += proxy.loop(Request(), 2000).n
     assert proxy.send().response.status == 200
     assert n > 0
+
+
+def test_a_callback_that_waits_for_the_processor_is_not_stopped(run, puppet, monkeypatch):
+    def waiting(*_):
+        time.sleep(0.5)
+        return 0, b""
+
+    monkeypatch.setattr(ForeignFunctions, "call", waiting)
+    slow = puppet("request_headers foreign expr_create true", limits=Limits(callback_seconds=0.2))
+    exchange = run(slow).send()
+    assert exchange.response.status == 200
+    assert "foreign -> 0 " in [line.message for line in exchange.log]
 
 
 def test_a_memory_bomb_meets_the_limit(run, puppet):

@@ -90,3 +90,16 @@ def test_a_trap_in_the_callback_of_a_queue_leaves_the_running_exchange_alone(run
     assert any("proxy_on_queue_ready failed" in line.message for line in first.log)
     assert (first.response.status, second.response.status) == (503, 503)
     assert second.details == "wasm_fail_stream"
+
+
+def test_a_filter_that_answers_each_message_by_another_comes_to_an_end(run):
+    proxy = run("""configure register q
+        request_headers enqueue 1 again
+        on_queue dequeue 1
+        on_queue enqueue 1 again""")
+    exchange = proxy.send()
+    assert exchange.outcome == "complete"
+    assert exchange.warnings == (
+        "more than 10000 messages, names and answers to calls in one exchange: the rest is given up",
+    )
+    assert len(said(proxy.send(), "dequeue")) > 10

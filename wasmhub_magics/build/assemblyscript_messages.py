@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from ..errors import Diagnostic
 from .assemblyscript_entry import CALLBACKS, exported_functions, wanted_shape
-from .diagnostics import source_lines
+from .diagnostics import Sources
 from .language import BuildOptions
 
 __all__ = ["SOURCE", "messages", "uncalled"]
@@ -25,20 +25,20 @@ _MESSAGE = re.compile(
 
 def messages(text: str, source: str, options: BuildOptions) -> Iterator[Diagnostic]:
     """Read the compiler's messages; its columns count UTF-16 units, ours characters."""
-    lines = source_lines(source)
+    sources = Sources(source, options, SOURCE)
     seen = set()
     for match in _MESSAGE.finditer(text):
         if match["severity"] in ("INFO", "PEDANTIC"):
             continue
         severity = match["severity"]
         number, unit = int(match["line"]), int(match["column"])
-        at = number - options.first_line
-        if match["file"] == SOURCE and 0 <= at < len(lines):
+        line, file = sources.line(match["file"], number), ""
+        if line is not None:
             mark = re.findall(r"│\s*(~+)\s*$", match["shown"], re.M)
-            column = _column(lines[at], unit)
-            end = _column(lines[at], unit + len(mark[-1])) if mark else 0
+            column = _column(line.text, unit)
+            end = _column(line.text, unit + len(mark[-1])) if mark else 0
             place = (number, column, number if end > column else 0, end if end > column else 0)
-            message = match["message"]
+            message, file = match["message"], line.file
         else:
             place = (0, 0, 0, 0)
             name = match["file"].removeprefix("~lib/")
@@ -49,7 +49,7 @@ def messages(text: str, source: str, options: BuildOptions) -> Iterator[Diagnost
                     _declared(called[1], source, options),
                     f"{called[1]} is called with {wanted_shape(called[1])}: {match['message']}",
                 )
-        one = Diagnostic("error" if severity == "ERROR" else "warning", message, *place, match["code"])
+        one = Diagnostic("error" if severity == "ERROR" else "warning", message, *place, match["code"], file)
         if one not in seen:
             seen.add(one)
             yield one

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import ToolchainMissing
 from .clang import SHARED, find_clang, find_ziglang, levels
 from .clang_messages import ASKED, Reader, undefined, unplaced
-from .diagnostics import failure
+from .diagnostics import Sources, failure
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
@@ -96,7 +96,8 @@ class C:
             cwd=workdir,
             timeout=options.timeout,
         )
-        found = tuple(Reader(source, SOURCE, options, workdir, _elsewhere).messages(compiled.stderr))
+        sources = Sources(source, options, SOURCE)
+        found = tuple(Reader(sources, workdir, _elsewhere).messages(compiled.stderr))
         if compiled.code:
             raise failure(self.title, found or unplaced(compiled.stderr, workdir), source, options)
         linked = run(
@@ -105,7 +106,7 @@ class C:
             timeout=options.timeout,
         )
         if linked.code:
-            missing = tuple(undefined(linked.stderr, source, options))
+            missing = tuple(undefined(linked.stderr, sources))
             raise failure(self.title, (missing or unplaced(linked.stderr, workdir)) + found, source, options)
         return Compiled((workdir / "cell.wasm").read_bytes(), found)
 

@@ -11,8 +11,7 @@ from typing import Literal
 
 from ..abi import CALLBACKS, HOST_FUNCTIONS
 from ..errors import Diagnostic
-from .diagnostics import column_of_byte, source_lines
-from .language import BuildOptions
+from .diagnostics import Line, Sources, column_of_byte
 
 __all__ = ["ASKED", "Reader", "undefined", "unplaced"]
 
@@ -30,20 +29,18 @@ _SEVERITIES: dict[str, Literal["error", "warning", "note"]] = {"warning": "warni
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads clang's messages about the file ``name`` with a source; its columns count bytes, ours characters.
+    """Reads clang's messages about the user's sources; its columns count bytes, ours characters.
 
     ``elsewhere`` gets file, line, column, message and whether it is a note, of one about another file, and
     returns what to say, or nothing.
     """
 
-    source: str
-    name: str
-    options: BuildOptions
+    sources: Sources
     workdir: Path
     elsewhere: Callable[[str, int, int, str, bool], str]
 
     def messages(self, text: str) -> Iterator[Diagnostic]:
-        """All that was said; an error in another file is told at the place of the source that led there."""
+        """All that was said; an error elsewhere is told at the place of the user's source that led there."""
         groups: list[list[Diagnostic]] = []
         for told in self._said(text):
             if told.severity == "note" and groups:
@@ -60,7 +57,6 @@ class Reader:
             yield from (note for note in notes if note is not led and note.message)
 
     def _said(self, text: str) -> Iterator[Diagnostic]:
-        lines = source_lines(self.source)
         skipping = False
         for match in _LINE.finditer(text):
             severity = _SEVERITIES.get(match["severity"], "error")
@@ -78,8 +74,8 @@ class Reader:
                 )
             code = "" if skipping else (match["code"] or "").partition(",")[0]
             number, column = int(match["line"]), int(match["column"])
-            at = number - self.options.first_line
-            if match["file"] != self.name or not 0 <= at < len(lines):
+            line = self.sources.line(match["file"], number)
+            if line is None:
                 message = self.elsewhere(match["file"], number, column, message, severity == "note")
                 yield Diagnostic(severity, message, code=code)
                 continue
@@ -87,15 +83,14 @@ class Reader:
             for start_line, start, last_line, end in _RANGE.findall(match["ranges"]):
                 inside = int(start_line) == number and int(start) <= column
                 if inside and int(last_line) == number and int(end) > column:
-                    end_line, end_column = number, column_of_byte(lines[at], int(end))
+                    end_line, end_column = number, column_of_byte(line.text, int(end))
                     break
-            place = (number, column_of_byte(lines[at], column), end_line, end_column)
-            yield Diagnostic(severity, message, *place, code)
+            place = (number, column_of_byte(line.text, column), end_line, end_column)
+            yield Diagnostic(severity, message, *place, code, line.file)
 
 
-def undefined(text: str, source: str, options: BuildOptions) -> Iterator[Diagnostic]:
-    """The functions that the linker misses, at the first line of the source that names them."""
-    lines = source_lines(source)
+def undefined(text: str, sources: Sources) -> Iterator[Diagnostic]:
+    """The functions that the linker misses, at the first line of the user's sources that names them."""
     offered = [name for module, name in HOST_FUNCTIONS if module == "env"]
     for symbol in dict.fromkeys(re.findall(r"undefined symbol: (.+)", text)):
         name = _last_name(symbol)
@@ -105,15 +100,13 @@ def undefined(text: str, source: str, options: BuildOptions) -> Iterator[Diagnos
             message = f"a virtual method of {name} is declared but not defined"
         if name.startswith("__"):
             message = f"the code needs {name}, but no runtime library of a compiler is linked"
-        for number, line in enumerate(lines, options.first_line):
-            found = re.search(rf"\b{re.escape(name)}\b", line)
-            if found:
-                yield Diagnostic(
-                    "error", message, number, found.start() + 1, number, found.end() + 1, "undefined symbol"
-                )
-                break
-        else:
-            yield Diagnostic("error", message, code="undefined symbol")
+        place = next((place for line in sources if (place := _named(name, line))), (0, 0, 0, 0, ""))
+        yield Diagnostic("error", message, *place[:4], "undefined symbol", place[4])
+
+
+def _named(name: str, line: Line) -> tuple[int, int, int, int, str] | None:
+    found = re.search(rf"\b{re.escape(name)}\b", line.text)
+    return found and (line.number, found.start() + 1, line.number, found.end() + 1, line.file)
 
 
 def _last_name(symbol: str) -> str:

@@ -16,7 +16,7 @@ from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .clang import SHARED, find_ziglang, levels
 from .clang_messages import ASKED, Reader, undefined, unplaced
 from .cpp_toolchain import Kit, find_clang_cpp, kit
-from .diagnostics import failure, source_lines
+from .diagnostics import Sources, failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import Finished, run
 from .sources import locked, shared_folder, write_files
@@ -105,6 +105,7 @@ class Cpp:
         link = [] if options.debug else [*_STRIP]
         link += [part for flag in options.flags if flag.startswith("-Wl,") for part in flag[4:].split(",")]
         defines = [f"-D{name}={value}" for name, value in options.defines]
+        sources = Sources(source, options, SOURCE)
         found: list[Diagnostic] = []
         objects: list[str] = []
         for name, text in texts.items():
@@ -118,26 +119,21 @@ class Cpp:
             done = run([*command, *header], cwd=workdir, timeout=options.timeout)
             if done.code and header and re.search(r"precompiled|PCH file|AST file", done.stderr):
                 done = run(command, cwd=workdir, timeout=options.timeout)  # what it was made of has changed
-            found += Reader(source, SOURCE, options, workdir, _elsewhere).messages(done.stderr)
+            found += Reader(sources, workdir, _elsewhere).messages(done.stderr)
             if done.code:
-                told = [_hinted(each, source, options) for each in _shortened(found)]
+                told = [_hinted(each, sources) for each in _shortened(found)]
                 raise failure(self.title, told or unplaced(done.stderr, workdir), source, options)
         runtime = [str(prepared / "runtime.o")] if sdk else []
-        lazily = [
-            tools.for_linker("--start-lib"),
-            str(prepared / "exceptions.o"),
-            tools.for_linker("--end-lib"),
-        ]
         linked = run(
             [
                 *(*tools.linker, *map(tools.for_linker, [*_LINK, *link]), "-o", "cell.wasm"),
-                *(*objects, *runtime, *lazily, *tools.libraries),
+                *(*objects, *runtime, str(prepared / "exceptions.o"), *tools.libraries),
             ],
             cwd=workdir,
             timeout=options.timeout,
         )
         if linked.code:
-            missing = (*undefined(linked.stderr, source, options),) or unplaced(linked.stderr, workdir)
+            missing = (*undefined(linked.stderr, sources),) or unplaced(linked.stderr, workdir)
             raise failure(self.title, [*missing, *found], source, options)
         if sdk:
             found += _callbacks(source, list(texts.values()), options)
@@ -196,34 +192,31 @@ def _includes_sdk(text: str) -> bool:
 
 
 def _elsewhere(file: str, line: int, column: int, message: str, is_note: bool) -> str:
-    """A message about another file: those of the user have a place, of ours the message is enough."""
-    path = Path(file)
-    if not path.is_absolute():
-        return f"{file.removeprefix('./')}:{line}:{column}: {message}"
-    ours = any(map(path.is_relative_to, (GUEST, SHARED)))
+    """A message about a file that is not the user's: of ours the message is enough."""
+    del line, column
+    ours = any(map(Path(file).is_relative_to, (GUEST, SHARED)))
     return "" if is_note and not ours else message
 
 
 def _shortened(found: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
     """Each message once, and of the many that one place may cause in templates the first ones."""
     placed = any(each.severity == "error" and each.line for each in found)
-    at: Counter[tuple[int, int]] = Counter()
+    at: Counter[tuple[str, int, int]] = Counter()
     for each in dict.fromkeys(found):
         if each.line:
-            at[each.line, each.column] += 1
-        elif placed and not re.match(r"\S+:\d+:\d+: ", each.message) and each.severity == "error":
+            at[each.file, each.line, each.column] += 1
+        elif placed and each.severity == "error":
             continue
-        if at[each.line, each.column] <= 2:
+        if at[each.file, each.line, each.column] <= 2:
             yield each
 
 
-def _hinted(told: Diagnostic, source: str, options: BuildOptions) -> Diagnostic:
+def _hinted(told: Diagnostic, sources: Sources) -> Diagnostic:
     """An error about an override, with the callback that was probably meant."""
-    lines = source_lines(source)
-    at = told.line - options.first_line
-    if "'override'" not in told.message or not 0 <= at < len(lines):
+    line = sources.line(told.file or SOURCE, told.line)
+    if "'override'" not in told.message or line is None:
         return told
-    names = re.findall(r"\b((?:on|validate)[A-Z]\w*)\s*\(", lines[at][: told.column - 1])
+    names = re.findall(r"\b((?:on|validate)[A-Z]\w*)\s*\(", line.text[: told.column - 1])
     near = get_close_matches(names[-1], CALLBACKS, 1, 0.6) if names else []
     if not near:
         return told

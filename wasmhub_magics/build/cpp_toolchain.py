@@ -88,7 +88,7 @@ def kit(toolchain: Toolchain, progress: Progress) -> Kit:
 @cache
 def find_clang_cpp() -> Toolchain | None:
     """A clang of this machine that has what C++ needs on WebAssembly: libc++, a libc, and a linker."""
-    for suffix in ("", *(f"-{number}" for number in range(25, 15, -1))):
+    for suffix in ("", *(f"-{number}" for number in range(25, 13, -1))):
         clang = shutil.which(f"clang++{suffix}")
         if clang is None:
             continue

@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+import posixpath
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ..errors import CompileError, Diagnostic
 from .language import BuildOptions
 
-__all__ = ["column_of_byte", "column_of_width", "failure", "render", "source_lines"]
+__all__ = ["Line", "Sources", "column_of_byte", "column_of_width", "failure", "render", "source_lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a build's sources: the file as ``Diagnostic`` names it, and the text."""
+
+    file: str
+    number: int
+    text: str
+
+
+class Sources:
+    """The texts of a build by the names that its compiler knows them by; ``main`` is the source's own."""
+
+    def __init__(self, source: str, options: BuildOptions, main: str = "") -> None:
+        self.options = options
+        self._main = posixpath.normpath(main)
+        files = {posixpath.normpath(name): source_lines(text) for name, text in options.files}
+        self._files = {self._main: source_lines(source)} | files
+
+    def line(self, file: str, number: int) -> Line | None:
+        """The line that a compiler speaks of; None where that is not the user's."""
+        name = posixpath.normpath(file)
+        at = number - self._first_line(name)
+        lines = self._files.get(name, [])
+        return Line(self._told(name), number, lines[at]) if 0 <= at < len(lines) else None
+
+    def __iter__(self) -> Iterator[Line]:
+        """Every line there is, the source's own first."""
+        for name, lines in self._files.items():
+            for number, text in enumerate(lines, self._first_line(name)):
+                yield Line(self._told(name), number, text)
+
+    def _first_line(self, name: str) -> int:
+        return self.options.first_line if name == self._main else 1
+
+    def _told(self, name: str) -> str:
+        return "" if name == self._main else name
 
 
 def source_lines(source: str) -> list[str]:
@@ -37,8 +77,8 @@ def render(diagnostics: Sequence[Diagnostic], source: str, options: BuildOptions
     It is the same for the same input: it holds no path and no time.
     """
     options = options or BuildOptions()
-    lines = source_lines(source)
-    return "\n".join(_render(each, lines, options) for each in diagnostics)
+    sources = Sources(source, options)
+    return "\n".join(_render(each, sources) for each in diagnostics)
 
 
 def failure(
@@ -54,16 +94,17 @@ def failure(
     )
 
 
-def _render(one: Diagnostic, lines: Sequence[str], options: BuildOptions) -> str:
+def _render(one: Diagnostic, sources: Sources) -> str:
     code = f" [{one.code}]" if one.code else ""
+    name = one.file or sources.options.origin
     if not one.line:
-        return f"{options.origin}: {one.severity}: {one.message}{code}"
+        return f"{name}: {one.severity}: {one.message}{code}"
     column = f":{one.column}" if one.column else ""
-    head = f"{options.origin}:{one.line}{column}: {one.severity}: {one.message}{code}"
-    at = one.line - options.first_line
-    if not 0 <= at < len(lines):
+    head = f"{name}:{one.line}{column}: {one.severity}: {one.message}{code}"
+    found = sources.line(one.file, one.line)
+    if found is None:
         return head
-    line = lines[at]
+    line = found.text
     number = f"{one.line:>4}"
     shown = "".join(character if character.isprintable() or character == "\t" else "�" for character in line)
     text = f"{head}\n{number} | {shown}"

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
-from .diagnostics import column_of_byte, failure, source_lines
+from .diagnostics import Sources, column_of_byte, failure
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .packages import in_go_module
 from .process import Finished, run
@@ -150,7 +150,7 @@ class Go:
                 done = go("build", "-mod=mod", *flags)
             if done.code and re.search(r'/@v/\S+\.(?:zip|mod|info)"?: ', done.stderr):
                 raise _unavailable(done.stderr, folder)
-            found = tuple(_diagnostics(done.stderr, source, options, folder))
+            found = tuple(_diagnostics(done.stderr, Sources(source, options, SOURCE), folder))
             if done.code:
                 raise failure(self.title, found or _unplaced(done.stderr, folder), source, options)
             data = (folder / "cell.wasm").read_bytes()
@@ -233,9 +233,8 @@ def _tell(line: str, progress: Progress) -> None:
 _PLACE = re.compile(r"^(?:\./)?(?P<file>[^\s:]+\.go):(?P<line>\d+)(?::(?P<column>\d+))?: (?P<message>.*)$")
 
 
-def _diagnostics(text: str, source: str, options: BuildOptions, folder: Path) -> Iterator[Diagnostic]:
+def _diagnostics(text: str, sources: Sources, folder: Path) -> Iterator[Diagnostic]:
     """Read the compiler's messages; its columns count bytes, ours characters."""
-    lines = source_lines(source)
     told: list[list[str]] = []
     for line in text.replace(f"{folder}/", "").splitlines():
         if _PLACE.match(line):
@@ -253,12 +252,13 @@ def _diagnostics(text: str, source: str, options: BuildOptions, folder: Path) ->
         if missing:
             words = f"no module is given for {missing[1]}; use --module {_root(missing[1])}"
         number, column = int(match["line"]), int(match["column"] or 0)
-        at = number - options.first_line
-        if match["file"] != SOURCE or not 0 <= at < len(lines):
+        found = sources.line(match["file"], number)
+        if found is None:
             name = re.sub(r"^.*/(mod|src|go)/", "", match["file"])
             yield Diagnostic("error", f"{name}:{number}: {words}")
             continue
-        yield Diagnostic("error", words, number, column_of_byte(lines[at], column) if column else 0)
+        place = (number, column_of_byte(found.text, column) if column else 0)
+        yield Diagnostic("error", words, *place, file=found.file)
 
 
 def _root(package: str) -> str:

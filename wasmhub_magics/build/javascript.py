@@ -11,7 +11,8 @@ from pathlib import Path
 from ..errors import Diagnostic, ToolchainMissing
 from ..guest.embedding import Extras
 from ..guest.javascript import CALLBACKS, RUNTIME, embed
-from .diagnostics import source_lines
+from .diagnostics import Sources, failure, source_lines
+from .javascript_syntax import prepare, syntax_error
 from .language import BuildOptions, Compiled, Progress, Toolchain
 
 __all__ = ["JavaScript"]
@@ -41,15 +42,23 @@ class JavaScript:
         return hashlib.sha256(RUNTIME.read_bytes()).hexdigest()
 
     def compile(self, source: str, workdir: Path, options: BuildOptions, progress: Progress) -> Compiled:
-        """Put a source into the runtime; its syntax is checked when the filter starts.
+        """Check a source's syntax and put it into the runtime.
 
-        Raises BuildError where the source is too long.
+        Raises CompileError, and BuildError where the source is too long.
         """
-        del workdir, progress
+        del workdir
         source = source.removeprefix("\ufeff")
         found = tuple(_callbacks(source, options.first_line))
-        extras = Extras(options.defines, options.files, _MODULE.search(source) is not None)
+        module = _MODULE.search(source) is not None
+        extras = Extras(options.defines, options.files, module)
         data = embed(source, options.origin, first_line=options.first_line, extras=extras)
+        prepare(progress)
+        sources = Sources(source, options)
+        texts = [(name, text, True) for name, text in options.files if name.endswith((".js", ".mjs"))]
+        wrong = (syntax_error(sources, *each) for each in (("", source, module), *texts))
+        errors = tuple(each for each in wrong if each is not None)
+        if errors:
+            raise failure(self.title, errors + found, source, options)
         return Compiled(data, found)
 
 

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import warnings
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
@@ -62,19 +63,12 @@ class Python:
         found = sorted(_check(source, options.first_line, own), key=lambda each: (each.line, each.column))
         for name, text in options.files:
             if name.endswith(".py"):
-                found += (_beside(name, each) for each in _check(text, 1, own, main=False))
+                found += (replace(each, file=name) for each in _check(text, 1, own, main=False))
         if any(each.severity == "error" for each in found):
             raise failure(self.title, found, source, options)
         extras = Extras(options.defines, options.files)
         data = embed(source, options.origin, first_line=options.first_line, extras=extras)
         return Compiled(data, tuple(found))
-
-
-def _beside(name: str, found: Diagnostic) -> Diagnostic:
-    """A finding in another file, which says where in its message."""
-    return Diagnostic(
-        found.severity, f"{name}:{found.line}:{found.column or 1}: {found.message}", code=found.code
-    )
 
 
 def _check(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..errors import BuildError, ToolchainMissing
-from .diagnostics import failure
+from .diagnostics import Sources, failure
 from .language import BuildOptions, Compiled, Progress
 from .packages import in_cargo_lock
 from .process import Finished, run
@@ -135,7 +135,7 @@ class Rust:
                 again = cargo("--offline")
                 if not again.code or again.stdout:
                     done = again
-            found = tuple(messages(done.stdout, source, options, crate))
+            found = tuple(messages(done.stdout, Sources(source, options, SOURCE), crate))
             errors = any(each.severity == "error" for each in found)
             if done.code and not errors and (missing := _manifest_error(done.stderr, crate)):
                 raise missing

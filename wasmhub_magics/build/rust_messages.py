@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import Diagnostic
-from .diagnostics import source_lines
-from .language import BuildOptions
+from .diagnostics import Sources
 
 __all__ = ["messages"]
 
@@ -25,10 +24,9 @@ _OBVIOUS = re.compile(
 )
 
 
-def messages(text: str, source: str, options: BuildOptions, crate: Path) -> Iterator[Diagnostic]:
+def messages(text: str, sources: Sources, crate: Path) -> Iterator[Diagnostic]:
     """The diagnostics among what cargo says as JSON; columns count characters, as ours do."""
     seen: set[Diagnostic] = set()
-    lines = len(source_lines(source))
     for line in text.splitlines():
         try:
             told = json.loads(line)
@@ -37,15 +35,13 @@ def messages(text: str, source: str, options: BuildOptions, crate: Path) -> Iter
         if not isinstance(told, dict) or told.get("reason") != "compiler-message":
             continue
         own = told.get("target", {}).get("name") == "cell"
-        for each in _message(told["message"], options, lines, crate, "" if own else _crate(told)):
+        for each in _message(told["message"], sources, crate, "" if own else _crate(told)):
             if each not in seen:
                 seen.add(each)
                 yield each
 
 
-def _message(
-    told: dict[str, Any], options: BuildOptions, lines: int, crate: Path, other: str
-) -> Iterator[Diagnostic]:
+def _message(told: dict[str, Any], sources: Sources, crate: Path, other: str) -> Iterator[Diagnostic]:
     level = "error" if told["level"].startswith("error") else told["level"]
     if level not in ("error", "warning") or _SILENT.match(told["message"]) or (other and level != "error"):
         return
@@ -59,21 +55,21 @@ def _message(
         yield Diagnostic(severity, f"in the crate {other}: {message}", code=code)
         return
     primary = [span for span in told["spans"] if span["is_primary"]]
-    yield _placed(severity, message, primary, code, first_line=options.first_line, lines=lines)
+    yield _placed(severity, message, primary, code, sources)
     if severity == "error":
-        notes = (_note(each, options, lines, crate) for each in told["children"])
+        notes = (_note(each, sources, crate) for each in told["children"])
         helpful = [each for each in notes if each.line and not _OBVIOUS.search(each.message)]
         yield from helpful[:NOTES]
 
 
-def _note(told: dict[str, Any], options: BuildOptions, lines: int, crate: Path) -> Diagnostic:
+def _note(told: dict[str, Any], sources: Sources, crate: Path) -> Diagnostic:
     message = _clean(told["message"], crate)
     spans = [span for span in told["spans"] if span["is_primary"]]
     instead = [span["suggested_replacement"] for span in spans if span.get("suggested_replacement")]
     if len(instead) == 1 and instead[0].strip() and instead[0].strip() not in message:
         message += f": `{' '.join(instead[0].split())}`"
     unlabelled = [{**span, "label": None} for span in spans]
-    return _placed("note", message, unlabelled, "", first_line=options.first_line, lines=lines)
+    return _placed("note", message, unlabelled, "", sources)
 
 
 def _placed(
@@ -81,20 +77,19 @@ def _placed(
     message: str,
     spans: list[dict[str, Any]],
     code: str,
-    *,
-    first_line: int,
-    lines: int,
+    sources: Sources,
 ) -> Diagnostic:
     label = next((span["label"] for span in spans if span.get("label")), None)
     if label and label not in message:
         message += f": {' '.join(label.split())}"
     for span in spans:
         here: dict[str, Any] | None = span
-        while here is not None and here["file_name"] != "cell.rs":  # a macro of elsewhere, used here
-            here = (here.get("expansion") or {}).get("span")
-        if here is not None and 0 <= here["line_start"] - first_line < lines:
-            place = (here["line_start"], here["column_start"], here["line_end"], here["column_end"])
-            return Diagnostic(severity, message, *place, code)
+        while here is not None:
+            line = sources.line(here["file_name"], here["line_start"])
+            if line is not None:
+                place = (here["line_start"], here["column_start"], here["line_end"], here["column_end"])
+                return Diagnostic(severity, message, *place, code, line.file)
+            here = (here.get("expansion") or {}).get("span")  # a macro of elsewhere, used here
     if spans:
         name = re.sub(r"^(.*/registry/src|crates)/[^/]+/|^.*/library/", "", spans[0]["file_name"])
         message = f"{name}:{spans[0]['line_start']}:{spans[0]['column_start']}: {message}"

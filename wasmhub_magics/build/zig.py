@@ -6,7 +6,8 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .cache import cache_root
 from .clang import find_ziglang
-from .diagnostics import column_of_byte, failure, source_lines
+from .diagnostics import Sources, column_of_byte, failure, source_lines
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
@@ -113,8 +114,8 @@ class Zig:
             timeout=options.timeout,
         )
         if finished.code:
-            said = _diagnostics(finished.stderr, source, options, workdir)
-            found = tuple(sorted(said, key=lambda each: (each.line or 1 << 30, each.column)))
+            said = _diagnostics(finished.stderr, Sources(source, options, SOURCE), workdir)
+            found = tuple(sorted(said, key=lambda each: (each.file, each.line or 1 << 30, each.column)))
             raise failure(self.title, found or _unplaced(finished.stderr, workdir), source, options)
         data = (workdir / "cell.wasm").read_bytes()
         return Compiled(data, tuple(_callbacks(source, options)))
@@ -166,12 +167,11 @@ _LINE = re.compile(
 _MARK = re.compile(r"^\s*~*\^(~*)\s*$")
 
 
-def _diagnostics(text: str, source: str, options: BuildOptions, workdir: Path) -> Iterator[Diagnostic]:
+def _diagnostics(text: str, sources: Sources, workdir: Path) -> Iterator[Diagnostic]:
     """Read the compiler's messages; its columns count bytes, ours characters.
 
-    A message about another file is told at the first place in the cell that it refers to.
+    A message about the library is told at the first place of the user's that it refers to.
     """
-    lines = source_lines(source)
     groups: list[list[Diagnostic]] = []
     read = text.splitlines()
     for index, row in enumerate(read):
@@ -180,31 +180,30 @@ def _diagnostics(text: str, source: str, options: BuildOptions, workdir: Path) -
             continue
         message = match["message"].replace(f"{workdir}/", "").replace("root source file struct", "file")
         number, byte = int(match["line"]), int(match["column"])
-        at = number - options.first_line
-        here = match["file"] == SOURCE and 0 <= at < len(lines)
+        found = sources.line(match["file"], number)
         line = column = end_line = end_column = 0
-        if here:
-            line, column = number, column_of_byte(lines[at], byte)
+        if found is not None:
+            line, column = number, column_of_byte(found.text, byte)
             mark = _MARK.match(read[index + 2]) if index + 2 < len(read) else None
             if mark and mark[1]:
-                end_line, end_column = number, column_of_byte(lines[at], byte + 1 + len(mark[1]))
+                end_line, end_column = number, column_of_byte(found.text, byte + 1 + len(mark[1]))
         elif not _of_guest(match["file"]):
             message = f"{Path(match['file']).name}:{number}:{byte}: {message}"
+        place = (line, column, end_line, end_column)
+        file = found.file if found is not None else ""
         if match["severity"] == "error":
-            groups.append([Diagnostic("error", message, line, column, end_line, end_column)])
+            groups.append([Diagnostic("error", message, *place, file=file)])
         elif groups:
-            groups[-1].append(Diagnostic("note", message, line, column, end_line, end_column))
+            groups[-1].append(Diagnostic("note", message, *place, file=file))
     for error, *notes in groups:
         placed = [note for note in notes if note.line]
         if error.line:
             yield error
             yield from placed
-        elif (found := _declared(error.message, lines, options.first_line)) is not None:
-            yield found
+        elif (declared := _declared(error.message, sources)) is not None:
+            yield declared
         elif placed:
-            first = placed[0]
-            place = (first.line, first.column, first.end_line, first.end_column)
-            yield Diagnostic("error", error.message, *place)
+            yield replace(placed[0], severity="error", message=error.message)
         else:
             yield error
 
@@ -213,15 +212,16 @@ def _of_guest(file: str) -> bool:
     return Path(file).parent == GUEST
 
 
-def _declared(message: str, lines: Sequence[str], first_line: int) -> Diagnostic | None:
+def _declared(message: str, sources: Sources) -> Diagnostic | None:
     """A message of our own about a callback, at its declaration."""
     name = message.partition(" ")[0]
     if name not in CALLBACKS:
         return None
-    for number, line in enumerate(lines, first_line):
-        found = re.search(rf"\bfn\s+({name})\b", line)
-        if found:
-            return Diagnostic("error", message, number, found.start(1) + 1, number, found.end(1) + 1)
+    for line in sources:
+        found = re.search(rf"\bfn\s+({name})\b", line.text)
+        if found and not line.file:
+            place = (line.number, found.start(1) + 1, line.number, found.end(1) + 1)
+            return Diagnostic("error", message, *place)
     return None
 
 

@@ -67,6 +67,7 @@ class _Connection:
         self.sessions: dict[int, GrpcSession] = {}
         self.partial: dict[int, bytes] = {}
         self.waiting: dict[int, list[tuple[bytes, bool, Headers | None]]] = {}
+        self.handling = self.closed = False
 
     def serve(self) -> None:
         from h2.exceptions import ProtocolError
@@ -79,10 +80,12 @@ class _Connection:
             while data := self.sock.recv(1 << 18):
                 with self.lock:
                     events = self.h2.receive_data(data)
-                for event in events:
+                self.handling = True
+                for event in _together(events):
                     self._handle(event)
                 with self.lock:
-                    self._flush()
+                    self.handling = False
+                    self._settle()
         self.server.open.discard(self.sock)
 
     def _handle(self, event: Any) -> None:
@@ -159,9 +162,10 @@ class _Connection:
                     if first:
                         self.h2.send_headers(number, [(b":status", b"200")])
                     self.h2.reset_stream(number, ErrorCodes.INTERNAL_ERROR)
-                    self._flush()
                 else:
-                    self.sock.shutdown(socket.SHUT_RDWR)
+                    self.closed = True
+                if not self.handling:  # else once all that has come is recorded
+                    self._settle()
                 return
             self._respond(number, what, first, ends)
             self._flush()
@@ -199,10 +203,35 @@ class _Connection:
                 if not piece:
                     return
 
+    def _settle(self) -> None:
+        self._flush()
+        if self.closed:
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def _flush(self) -> None:
         data = self.h2.data_to_send()
         if data:
             self.sock.sendall(data)
+
+
+def _together(events: list[Any]) -> list[Any]:
+    """Events with each end in the last data that came in the same piece.
+
+    Envoy puts an end into a frame of its own where its connection is open, and else into the frame before.
+    """
+    from h2.events import DataReceived
+
+    last: dict[int, Any] = {}
+    kept = []
+    for event in events:
+        if isinstance(event, DataReceived):
+            before = last.get(event.stream_id or 0)
+            if before is not None and not event.data and event.stream_ended is not None:
+                before.stream_ended = event.stream_ended
+                continue
+            last[event.stream_id or 0] = event
+        kept.append(event)
+    return kept
 
 
 def _accept(listener: socket.socket, owner: weakref.ref[GrpcServer]) -> None:

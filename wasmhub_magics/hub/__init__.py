@@ -9,7 +9,7 @@ from .credentials import Login, login, logout
 from .entry import Entry
 from .image import Image
 from .index import Query
-from .info import Info, info
+from .info import Info, carried, info
 from .keys import PrivateKey, PublicKey, generate_keys
 from .policy import Policy, Rule, load_policy
 from .pull import pull
@@ -39,6 +39,7 @@ __all__ = [
     "Signature",
     "Store",
     "Swept",
+    "carried",
     "gc",
     "generate_keys",
     "images",

@@ -36,6 +36,11 @@ class Beside(Generic[T]):
         """What the work gave, or the error that ended it."""
         return self._future.result()
 
+    @property
+    def done(self) -> bool:
+        """Whether nobody has to wait for the result."""
+        return self._future.done()
+
     def _run(self) -> None:
         try:
             self._future.set_result(self._work())
@@ -44,21 +49,46 @@ class Beside(Generic[T]):
 
 
 class _Follower(Generic[T]):
-    """Work on pieces that are put here one by one, and end with the block."""
+    """Work on pieces that are put here one by one, and end with the block.
+
+    One piece waits at most: what is worked on is then still in the processor's cache, and its memory is used
+    again for the next one.
+    """
 
     def __init__(self, work: Work[T]) -> None:
         self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
-        self.put = self._pieces.put
-        self._beside = Beside(lambda: work(iter(self._pieces.get, None)))
+        self._room = threading.Semaphore(1)
+        self._ended = False
+        self._beside = Beside(lambda: self._run(work))
+
+    def put(self, piece: bytes) -> None:
+        """Hand over the next piece, once there is room for it."""
+        self._room.acquire()
+        if self._ended:
+            self._room.release()
+        else:
+            self._pieces.put(piece)
+
+    def _run(self, work: Work[T]) -> T:
+        try:
+            return work(self._taken())
+        finally:
+            self._ended = True
+            self._room.release()  # whoever has more is not kept waiting
+
+    def _taken(self) -> Iterator[bytes]:
+        while (piece := self._pieces.get()) is not None:
+            self._room.release()
+            yield piece
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.put(None)
+        self._pieces.put(None)
 
     def result(self) -> T:
-        self.put(None)
+        self._pieces.put(None)
         return self._beside.result()
 
 

@@ -13,6 +13,7 @@ from ..errors import HubError, NotAFilter
 from .about import About, read_about
 from .consumers import Consumer
 from .entry import Entry, about_files, entry_of, is_signed
+from .evidence import benchmark_told, tests_told
 from .image import Image, describe
 from .keys import PublicKey
 from .manifest import LARGEST_MANIFEST, Manifest
@@ -23,7 +24,7 @@ from .reference import Reference, parse_reference
 from .signature import Signature, attested, public_keys, signatures
 from .statement import PROVENANCE, SPDX
 
-__all__ = ["Info", "info"]
+__all__ = ["Info", "carried", "info"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,6 +83,8 @@ class Info:
             ("flags", about.flags),
             ("source digest", about.source_digest),
             ("verdict", about.verdict),
+            ("tests", tests_told(about.tests)),
+            ("benchmark", benchmark_told(about.benchmark)),
             ("signature", f"{self.signature_state}{f' by {who}' if who else ''}"),
             ("provenance", _told(self.provenance, self.provenance_signer)),
             ("SBOM", f"{len(self.sbom.get('packages', ()))} packages" if self.sbom else ""),
@@ -123,6 +126,16 @@ def info(
     with opened(name, **options) as place:
         image = describe(place, name)
         return _read(place, replace_remarks(image), keys)
+
+
+def carried(image: Image, **options: Any) -> About:
+    """What a publisher tells about an image that was pulled, the files that travel with it among that.
+
+    The options are the connection's, as for ``pull``. Raises HubError.
+    """
+    with opened(image.reference, **options) as place:
+        listed = place.referrers(image.reference, image.digest)
+        return read_about(image.about, about_files(place, image.reference, listed), str(image.reference))
 
 
 def replace_remarks(image: Image) -> Image:

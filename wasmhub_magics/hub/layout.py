@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import RequestError
 from ..module import Module
@@ -30,7 +30,7 @@ from .notes import (
     VARIANT,
 )
 from .pieces import sha256
-from .stored import stored
+from .stored import stored, stored_size
 
 __all__ = [
     "BARE",
@@ -39,6 +39,7 @@ __all__ = [
     "LAYOUTS",
     "SOLO_CONFIG",
     "SOLO_LAYER",
+    "Coming",
     "Layout",
     "Packed",
     "pack",
@@ -87,6 +88,17 @@ class Packed:
         )
 
 
+@dataclass(frozen=True)
+class Coming:
+    """The blobs of an image while their digests are computed, the layer of ``size`` bytes first."""
+
+    size: int
+    blobs: tuple[Beside[Blob], ...]
+
+
+Ahead: TypeAlias = Callable[[Coming], object]
+
+
 def pack(
     module: Module,
     *,
@@ -96,12 +108,14 @@ def pack(
     root_id: str = "",
     annotations: Mapping[str, str] | None = None,
     compress: bool = False,
+    ahead: Ahead | None = None,
 ) -> Packed:
     """Make an image. The same arguments give the same bytes and so the same digest, on every machine.
 
     ``abi`` is the module's own where it is None. ``compress`` makes the layer of the compat layout smaller;
-    its digest then depends on the machine's zlib. Raises RequestError where an annotation cannot be written
-    or the module is too large, and MalformedModule where the module is none.
+    its digest then depends on the machine's zlib. Without that ``ahead`` is given the blobs of that layout
+    while they are computed. Raises RequestError where an annotation cannot be written or the module is too
+    large, and MalformedModule where the module is none.
     """
     abi = module.abi if abi is None else abi
     if module.size > LARGEST_BLOB:
@@ -121,24 +135,35 @@ def pack(
         return _cncf(module, name, notes)
     if layout != "compat":
         raise RequestError(f"{layout!r} is no layout", do=f"use one of: {', '.join(LAYOUTS)}, all")
-    return _compat(module, _json(runtime), notes, compress)
+    return _compat(module, _json(runtime), notes, compress, ahead)
 
 
-def _compat(module: Module, runtime: bytes, notes: dict[str, str], compress: bool) -> Packed:
+def _compat(
+    module: Module, runtime: bytes, notes: dict[str, str], compress: bool, ahead: Ahead | None
+) -> Packed:
     notes = notes | {VARIANT: "compat"}
     archive = tarred({PLUGIN: module.data, RUNTIME: runtime})
-    plain = Beside(lambda: sha256(archive))  # each digest takes as long as all the rest
-    layer = Blob(LAYER, gzipped(archive)) if compress else Blob.hashed(LAYER, *stored(archive))
-    settings: dict[str, Any] = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Labels": notes},
-        "rootfs": {"type": "layers", "diff_ids": [plain.result()]},
-    }
-    if CREATED in notes:
-        settings["created"] = notes[CREATED]
-    config = Blob(CONFIG, _json(settings))
-    return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
+    if compress:
+        layer, ahead = Beside(lambda: Blob(LAYER, gzipped(archive))), None
+    else:
+        layer = Beside(lambda: Blob.hashed(LAYER, *stored(archive)))
+
+    def settings() -> Blob:
+        if ahead:
+            layer.result()  # each digest takes as long as all the rest, and this one is not needed first
+        value: dict[str, Any] = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Labels": notes},
+            "rootfs": {"type": "layers", "diff_ids": [sha256(archive)]},
+        }
+        return Blob(CONFIG, _json(value | ({"created": notes[CREATED]} if CREATED in notes else {})))
+
+    config = Beside(settings)
+    if ahead:
+        ahead(Coming(stored_size(archive), (layer, config)))
+    blobs = layer.result(), config.result()
+    return Packed(blobs, manifest_of(blobs[1], [blobs[0].descriptor], notes))
 
 
 def _solo(module: Module, runtime: bytes, notes: dict[str, str]) -> Packed:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from .arrival import Work
 from .credentials import given_credential
-from .layout import Packed
+from .layout import Coming, Packed
 from .manifest import Blob, Descriptor
 from .reference import Reference
 
@@ -47,6 +47,10 @@ class Place(Protocol):
 
     def has_blob(self, reference: Reference, descriptor: Descriptor) -> bool:
         """Whether a blob is there, in the size that it should have."""
+        ...
+
+    def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
+        """Begin to write blobs that are still computed, where that spares time; ``write`` does the rest."""
         ...
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:

@@ -14,7 +14,7 @@ from .about import About, pack_about
 from .arrival import Beside, together
 from .image import Image, describe
 from .keys import PrivateKey, private_key
-from .layout import LAYOUTS, Layout, Packed, pack
+from .layout import LAYOUTS, Coming, Layout, Packed, pack
 from .listing import announce
 from .manifest import Descriptor, Manifest
 from .place import Moved, Place, opened
@@ -93,6 +93,11 @@ def push(
         timeout=timeout,
     ) as place:
         reached = Beside(place.reach)  # while the image is made
+
+        def begin(coming: Coming) -> None:
+            reached.result()
+            place.begin(target, coming, moved)
+
         plans = [
             _Plan(
                 named,
@@ -104,6 +109,7 @@ def push(
                     root_id=root_id,
                     annotations={**told.annotations, **(annotations or {})},
                     compress=compress,
+                    ahead=None if target.digest else begin,
                 ),
                 told,
                 provenance,

@@ -16,14 +16,15 @@ from urllib.parse import quote, urljoin, urlsplit
 import oras.container  # type: ignore[import-untyped]
 
 from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, RegistryUnreachable, Unauthorized
-from .arrival import Work, checked, together
+from .arrival import Beside, Work, checked, together
 from .credentials import DOCKER_HUB
-from .layout import Packed
-from .manifest import ACCEPTED, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
+from .layout import Coming, Packed
+from .manifest import ACCEPTED, EMPTY, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
 from .place import Moved
 from .reference import Reference
+from .session import PIECE, Session
 from .transport import Transport
-from .upload import upload
+from .upload import begun_ahead, upload
 
 __all__ = ["Registry"]
 
@@ -39,6 +40,10 @@ PADDING = 1 << 20
 
 class Registry(Transport):
     """A registry, such as ``localhost:5000``; a ``Place`` that is used in a ``with`` block."""
+
+    def __init__(self, registry: str, **options: Any) -> None:
+        super().__init__(registry, **options)
+        self._sent: set[tuple[str, str]] = set()
 
     def location(self, reference: Reference) -> str:
         """The name that skopeo knows an image of this registry by."""
@@ -109,10 +114,33 @@ class Registry(Transport):
             raise self._failed(response, str(reference))
         return response.status_code == 200 and length in ("", str(descriptor.size))
 
+    def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
+        """Send the blobs of a large image as soon as they are computed, and ask for an upload before.
+
+        What turns out to be there is given up. Raises HubError as ``write`` does.
+        """
+        if coming.size <= PIECE:
+            return
+        session = begun_ahead(self, reference, coming.size)
+        first, *others = coming.blobs
+
+        def send(blob: Beside[Blob]) -> None:
+            self._send_blob(reference, blob.result())
+
+        def send_first() -> None:
+            self._send_blob(reference, first.result(), moved, session)
+
+        together([send_first, *(partial(send, other) for other in others)], THREADS)
+        self._sent |= {(reference.repository, blob.result().digest) for blob in coming.blobs}
+
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
         self._probe()  # what is wrong with the registry as a whole is told at once
-        blobs = {blob.digest: blob for blob in packed.blobs}.values()
+        blobs = {
+            blob.digest: blob
+            for blob in packed.blobs
+            if (reference.repository, blob.digest) not in self._sent
+        }.values()
         first, *others = sorted(blobs, key=lambda blob: -blob.size) or (None,)
         if first:  # a caller is told of the largest one, in his own thread
             tasks = [partial(self._send_blob, reference, blob) for blob in others]
@@ -121,11 +149,18 @@ class Registry(Transport):
         if packed.subject and "OCI-Subject" not in response.headers:
             self._list_referrer(reference, packed)
 
-    def _send_blob(self, reference: Reference, blob: Blob, moved: Moved | None = None) -> None:
-        if self._is_there(reference, blob.descriptor):
+    def _send_blob(
+        self,
+        reference: Reference,
+        blob: Blob,
+        moved: Moved | None = None,
+        session: Session | None = None,
+    ) -> None:
+        there = Beside(lambda: self._is_there(reference, blob.descriptor)) if session else None
+        if there is None and self._is_there(reference, blob.descriptor):
             return
         try:
-            upload(self, reference, blob, moved)
+            upload(self, reference, blob, moved, begun=session, there=there)
         except (Unauthorized, RegistryUnreachable, NotARegistry):
             raise
         except HubError:
@@ -145,7 +180,10 @@ class Registry(Transport):
             return False
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
-        """The artifacts about a manifest, by the registry's list or by the tag that stands for it."""
+        """The artifacts about a manifest, by the registry's list or by the tag that stands for it.
+
+        The tag is looked at, too, where the list is empty or vague: older zot knows no artifact types.
+        """
         container = self._container(reference.repository)
         base = self._url(container.manifest_url(digest)).replace("/manifests/", "/referrers/")
         found: list[Descriptor] = []
@@ -153,11 +191,13 @@ class Registry(Transport):
         while page:
             response = self.do_request(page, headers={"Accept": INDEX})
             if response.status_code != 200:
-                found = list(self._fallback(reference, digest))
                 break
             with suppress(NotAFilter):
                 found += Manifest.parse(Blob(INDEX, self._body(response)), str(reference)).children
             page = self._next(response, page)
+        if all(each.artifact_type in ("", EMPTY) for each in found):
+            listed = {each.digest: each for each in (*found, *self._fallback(reference, digest))}
+            found = list(listed.values())
         return tuple(each for each in found if not kind or each.artifact_type == kind)
 
     def tags(self, repository: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from ..paths import data_root
 from .arrival import Work, checked
 from .folder import Folder, cannot, subject_of, tag_of
 from .image import Image, describe
-from .layout import Packed
+from .layout import Coming, Packed
 from .lock import locked
 from .manifest import Blob, Descriptor
 from .place import Moved
@@ -160,6 +160,9 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             return path.stat().st_size == descriptor.size
         return False
+
+    def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
+        """Nothing: a file is written in no time."""
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the store under a tag, which moves there if another image had it.

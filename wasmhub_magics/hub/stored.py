@@ -15,7 +15,7 @@ from functools import reduce
 from .arrival import Beside
 from .pieces import Piece, Source
 
-__all__ = ["HEAD", "stored", "unstored"]
+__all__ = ["HEAD", "stored", "stored_size", "unstored"]
 
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _BLOCK = struct.Struct("<BHH")
@@ -44,6 +44,13 @@ def stored(content: Sequence[Piece]) -> tuple[tuple[Piece, ...], str]:
     parts.append(_TAIL.pack(check.result(), tail))
     digest.update(parts[-1])
     return tuple(parts), f"sha256:{digest.hexdigest()}"
+
+
+def stored_size(content: Sequence[Piece]) -> int:
+    """The bytes of that file."""
+    size = sum(map(len, content))
+    blocks = max(1, -(-size // _LARGEST))
+    return len(_HEAD) + blocks * _BLOCK.size + size + _TAIL.size
 
 
 def unstored(pieces: Iterable[Piece]) -> Iterator[memoryview[int]]:

@@ -66,7 +66,7 @@ def source_digest(source: str) -> str:
 
 def show_diagnostics(diagnostics: Iterable[Diagnostic], source: str) -> None:
     """Display diagnostics for the editor, which may mark the places as long as the source has this digest."""
-    found = [asdict(each) for each in diagnostics]
+    found = [asdict(each.for_source()) for each in diagnostics]
     if found:
         bundle = {
             DIAGNOSTICS: {"diagnostics": found, "source": source_digest(source)},

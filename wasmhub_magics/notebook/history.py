@@ -69,7 +69,8 @@ class History:
                 )
             )
         except WasmhubError as error:
-            found = error.diagnostics if isinstance(error, CompileError) else ()
+            told = error.diagnostics if isinstance(error, CompileError) else ()
+            found = (each.for_source() for each in told)
             first = next((each.message for each in found if each.severity == "error"), error.what)
             self._keep(replace(made, error=first))
             raise

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class
 
-from ..errors import RequestError
+from ..errors import HubError, RequestError
 from .arguments import argument, line_magic, magic_arguments, parse, variable
 from .connection import ask, connection_arguments, connection_from
 from .errors import clean_errors
@@ -22,6 +23,7 @@ from .session import SESSION
 if TYPE_CHECKING:
     from ..filter import Filter
     from ..hub import Image, Login
+    from ..latency import LatencyReport
 
 __all__ = ["HubMagics"]
 
@@ -51,8 +53,10 @@ class HubMagics(Group):
     @argument("--readme", metavar="FILE", help="Markdown file or @name (default: the Markdown cell above)")
     @argument("--schema", metavar="@NAME", help="JSON Schema of the configuration: @name or a file")
     @argument("--example-config", metavar="TEXT", help="configuration that works (default: the filter's)")
-    @argument("--tests", metavar="@NAME", help="variable with test cases and their last result")
-    @argument("--benchmark", metavar="@NAME", help="variable with a summary, such as a latency report")
+    @argument("--tests", metavar="@NAME", help="test cases and their last result (default: those kept)")
+    @argument(
+        "--benchmark", metavar="@NAME", help="a latency report or a summary (default: the last %%wasm_bench)"
+    )
     @argument("--no-source", action="store_true", help="keep the source here")
     @argument(
         "--layout",
@@ -119,6 +123,7 @@ class HubMagics(Group):
             made = pull(
                 options.reference, options.name, sha256=options.sha256, moved=_moving(progress), **given
             )
+        made = _with_cases(made, given)
         self.keep(made)
         SESSION.history.loaded(made)
         return made
@@ -158,9 +163,9 @@ class HubMagics(Group):
             facts["example_config"] = options.example_config
         if options.schema:
             facts["config_schema"] = self._json(options.schema)
-        for name in ("tests", "benchmark"):
-            if getattr(options, name):
-                facts[name] = self._json(getattr(options, name))
+        for name, kept in (("tests", _kept_tests(made)), ("benchmark", _kept_report(made))):
+            value = self._json(getattr(options, name)) if getattr(options, name) else kept
+            facts |= {} if value is None else {name: value}
         return facts
 
     def _value(self, text: str) -> object:
@@ -178,7 +183,12 @@ class HubMagics(Group):
     def _json(self, text: str) -> Any:
         import json
 
+        from ..latency import LatencyReport
+        from ..testing import Results, Suite
+
         value: Any = self._value(text)
+        if isinstance(value, Suite | Results | LatencyReport):
+            return value
         if hasattr(value, "to_dict"):
             return value.to_dict()
         if not isinstance(value, str):
@@ -196,6 +206,44 @@ class HubMagics(Group):
         if "COSIGN_PASSWORD" in os.environ:
             return private_key(path)
         return private_key(path, ask(f"password of {path}: "))
+
+
+def _kept_tests(made: Filter) -> dict[str, Any] | None:
+    """The cases that are kept of a filter, and what their last run with this build gave."""
+    from ..evidence import suite_value
+
+    suite = SESSION.suites.get(made.name)
+    return suite_value(suite, SESSION.results.get(made.name), made.digest) if suite else None
+
+
+def _kept_report(made: Filter) -> LatencyReport | None:
+    """The last measurement of this very build."""
+    report = SESSION.reports.get(made.name)
+    return report if report is not None and report.digest == made.digest else None
+
+
+def _with_cases(made: Filter, connection: Mapping[str, Any]) -> Filter:
+    """Keep the cases that travel with a filter, unless there are some under its name, and say so."""
+    from ..evidence import read_tests
+    from ..hub import carried
+
+    image = made.image
+    if image is None or not image.digest:
+        return made
+    try:
+        suite = read_tests(carried(image, **connection).tests)
+    except HubError as error:
+        return _noted(made, f"what travels with it could not be read: {error.what}")
+    if suite is None or made.name in SESSION.suites:
+        return made
+    SESSION.add_suite(made.name, suite)
+    count = f"{len(suite)} case{'' if len(suite) == 1 else 's'}"
+    return _noted(made, f"{count} came with it: %wasm_cases {made.name}")
+
+
+def _noted(made: Filter, remark: str) -> Filter:
+    assert made.image is not None
+    return replace(made, image=replace(made.image, remarks=(*made.image.remarks, remark)))
 
 
 def _moving(progress: Progress) -> Any:

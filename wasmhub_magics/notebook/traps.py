@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["findings"]
 
-SAID = re.compile(r'File "cell", line (\d+)|\bcell(?:\.\w+)?:(\d+)(?::(\d+))?')
-"""Places in the words of Python, of JavaScript and AssemblyScript, of Rust and Go."""
 INNERMOST_FIRST = ("go", "javascript", "assemblyscript", "rust")
 FRAME = re.compile(r"^  \d+: 0x([0-9a-f]+) - (.*?)(?: \((\S+) line (\d+)\))?$", re.MULTILINE)
-TWINS = ("c", "cpp", "zig")
-"""Languages whose compiler makes the same code with source positions in less than a second."""
+TWINS = ("c", "cpp", "zig", "assemblyscript")
+"""Languages whose compiler soon makes the same code with source positions."""
 
 
 def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:
@@ -34,15 +32,16 @@ def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:
         for each in exchange.log
         if each.level in ("error", "critical") and each.plugin in ("", made.name)
     ]
+    said = _places(made)
     found: dict[int, Diagnostic] = {}
     last = "the filter failed here"
     for entry in logged:
         text = entry.message.strip()
-        places = list(SAID.finditer(text))
+        places = list(said.finditer(text))
         if places:
             own, other, column = places[0 if made.language in INNERMOST_FIRST else -1].groups()
             number = int(own or other)
-            found[number] = Diagnostic("error", _reason(text), number, int(column or 0))
+            found[number] = Diagnostic("error", _reason(text, said), number, int(column or 0))
         elif "backtrace:" not in text:
             last = text.splitlines()[-1] if text else last
     for entry in [] if found else logged:
@@ -54,12 +53,18 @@ def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:
     return tuple(found.values())
 
 
-def _reason(text: str) -> str:
+def _places(made: Filter) -> re.Pattern[str]:
+    """Places in the words of Python, of JavaScript and AssemblyScript, of Rust and Go."""
+    origin = re.escape(made.built.options.origin) if made.built is not None else "cell"
+    return re.compile(rf'File "{origin}", line (\d+)|\b(?:{origin}|cell(?:\.\w+)?):(\d+)(?::(\d+))?')
+
+
+def _reason(text: str, said: re.Pattern[str]) -> str:
     """What a language says of an error, without its frames."""
     lines = text.splitlines()
     if lines[0].startswith("Traceback"):
         return lines[-1].strip()
-    told = [line.strip() for line in lines if line.strip() and not SAID.search(line)]
+    told = [line.strip() for line in lines if line.strip() and not said.search(line)]
     return told[0] if told else lines[0]
 
 

@@ -9,6 +9,7 @@ import platform
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +36,7 @@ def compiled(engine: wasmtime.Engine, data: bytes, configuration: str) -> wasmti
     """
     import wasmtime
 
-    about = f"{version('wasmtime')} {configuration} {platform.system()} {platform.machine()}"
-    key = hashlib.sha256(about.encode() + b"\0" + data).hexdigest()
+    key = _key(configuration, data)
     module = _memory.get(key)
     if module is not None:
         _memory.move_to_end(key)
@@ -60,6 +60,12 @@ def compiled(engine: wasmtime.Engine, data: bytes, configuration: str) -> wasmti
     while len(_memory) > KEPT_IN_MEMORY:
         _memory.popitem(last=False)
     return module
+
+
+@lru_cache(maxsize=KEPT_IN_MEMORY)
+def _key(configuration: str, data: bytes) -> str:
+    about = f"{version('wasmtime')} {configuration} {platform.system()} {platform.machine()}"
+    return hashlib.sha256(about.encode() + b"\0" + data).hexdigest()
 
 
 def cache_folder() -> Path:

@@ -104,9 +104,9 @@ class Grpc:
 
     ``answer`` is a GrpcReply, a Response (what is no gRPC), a Delay of one of these, a Failure, or a function
     of the GrpcCall that gives one of these, or None to wait for more. A function is asked after each message
-    and at the end. A fixed reply comes when the filter has sent all of its messages; one without a status
-    comes after each message, and the stream ends with status 0 when the filter ends it. Failures come at
-    once.
+    and at the end, once where both come together. A fixed reply comes when the filter has sent all of its
+    messages; one without a status comes after each message, and the stream ends with status 0 when the filter
+    ends it. Failures come at once.
     """
 
     answer: object

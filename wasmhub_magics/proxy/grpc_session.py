@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TypeAlias
@@ -29,16 +30,16 @@ class GrpcSession:
         self._begun = False
         self._later: float = 0.0
 
-    def feed(self, messages: tuple[bytes, ...], ended: bool, *, apart: bool = False) -> list[Part]:
+    def feed(self, messages: tuple[bytes, ...], ended: bool) -> list[Part]:
         """What the cluster answers to more messages, or to the end. Raises what its function raises.
 
-        With ``apart`` the end comes after the last message and not with it.
+        An end that comes together with messages comes with the last one.
         """
         parts: list[Part] = []
         fixed = self.cluster.answer if isinstance(self.cluster, Grpc) else self.cluster
         if isinstance(fixed, Failure) and not self.given and not self.over:
             self._take(fixed, parts)
-        steps: list[bytes | None] = [*messages, *([None] if ended and (apart or not messages) else [])]
+        steps: Sequence[bytes | None] = messages or ([None] if ended else [])
         for number, message in enumerate(steps):
             last = ended and number == len(steps) - 1
             self.call = self.call.with_message(message, ended=last)

@@ -288,7 +288,7 @@ class Proxy:
         while isinstance(step, Request | CallOut | GrpcNews):
             try:
                 if isinstance(step, GrpcNews):
-                    parts = step.session.feed(step.messages, step.ended, apart=step.apart)
+                    parts = step.session.feed(step.messages, step.ended)
                     go_on = partial(self._give_grpc, parts)
                 elif isinstance(step, CallOut):
                     cluster = self._asked[step.cluster]

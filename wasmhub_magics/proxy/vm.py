@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..abi import WASI_MODULES
@@ -55,9 +56,7 @@ def instantiate(host: Host, plugin: Plugin) -> Vm:
     import wasmtime
 
     module = plugin.module
-    hollow = module.hollow()
-    data, segments = (module.data, ()) if hollow is None else hollow
-    limited = within_limit(Module(data), plugin)
+    limited, segments = _parts(module, _pages(plugin))
     code = compiled(host.engine, limited, host.configuration)
     stubs = restricted(host, plugin)
     imports = [stubs.get((wanted.module, wanted.name)) or _import(host, wanted) for wanted in module.imports]
@@ -151,10 +150,20 @@ def _pages(plugin: Plugin) -> int:
     return min(plugin.limits.memory_bytes // PAGE, 1 << 16)
 
 
+@lru_cache(maxsize=32)
+def _parts(module: Module, pages: int) -> tuple[bytes, tuple[tuple[int, bytes], ...]]:
+    """What of a module is compiled, and the data to write into each new instance of it."""
+    data, segments = module.hollow() or (module.data, ())
+    return _limited(Module(data), pages), segments
+
+
 def within_limit(module: Module, plugin: Plugin) -> bytes:
     """The module with its memory's maximum lowered to the limit, so that ``memory.grow`` fails beyond it."""
+    return _limited(module, _pages(plugin))
+
+
+def _limited(module: Module, limit: int) -> bytes:
     contents: Contents = module.contents
-    limit = _pages(plugin)
     own = [m for m in contents.memories[_imported_memories(contents) :] if not m.shared and m.index == "i32"]
     if len(own) != 1 or len(contents.memories) != 1:
         return module.data

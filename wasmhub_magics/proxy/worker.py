@@ -35,7 +35,7 @@ from .trace import Trace
 __all__ = ["GrpcNews", "Step", "Worker"]
 
 DONE, UPSTREAM, CALL = 0, 1, 2
-OPENS, ENDED, CANCELLED, APART = 1, 2, 4, 8
+OPENS, ENDED, CANCELLED = 1, 2, 4
 
 
 def _passed(message: Request | Response, count: int) -> tuple[Headers, ...]:
@@ -50,7 +50,6 @@ class GrpcNews:
     session: GrpcSession
     messages: tuple[bytes, ...]
     ended: bool
-    apart: bool
 
 
 Step: TypeAlias = "Request | CallOut | GrpcNews | Exchange | Activity | Loop | TcpStep"
@@ -233,7 +232,7 @@ class Worker:
             session.over = True
         if flags & (ENDED | CANCELLED):
             del self._grpc[number]
-        return GrpcNews(session, tuple(reader.texts()), bool(flags & ENDED), bool(flags & APART))
+        return GrpcNews(session, tuple(reader.texts()), bool(flags & ENDED))
 
     def trace_of(self, events: bytes, dropped: int) -> Trace:
         """The trace that raw events are."""

@@ -93,11 +93,15 @@ def _shown(found: object) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run in the order of the cases; ``before`` are those of the run that it follows."""
+    """The results of a run in the order of the cases; ``before`` are those of the run that it follows.
+
+    ``module`` is the digest of the module that the cases are for, the last one of the chain.
+    """
 
     results: tuple[CaseResult, ...]
     engine: str = "embedded"
     before: Results | None = field(default=None, repr=False)
+    module: str = ""
 
     @property
     def passed(self) -> bool:
@@ -127,7 +131,8 @@ class Results:
 
     def after(self, before: Results | None) -> Results:
         """The same results as those that follow a run before, so that changes show."""
-        return Results(self.results, self.engine, None if before is None else Results(before.results))
+        earlier = None if before is None else Results(before.results)
+        return Results(self.results, self.engine, earlier, self.module)
 
     def __iter__(self) -> Iterator[CaseResult]:
         return iter(self.results)

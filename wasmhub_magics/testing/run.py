@@ -41,7 +41,7 @@ def run_cases(
     chain = tuple(as_plugin(f) for f in (filters if isinstance(filters, Iterable) else (filters,)))
     asked = tuple(cases)
     found = _embedded(chain, asked) if engine == "embedded" else _envoy(chain, asked)
-    return Results(found, engine).after(before)
+    return Results(found, engine, module=chain[-1].module.digest if chain else "").after(before)
 
 
 def _embedded(chain: tuple[Plugin, ...], cases: tuple[Case, ...]) -> tuple[CaseResult, ...]:

@@ -72,10 +72,10 @@ class Generator(Talks):
             scripts = [tuple(s for s in steps if not ends_early(s)) for steps in scripts]
         if any(step[1] == "tick" for steps in scripts for step in steps):
             request, response = replace(request, chunks=()), replace(response, chunks=())
-        kept = sound(filters, request, response, tuple(scripts))
+        kept = sound(filters, request, response, tuple(scripts), http2=http2)
         if any(early(steps) for steps in kept):
             kept = tuple(tuple(s for s in steps if not talks(s)) for steps in kept)
-            kept = sound(filters, request, response, kept)
+            kept = sound(filters, request, response, kept, http2=http2)
         return Exchanged(
             request,
             response,
@@ -125,7 +125,7 @@ class Generator(Talks):
             )
             many = (
                 *many[:at],
-                replace(trap, scripts=sound(filters, trap.request, trap.response, scripts)),
+                replace(trap, scripts=sound(filters, trap.request, trap.response, scripts, http2=trap.http2)),
                 *(_quiet(filters, each) for each in many[at + 1 :]),
             )
         return Case(filters, many, upstream2=upstream2)
@@ -136,7 +136,7 @@ def _quiet(filters: tuple[Filter, ...], each: Exchanged) -> Exchanged:
     if not any(step[1] == "gstream" for steps in each.scripts for step in steps):
         return each
     scripts = tuple(tuple(s for s in steps if not talks(s)) for steps in each.scripts)
-    return replace(each, scripts=sound(filters, each.request, each.response, scripts))
+    return replace(each, scripts=sound(filters, each.request, each.response, scripts, http2=each.http2))
 
 
 def cases(seed: str, exchanges: int, size: int = 40) -> Iterator[Case]:

@@ -10,7 +10,7 @@ from .texts import make_test
 
 __all__ = ["layout"]
 
-_DEBIAN = "clang lld wasi-libc libc++-dev-wasm32 libc++abi-dev-wasm32 libclang-rt-dev-wasm32"
+_DEBIAN = "clang lld libc++-dev-wasm32 libclang-rt-dev-wasm32"
 
 
 def layout(build: Build) -> Layout:

@@ -1,5 +1,5 @@
 // What a throw becomes: Envoy's filters have no exceptions to catch, so it ends the filter, and the log says why.
-// The code of catch blocks is left out by the compiler.
+// The code of catch blocks is left out by the compiler. All is weak: a filter may have its own.
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -32,11 +32,11 @@ std::string readable(std::string_view name) {
 }
 } // namespace
 
-extern "C" void *__cxa_allocate_exception(size_t size) noexcept { return malloc(size); }
+extern "C" [[gnu::weak]] void *__cxa_allocate_exception(size_t size) noexcept { return malloc(size); }
 
-extern "C" void __cxa_free_exception(void *object) noexcept { free(object); }
+extern "C" [[gnu::weak]] void __cxa_free_exception(void *object) noexcept { free(object); }
 
-extern "C" [[noreturn]] void __cxa_throw(void *object, std::type_info *type, void (*)(void *)) {
+extern "C" [[gnu::weak, noreturn]] void __cxa_throw(void *object, std::type_info *type, void (*)(void *)) {
   std::string line = "the filter threw " + readable(type->name());
   auto *wanted = reinterpret_cast<const __cxxabiv1::__shim_type_info *>(&typeid(std::exception));
   auto *thrown = reinterpret_cast<const __cxxabiv1::__shim_type_info *>(type);
@@ -45,7 +45,7 @@ extern "C" [[noreturn]] void __cxa_throw(void *object, std::type_info *type, voi
   abort();
 }
 
-extern "C" [[noreturn]] void __cxa_rethrow() {
+extern "C" [[gnu::weak, noreturn]] void __cxa_rethrow() {
   constexpr std::string_view line = "the filter threw again what it had caught";
   proxy_log(LogLevel::critical, line.data(), line.size());
   abort();

@@ -60,9 +60,6 @@ var asked: ?*Call = null;
 var spare: std.ArrayList(*Call) = .empty;
 /// In a loop clusters with a fixed answer are not asked.
 pub var looping: bool = false;
-/// Calls delivered since the exchange began.
-pub var delivered: u32 = 0;
-pub const most = 10_000;
 
 pub fn find(name: []const u8) ?*const Cluster {
     for (clusters.items) |cluster| {
@@ -221,13 +218,9 @@ pub fn deliver(call: *Call) void {
     // A trap leaves it behind; the next delivery takes it up.
     if (delivering) |old| spare.append(gpa, old) catch {};
     delivering = call;
-    delivered += 1;
+    if (!events.another()) return;
     const root = call.vm.find(call.root) orelse return;
     if (call.vm.failed or !call.vm.has(.proxy_on_http_call_response)) return;
-    if (delivered > most) {
-        log.warn("more than {d} call-outs in one exchange: the rest is given up", .{most});
-        return dropAll();
-    }
     readable = true;
     if (call.outcome == .broken) {
         root.plugin.?.status_code = 11;

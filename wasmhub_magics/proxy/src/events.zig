@@ -10,6 +10,7 @@ const exchange = @import("exchange.zig");
 const grpc = @import("grpc.zig");
 const grpc_wire = @import("grpc_wire.zig");
 const gpa = @import("arena.zig").gpa;
+const log = @import("log.zig");
 const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
 const Plugin = @import("plugin.zig").Plugin;
@@ -30,6 +31,11 @@ pub var now: u64 = 0;
 /// Until here ticks come although nothing but ticks is left.
 pub var horizon: u64 = 0;
 
+/// What filters were told beside streams since the exchange began.
+pub var deliveries: u32 = 0;
+/// A filter that answers each message by another would go on for ever.
+const most_deliveries = 10_000;
+
 /// How long a paused stream waits for a tick to wake it.
 const patience = 5 * std.time.ns_per_s;
 
@@ -41,6 +47,18 @@ pub fn post(ready: Ready) error{OutOfMemory}!void {
 pub fn drop() void {
     callout.dropAll();
     grpc.dropAll();
+}
+
+/// Count one more thing that a filter is told. False where it was too much, and all that waits is given up.
+pub fn another() bool {
+    deliveries +|= 1;
+    if (deliveries <= most_deliveries) return true;
+    if (deliveries == most_deliveries + 1) {
+        log.warn("more than {d} messages, names and answers to calls in one exchange: the rest is given up", .{most_deliveries});
+    }
+    while (posted.popFront()) |ready| if (ready.addresses) |addresses| gpa.free(addresses);
+    drop();
+    return false;
 }
 
 pub const Turn = enum {
@@ -73,6 +91,7 @@ pub inline fn told() bool {
 noinline fn tell() void {
     @branchHint(.unlikely);
     const ready = posted.popFront().?;
+    if (!another()) return if (ready.addresses) |addresses| gpa.free(addresses);
     const root = ready.vm.find(ready.root) orelse return;
     if (ready.addresses) |addresses| return dns.tell(root, ready.token, addresses);
     if (ready.vm.failed or !ready.vm.has(.proxy_on_queue_ready)) return;

@@ -67,7 +67,7 @@ pub fn stepLog(stream: *Stream) error{OutOfMemory}!void {
     stream.finish_step = .done;
 }
 
-pub fn stepDone(stream: *Stream) void {
+pub fn stepDone(stream: *Stream) error{OutOfMemory}!void {
     while (stream.finish_index < stream.filters.items.len) {
         const filter = &stream.filters.items[stream.finish_index];
         const vm = filter.context.vm;
@@ -84,6 +84,10 @@ pub fn stepDone(stream: *Stream) void {
     }
     stream.stage = .ended;
     stream.alive = false;
+    if (stream.late) |frame| {
+        stream.late = null;
+        try stream.push(frame);
+    }
 }
 
 /// Give a filter its context.

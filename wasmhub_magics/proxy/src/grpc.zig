@@ -44,8 +44,6 @@ pub const Stream = struct {
     out: std.ArrayList(u8) = .empty,
     out_count: u32 = 0,
     ended: bool = false,
-    /// It ended without a message: a frame of its own.
-    ended_apart: bool = false,
     news: bool = true,
     cancelled: bool = false,
     /// Nothing more comes: the last step is in the list.
@@ -75,7 +73,6 @@ pub const Stream = struct {
     pub fn end(stream: *Stream) void {
         if (stream.ended or stream.remote_closed) return;
         stream.ended = true;
-        stream.ended_apart = true;
         stream.stir();
     }
 
@@ -318,9 +315,8 @@ pub fn deliver(stream: *Stream) void {
     gpa.free(told.bytes);
     told = stream.steps.orderedRemove(0);
     telling = stream;
-    callout.delivered += 1;
     if (told.kind == .close or (stream.unary and told.kind == .message)) stream.over = true;
-    tell(stream, told) catch @panic("out of memory");
+    if (events.another()) tell(stream, told) catch @panic("out of memory");
     telling = null;
     if (stream.over or stream.cancelled) tidy();
 }
@@ -329,10 +325,6 @@ fn tell(stream: *Stream, step: Step) OutOfMemory!void {
     const vm = stream.vm;
     const root = vm.find(stream.root) orelse return;
     if (vm.failed) return;
-    if (callout.delivered > callout.most) {
-        log.warn("more than {d} call-outs in one exchange: the rest is given up", .{callout.most});
-        return dropAll();
-    }
     const size: u32 = @intCast(step.bytes.len);
     switch (step.kind) {
         .initial, .trailing => {

@@ -33,13 +33,13 @@ pub fn asking() bool {
     return asked != null;
 }
 
-/// Number u32, flags u8 (1 it opens, 2 it has ended, 4 it is cancelled, 8 no message says that it has ended), and where it opens: cluster, timeout
-/// u64, whether it is one call u8, headers; then a list of messages.
+/// Number u32, flags u8 (1 it opens, 2 it has ended, 4 it is cancelled), and where it opens: cluster, timeout u64,
+/// whether it is one call u8, headers; then a list of messages.
 pub fn putNeed() OutOfMemory!void {
     const stream = asked.?;
     const opens = stream.head.items.len > 0;
     const flags = @as(u8, @intFromBool(opens)) | @as(u8, @intFromBool(stream.ended)) << 1 |
-        @as(u8, @intFromBool(stream.cancelled)) << 2 | @as(u8, @intFromBool(stream.ended_apart)) << 3;
+        @as(u8, @intFromBool(stream.cancelled)) << 2;
     try exchange.put(u32, stream.id);
     try exchange.put(u8, flags);
     if (opens) {

@@ -304,7 +304,7 @@ export fn tcp_open(traced: u32) Status {
     log.on = true;
     trace.on = traced != 0;
     trace.clear();
-    callout.delivered = 0;
+    events.deliveries = 0;
     callout.looping = false;
     tcp.open() catch outOfMemory();
     running = .tcp;
@@ -357,7 +357,7 @@ export fn beside(nanoseconds: u64, traced: u32) Status {
     trace.clear();
     events.horizon = events.now + nanoseconds;
     callout.looping = false;
-    callout.delivered = 0;
+    events.deliveries = 0;
     return proceed();
 }
 

@@ -3,6 +3,7 @@
 const arena_zig = @import("arena.zig");
 const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
+const metadata_zig = @import("metadata.zig");
 const reply_zig = @import("reply.zig");
 const std = @import("std");
 const stream_zig = @import("stream.zig");
@@ -17,6 +18,7 @@ pub inline fn replies(stream: *const Stream) bool {
 }
 
 pub fn resetStream(stream: *Stream) void {
+    metadata_zig.keepLate(stream);
     arena_zig.clear(&stream.frames);
     arena_zig.clear(&stream.actions);
     stream.was_reset = true;
@@ -46,13 +48,14 @@ pub fn iterating(stream: *const Stream) ?Side {
     const frame = &stream.frames.items[stream.frames.items.len - 1];
     return switch (frame.kind) {
         .headers, .data, .trailers, .metadata => frame.side,
-        .continuation, .request_source, .response_source => null,
+        .late_metadata, .continuation, .request_source, .response_source => null,
     };
 }
 
 /// Answer in the upstream's place. What still runs on the way in is over.
 pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!void {
     const running = stream.iterating();
+    metadata_zig.keepLate(stream);
     arena_zig.clear(&stream.frames);
     const sent = stream.code;
     stream.note(&reply);

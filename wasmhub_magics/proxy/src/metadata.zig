@@ -1,9 +1,12 @@
 //! METADATA frames of HTTP/2 on their way through the filters. Filters learn how many names a frame holds; what is in it
 //! they cannot see, and what they return means nothing.
 
+const arena_zig = @import("arena.zig");
+const log = @import("log.zig");
 const stream_zig = @import("stream.zig");
 const vm_zig = @import("vm.zig");
 
+const Filter = stream_zig.Filter;
 const Frame = stream_zig.Frame;
 const Side = stream_zig.Side;
 const Stream = stream_zig.Stream;
@@ -50,28 +53,66 @@ pub fn stepMetadata(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         }
         frame.phase = .returned;
         frame.result = 0;
-        if (!filter.skipped and filter.created and !(side == .response and filter.failure_sent)) {
+        if (hears(filter, side)) {
             frame.result = null;
             if (filter.failed()) return;
-            const count = of(stream, side)[frame.metadata];
-            const vm = filter.context.vm;
             filter.stop = false;
-            frame.result = switch (side) {
-                .request => if (vm.has(.proxy_on_request_metadata))
-                    vm_zig.invoke(u32, &filter.context, .proxy_on_request_metadata, .{count})
-                else
-                    0,
-                .response => if (vm.has(.proxy_on_response_metadata))
-                    vm_zig.invoke(u32, &filter.context, .proxy_on_response_metadata, .{count})
-                else
-                    0,
-            };
+            frame.result = invoke(filter, side, of(stream, side)[frame.metadata]);
         }
     }
     if (try stream.act()) return;
     if (frame.result == null) return stream.fail(filter);
     frame.position += 1;
     frame.phase = .enter;
+}
+
+fn hears(filter: *const Filter, side: Side) bool {
+    return !filter.skipped and filter.created and !(side == .response and filter.failure_sent);
+}
+
+fn invoke(filter: *Filter, side: Side, count: u32) u32 {
+    const vm = filter.context.vm;
+    switch (side) {
+        .request => if (vm.has(.proxy_on_request_metadata)) {
+            return vm_zig.invoke(u32, &filter.context, .proxy_on_request_metadata, .{count});
+        },
+        .response => if (vm.has(.proxy_on_response_metadata)) {
+            return vm_zig.invoke(u32, &filter.context, .proxy_on_response_metadata, .{count});
+        },
+    }
+    return 0;
+}
+
+/// The stream ends before METADATA of the response that has come: Envoy 1.40 still gives it to all filters that
+/// have seen the headers, after it has deleted their contexts.
+pub noinline fn keepLate(stream: *Stream) void {
+    @branchHint(.cold);
+    const frames = stream.frames.items;
+    for (frames) |waiting| {
+        if (waiting.kind != .metadata or waiting.side == .request) continue;
+        if (stream.prepared.http2) {
+            return log.warn("a response over HTTP/2 ended before METADATA of its upstream: Envoy 1.40 never comes back from that", .{});
+        }
+        const top = frames[frames.len - 1];
+        if (top.kind == .headers and top.side == .response and top.position < stream.filters.items.len) {
+            stream.filterAt(.response, top.position).half(.response).asked = true;
+        }
+        stream.late = waiting;
+        stream.late.?.kind = .late_metadata;
+        stream.late.?.first_position = 0;
+        if (waiting.phase == .returned) stream.late.?.position += 1;
+        return;
+    }
+}
+
+pub fn stepLate(stream: *Stream, frame: *Frame) void {
+    arena_zig.clear(&stream.actions);
+    if (frame.position == stream.filters.items.len) return next(stream, frame);
+    const filter = stream.filterAt(.response, frame.position);
+    const half = filter.half(.response);
+    if (!half.asked or half.stoppedAll()) return next(stream, frame);
+    frame.position += 1;
+    if (hears(filter, .response) and !filter.failed()) _ = invoke(filter, .response, of(stream, .response)[frame.metadata]);
 }
 
 fn next(stream: *Stream, frame: *Frame) void {

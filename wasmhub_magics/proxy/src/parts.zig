@@ -114,7 +114,7 @@ pub const Action = union(enum) {
 };
 
 pub const Frame = struct {
-    kind: enum { headers, data, trailers, metadata, continuation, request_source, response_source },
+    kind: enum { headers, data, trailers, metadata, late_metadata, continuation, request_source, response_source },
     side: Side = .request,
     phase: enum { enter, created, returned, rest, last } = .enter,
     /// The place in the chain in the direction of travel; the chain's length stands for its end.

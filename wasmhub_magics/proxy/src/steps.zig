@@ -23,6 +23,7 @@ pub fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         .data => try stream.stepData(frame),
         .trailers => try stream.stepTrailers(frame),
         .metadata => try stream.stepMetadata(frame),
+        .late_metadata => metadata_zig.stepLate(stream, frame),
         .continuation => try stream.stepContinuation(frame),
         .request_source, .response_source => try stream.stepSource(frame),
     }

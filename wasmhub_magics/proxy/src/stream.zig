@@ -89,6 +89,8 @@ pub const Stream = struct {
     asked: ?reply_zig.Reply = null,
     /// The client gets no body, whatever there is.
     bodiless: bool = false,
+    /// METADATA of the response that had come when the stream was ended.
+    late: ?Frame = null,
     /// Somebody will read the result: off in loops.
     recording: bool = true,
     details: []const u8 = "",
@@ -143,6 +145,7 @@ pub const Stream = struct {
         stream.unheard = false;
         stream.unanswered = false;
         stream.asked = null;
+        stream.late = null;
         stream.routeless = false;
         stream.no_route = false;
         stream.upstream_refused = false;
@@ -152,7 +155,7 @@ pub const Stream = struct {
         stream.start_time = 0;
         stream.began = events.now;
         events.horizon = events.now;
-        callout.delivered = 0;
+        events.deliveries = 0;
         stream.stage = .request;
 
         try stream.filters.resize(gpa, worker.chain.items.len);
@@ -214,12 +217,12 @@ pub const Stream = struct {
                 .upstream => return .upstream,
                 .response => {
                     if (!stream.response_done and !stream.was_reset) {
-                        // While an answer waits, the rest of the request comes in.
-                        if (stream.prepared.chunks.len < 2 or !events.pending()) stream.request.complete = true;
                         if (stream.actions.items.len > 0) {
                             _ = try stream.act();
                             continue;
                         }
+                        // While an answer waits, the rest of the request comes in.
+                        if (stream.prepared.chunks.len < 2 or !events.pending()) stream.request.complete = true;
                         switch (try events.wait(stream.began)) {
                             .ran => continue,
                             .ask => return .call,
@@ -229,7 +232,7 @@ pub const Stream = struct {
                     stream.finish();
                 },
                 .finish_log => try stream.stepLog(),
-                .finish_done => stream.stepDone(),
+                .finish_done => try stream.stepDone(),
                 .ended => {
                     arena_zig.clear(&stream.actions);
                     switch (try events.rest()) {

@@ -12,6 +12,10 @@ import merge as shared
 import sections as wasm
 
 HERE = Path(__file__).parent
+PRELUDE = (
+    *("host.js", "headers.js", "messages.js", "log.js", "calls.js", "contexts.js", "shared.js"),
+    *("callbacks.js", "load.js", "language.js"),
+)
 MADE_OF = (("language", "JavaScript", "ES2023"), ("processed-by", "QuickJS-ng", "quickjs-wasi 3.6.2"))
 
 
@@ -31,7 +35,8 @@ def merge_quickjs(target: Path, work: Path) -> None:
     (work / "trimmed.wasm").write_bytes(shared.trim((work / "merged.wasm").read_bytes()))
     optimise = ["-O2", "trimmed.wasm", "-o", "optimised.wasm"]
     shared.run([*shared.tool(work, "wasm-opt"), *shared.FEATURES, *optimise], work)
-    optimised, prelude = (work / "optimised.wasm").read_bytes(), (HERE / "prelude.js").read_bytes()
+    optimised = (work / "optimised.wasm").read_bytes()
+    prelude = b'"use strict";(() => {\n' + shared.prelude(HERE, PRELUDE) + b"})();\n"
     partial = target.with_suffix(".partial")
     partial.write_bytes(shared.snapshot(optimised, prelude, MADE_OF))
     partial.replace(target)

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,12 @@ FEATURES = [
 Fields = tuple[tuple[str, str, str], ...]
 """What a module was made of, as (field, name, version)."""
 
+PRELUDE = (
+    *("host.py", "headers.py", "messages.py", "calls.py", "log.py", "contexts.py", "metrics.py", "shared.py"),
+    *("callbacks.py", "files.py", "load.py", "modules.py", "names.py"),
+)
+CHECK = "wasmhub_check"
+"""What a build calls, besides what a proxy calls."""
 BREAK = 179028
 """Where MicroPython 1.27.0 keeps the end of its heap (``sbrk``)."""
 
@@ -61,8 +68,13 @@ def merge(target: Path, work: Path) -> None:
     partial = target.with_suffix(".partial")
     optimised = (work / "optimised.wasm").read_bytes()
     made_of = (("language", "Python", "3"), ("processed-by", "MicroPython", "1.27.0"))
-    partial.write_bytes(snapshot(optimised, (HERE / "prelude.py").read_bytes(), made_of))
+    partial.write_bytes(snapshot(optimised, prelude(HERE, PRELUDE), made_of))
     partial.replace(target)
+
+
+def prelude(source: Path, names: Sequence[str]) -> bytes:
+    """The parts of the prelude at ``source``, one after the other: they share their names."""
+    return b"\n".join((source / "prelude" / name).read_bytes() for name in names)
 
 
 def install(source: Path, work: Path) -> None:
@@ -221,7 +233,7 @@ def snapshot(module: bytes, prelude: bytes, made_of: Fields) -> bytes:
         return wasm.vector(entries)
 
     def hide(content: bytes) -> bytes:
-        kept = [(n, what) for n, what in wasm.exports(content) if not n.startswith("wasmhub_")]
+        kept = [(n, what) for n, what in wasm.exports(content) if not n.startswith("wasmhub_") or n == CHECK]
         return wasm.vector(wasm.text(name) + what for name, what in kept)
 
     runs = [(m.start(), m.group()) for m in re.finditer(rb"[^\0](?:\0{0,15}[^\0]+)*", content)]
