@@ -154,7 +154,7 @@ class Go:
             if done.code:
                 raise failure(self.title, found or _unplaced(done.stderr, folder), source, options)
             data = (folder / "cell.wasm").read_bytes()
-            (folder / "cell.wasm").replace(workdir / "cell.wasm")
+            (folder / "cell.wasm").unlink()
         return Compiled(data, found, in_go_module(data))
 
 
