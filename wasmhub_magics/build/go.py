@@ -108,6 +108,7 @@ class Go:
 
         Raises CompileError with the compiler's diagnostics, and BuildError where a module cannot be had.
         """
+        del workdir  # modules have a folder of their own, where Go finds again what it knows of them
         tools = self.detect()
         home = shared_folder("go", tools.version)
         wanted = [module_of(each) for each in options.packages]
