@@ -115,14 +115,15 @@ class Registry(Transport):
         return response.status_code == 200 and length in ("", str(descriptor.size))
 
     def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
-        """Send the blobs of a large image as soon as they are computed, and ask for an upload before.
+        """Send the blobs of a large image as soon as they are computed, and ask for an upload before that.
 
-        What turns out to be there is given up. Raises HubError as ``write`` does.
+        Asked meanwhile, a registry on this machine answers later: it waits for a processor. What turns out to
+        be there is given up. Raises HubError as ``write`` does.
         """
         if coming.size <= PIECE:
             return
         session = begun_ahead(self, reference, coming.size)
-        first, *others = coming.blobs
+        first, *others = coming.start()
 
         def send(blob: Beside[Blob]) -> None:
             self._send_blob(reference, blob.result())
@@ -131,7 +132,7 @@ class Registry(Transport):
             self._send_blob(reference, first.result(), moved, session)
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
-        self._sent |= {(reference.repository, blob.result().digest) for blob in coming.blobs}
+        self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
