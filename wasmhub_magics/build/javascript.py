@@ -12,7 +12,7 @@ from ..errors import Diagnostic, ToolchainMissing
 from ..guest.embedding import Extras
 from ..guest.javascript import CALLBACKS, RUNTIME, embed
 from .diagnostics import Sources, failure, source_lines
-from .javascript_syntax import syntax_error
+from .javascript_syntax import prepare, syntax_error
 from .language import BuildOptions, Compiled, Progress, Toolchain
 
 __all__ = ["JavaScript"]
@@ -46,12 +46,13 @@ class JavaScript:
 
         Raises CompileError, and BuildError where the source is too long.
         """
-        del workdir, progress
+        del workdir
         source = source.removeprefix("\ufeff")
         found = tuple(_callbacks(source, options.first_line))
         module = _MODULE.search(source) is not None
         extras = Extras(options.defines, options.files, module)
         data = embed(source, options.origin, first_line=options.first_line, extras=extras)
+        prepare(progress)
         sources = Sources(source, options)
         texts = [(name, text, True) for name, text in options.files if name.endswith((".js", ".mjs"))]
         wrong = (syntax_error(sources, *each) for each in (("", source, module), *texts))

@@ -12,12 +12,22 @@ from typing import Any
 
 from ..errors import BuildError, Diagnostic
 from ..guest.javascript import RUNTIME
+from .cache import cache_root
 from .diagnostics import Sources, column_of_byte
+from .language import Progress
 from .sources import shared_folder
 
-__all__ = ["syntax_error"]
+__all__ = ["prepare", "syntax_error"]
 
 _PLACE = re.compile(r"\n\s*at (?:.*\()?cell:(\d+)(?::(\d+))?")
+
+
+def prepare(progress: Progress) -> None:
+    """Compile QuickJS for this process; the first time on a machine that takes a second or two."""
+    with contextlib.suppress(RuntimeError):  # there is no home directory
+        if not (cache_root() / "javascript" / "code").is_dir():
+            progress("JavaScript's parser is compiled, once")
+    _runtime()
 
 
 def syntax_error(sources: Sources, file: str, text: str, module: bool) -> Diagnostic | None:

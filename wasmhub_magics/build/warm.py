@@ -18,6 +18,7 @@ __all__ = ["Warmed", "warm"]
 _SOURCES = {
     "cpp": '#include "proxy_wasm_intrinsics.h"\n',
     "zig": 'const pw = @import("proxy_wasm");\npub fn onLog(_: pw.Stream) !void {}\n',
+    "javascript": "",
     "assemblyscript": "",
     "rust": "use proxy_wasm as _;\n",
     "go": 'package main\n\nimport _ "github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"\n\nfunc main() {}\n',

@@ -29,7 +29,7 @@ class Gallery:
     def _repr_html_(self) -> str:
         left = "style='text-align:left;vertical-align:top'"
         rows = "".join(
-            f"<tr><td {left}><code>{html.escape(each.name)}</code></td>"
+            f"<tr><td {left}><code style='white-space:nowrap'>{html.escape(each.name)}</code></td>"
             f"<td {left}>{html.escape(each.description)}"
             f"<br><small>{html.escape(_languages(each))}</small></td></tr>"
             for each in self
