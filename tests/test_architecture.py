@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "wasmhub_magics"
 
 BOTTOM = [
     "errors", "docker_client", "paths", "http", "abi", "binary_types", "binary_reader", "binary", "link",
-    "profile", "dwarf", "module", "plugin", "curl", "formats",
+    "profile", "dwarf", "source_map", "module", "plugin", "curl", "formats",
 ]  # fmt: skip
 MIDDLE = {
     "build": {"guest"},

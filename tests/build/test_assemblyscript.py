@@ -404,3 +404,25 @@ def test_every_callback_is_on_the_page_and_builds() -> None:
     assert module.notes == ()
     exported = {each.name for each in module.exports}
     assert {export for export, _, _ in CALLBACKS.values()} <= exported
+
+
+def test_a_trap_tells_its_functions_and_for_debugging_their_lines():
+    source = """
+function far(address: i32): i32 {
+  return load<i32>(address * 0x1000000);
+}
+export function onRequestHeaders(stream: Stream): void {
+  stream.request.headers.set("x", far(stream.request.headers.get(":path")!.length - 2).toString());
+}"""
+    stacks = []
+    for debug in (False, True):
+        module = build(source, BuildOptions(first_line=2, debug=debug))
+        with Proxy([Plugin(module, "filter")]) as proxy:
+            stacks.append(proxy.send(Request()).log[-1].message.splitlines()[2:])
+    plain, positions = stacks
+    assert [line.partition(" - ")[2] for line in plain] == [
+        "cell/onRequestHeaders",
+        "entry/proxy_on_request_headers",
+    ]
+    assert positions[0] == f"{plain[0]} (cell.ts line 5)"
+    assert positions[1].startswith(f"{plain[1]} (entry.ts line ")

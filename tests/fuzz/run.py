@@ -25,6 +25,8 @@ from hostile.soak import soak  # noqa: E402
 
 HOST_SHARE, LOADER_SHARE, BROKEN_SHARE = 0.6, 0.25, 0.145
 """Of all cases: programs of host calls, bytes for the loader; the rest are modules that run."""
+STEP = 50_000
+"""Programs between two words of how far it is."""
 
 
 def main() -> int:
@@ -37,7 +39,7 @@ def main() -> int:
     started = time.monotonic()
     wrong = 0
     tried_in_all = 0
-    for part in (host_functions, loader, damaged, whole):
+    for part in (loader, damaged, whole, host_functions):
         count, bad = part(options.cases, options.seed)
         tried_in_all += count
         wrong += bad
@@ -56,9 +58,11 @@ def host_functions(cases: int, seed: str) -> tuple[int, int]:
     """Programs of host calls with lying arguments, guided by the counters in the host's blocks."""
     count = int(cases * HOST_SHARE)
     with Campaign(f"host {seed}") as campaign:
-        for finding in campaign.run(count):
-            print(f"{finding.kind}: {finding.what}\n  {finding.case}", flush=True)
         figures = campaign.figures
+        while figures.cases < count:
+            for finding in campaign.run(min(STEP, count - figures.cases)):
+                print(f"{finding.kind}: {finding.what}\n  {finding.case}", flush=True)
+            print(f"... {figures.cases:,} programs, {len(figures.findings)} findings", flush=True)
     print(
         f"host functions and decoders: {figures.cases:,} programs, {figures.traps:,} traps of the filter, "
         f"{figures.reached:,} of {figures.blocks:,} blocks reached, {figures.corpus:,} programs kept, "

@@ -117,6 +117,15 @@ def test_the_chart_has_the_percentile_axis_and_both_lines() -> None:
     assert nines[0]["percentile"] == "90 %"
 
 
+def test_the_chart_says_the_cost_in_its_title() -> None:
+    told = report()
+    subtitle = told._repr_mimebundle_()[VEGA]["title"]["subtitle"]
+    costs = [" ".join(line.split()) for line in str(told).splitlines() if line.startswith(("added ", "fuel"))]
+    assert {*costs[1:]} <= {*subtitle}
+    beside = told.compare(told)._repr_mimebundle_()[VEGA]["title"]["subtitle"]
+    assert any("at the median" in line for line in beside)
+
+
 def test_the_picture_is_well_formed_and_shows_both_lines() -> None:
     root = ElementTree.fromstring(report()._repr_mimebundle_()["image/svg+xml"])
     words = [node.text for node in root.iter("{http://www.w3.org/2000/svg}text")]
@@ -242,7 +251,7 @@ def test_the_panels_draw_histogram_callbacks_and_memory_and_hold_the_numbers_in_
     assert "proxy_on_request_headers" in panels.callbacks()
     assert "stroke=" in panels.histogram()  # the baseline is an outline: told apart without colour
     assert "<pre>" in panels._repr_html_()
-    assert str(panels).startswith("flat")
+    assert str(panels).startswith("memory flat")
 
 
 def test_a_report_without_samples_has_empty_panels() -> None:

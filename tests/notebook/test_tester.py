@@ -10,6 +10,7 @@ from IPython.utils.capture import capture_output
 
 from tests.notebook.conftest import PYTHON_GREETER, Shell
 from wasmhub_magics.errors import RequestError, WasmhubError
+from wasmhub_magics.notebook.session import SESSION
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -52,7 +53,7 @@ def test_its_static_form_is_the_last_exchange(greeter: Shell) -> None:
     assert "nothing sent yet" in picture
     with capture_output() as captured:
         send(tester)
-        tester.draw()
+        tester.settle()
     data, _metadata = tester._repr_mimebundle_()
     assert WIDGET in data
     assert "hello ada" in data["text/plain"]
@@ -320,3 +321,18 @@ def test_what_the_page_answered_by_itself_is_the_last_exchange(greeter: Shell) -
     assert other.exchange.upstream_request.headers["x-greeting"] == "hello ada"
     assert [each.name for each in other.exchange.trace] == [each.name for each in tester.exchange.trace]
     assert "hello ada" in repr(other)
+
+
+def test_the_line_where_a_filter_failed_in_the_page_is_marked_in_its_cell(greeter: Shell) -> None:
+    greeter.run("%%wasm_filter greeter\ndef on_request_headers(ctx):\n    1 + 'a'")
+    tester = greeter.run("%wasm_test greeter")
+    exchange = send(tester)
+    other = greeter.run("%wasm_test greeter")
+    SESSION.history.failed("greeter", ())
+    other.reply({"type": "shown", "exchange": exchange})
+    other.settle()
+    (mark,) = SESSION.history.attempts["greeter"].findings
+    assert mark.line == 3
+    assert "TypeError" in mark.message
+    greeter.run("%%wasm_filter greeter\n" + PYTHON_GREETER)
+    assert SESSION.history.attempts["greeter"].findings == ()

@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..binary import parse, uleb
 from ..errors import BuildError, Diagnostic, ToolchainMissing
+from ..source_map import SECTION, encoded
 from . import assemblyscript_sdk
 from .assemblyscript_entry import CALLBACKS, entry_of
 from .assemblyscript_messages import SOURCE, messages, uncalled
@@ -25,7 +27,8 @@ __all__ = ["LEVELS", "USES", "AssemblyScript", "constants", "flags_of"]
 
 LEVELS = {"speed": ["-O"], "size": ["-Oz"], "none": []}
 USES = [f"--use={name}=~lib/proxy_wasm/{name}" for name in ("abort", "seed", "trace", "console")]
-_FLAGS = ["--exportStart=_initialize", "--lib=lib"]
+_FLAGS = ["--exportStart=_initialize", "--lib=lib", "--debug"]
+"""What is for debuggers are the names of functions alone, which traps tell."""
 
 
 class AssemblyScript:
@@ -107,13 +110,27 @@ class AssemblyScript:
             if not any(each.severity == "error" for each in found):
                 found = tuple(Diagnostic("error", line.replace(f"{workdir}/", "")) for line in said[:5])
             raise failure(self.title, found, source, options)
-        return Compiled((workdir / "cell.wasm").read_bytes(), found, packages)
+        made = (workdir / "cell.wasm").read_bytes()
+        if options.debug:
+            made = with_map(made, (workdir / "cell.wasm.map").read_bytes())
+        return Compiled(made, found, packages)
 
 
 def flags_of(options: BuildOptions, uses: Sequence[str] = USES) -> list[str]:
     """How the compiler is called, besides for what."""
-    debug = ["--debug"] if options.debug else []
+    debug = ["--sourceMap"] if options.debug else []
     return [*_FLAGS, *uses, *LEVELS[options.optimize], *debug, *options.flags]
+
+
+def with_map(module: bytes, source_map: bytes) -> bytes:
+    """The module with its source map in it, where the compiler has put the name of a file."""
+    for section in parse(module).sections:
+        if section.name == SECTION:
+            module = module[: section.header] + module[section.offset + section.size :]
+            break
+    url = encoded(source_map)
+    content = uleb(len(SECTION)) + SECTION.encode() + uleb(len(url)) + url
+    return module + b"\0" + uleb(len(content)) + content
 
 
 def constants(options: BuildOptions) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +37,18 @@ class Comparison:
             lines.append(Line("without filter", base, baseline=True))
         return lines
 
-    def __str__(self) -> str:
-        percents = (*PERCENTILES, 100.0)
-        rows = [(line.label, [line.side.told(p) for p in percents]) for line in self._lines]
-        lines = table(rows)
+    def _changes(self) -> Iterable[str]:
         for label, report, change in zip(self._labels[1:], self.reports[1:], self.change(), strict=True):
             fuel = ""
             if report.fuel is not None and self.reports[0].fuel:
                 fuel = f", fuel {report.fuel / self.reports[0].fuel - 1:+.1%}"
-            lines.append(f"{label}: {change - 1:+.1%} at the median{fuel}")
+            yield f"{label}: {change - 1:+.1%} at the median{fuel}"
+
+    def __str__(self) -> str:
+        percents = (*PERCENTILES, 100.0)
+        rows = [(line.label, [line.side.told(p) for p in percents]) for line in self._lines]
+        lines = table(rows)
+        lines += self._changes()
         engines = {report.engine for report in self.reports}
         if len(engines) > 1:
             lines.append("these were measured on different engines and answer different questions")
@@ -54,4 +58,4 @@ class Comparison:
         return f"<Comparison of {' and '.join(self._labels)}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return bundle(str(self), " beside ".join(self._labels), [], self._lines)
+        return bundle(str(self), " beside ".join(self._labels), [], self._lines, self._changes())

@@ -68,7 +68,7 @@ class Panels:
         parts = _frame("Callbacks (median)", TOP + tall * len(costs) + 8)
         for number, cost in enumerate(costs):
             y = TOP + tall * number
-            long = (WIDTH - 300 - RIGHT) * cost.ns / most
+            long = (WIDTH - 340 - RIGHT) * cost.ns / most
             parts += [
                 _label(224, y + 13, cost.name, "end"),
                 f"<rect x='232' y='{y + 3}' width='{max(long, 1):.1f}' height='12' fill='{COLOURS[0]}'/>",
@@ -98,7 +98,7 @@ class Panels:
         return "".join([*parts, "</svg>"])
 
     def __str__(self) -> str:
-        lines = [str(self.report.memory), *table_of_callbacks(self.report.callbacks)]
+        lines = [f"memory {self.report.memory}", *table_of_callbacks(self.report.callbacks)]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -246,7 +246,7 @@ class LatencyReport:
         lines += table(rows) if self.histogram.count else ["no exchange was measured"]
         return "\n".join([*lines, *self._facts()])
 
-    def _facts(self) -> Iterable[str]:
+    def _costs(self) -> Iterable[str]:
         base = self.unfiltered
         spread = self.added_range()
         if spread is not None:
@@ -264,6 +264,10 @@ class LatencyReport:
             yield f"fuel       {self.fuel:,.6g} instructions an exchange{added}"
         if self.memory.samples:
             yield f"memory     {self.memory}"
+
+    def _facts(self) -> Iterable[str]:
+        base = self.unfiltered
+        yield from self._costs()
         if self.callbacks:
             yield from table_of_callbacks(self.callbacks)
         if self.errors:
@@ -281,7 +285,7 @@ class LatencyReport:
         return f"<LatencyReport {self.name} ({self.engine}): p50 {duration(self.p50)}{plus}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        return bundle(str(self), self._title, self._notes, self._lines)
+        return bundle(str(self), self._title, self._notes, self._lines, self._costs())
 
 
 _WHAT = {"embedded": "cost in the embedded proxy", "envoy": "latency in real Envoy"}

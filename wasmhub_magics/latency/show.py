@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .units import duration
@@ -15,14 +16,19 @@ PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 
 
-def bundle(text: str, title: str, notes: list[str], lines: list[Line]) -> dict[str, Any]:
-    """What a notebook shows. There is no ``text/html``: JupyterLab would prefer it and hide the chart."""
+def bundle(
+    text: str, title: str, notes: list[str], lines: list[Line], facts: Iterable[str] = ()
+) -> dict[str, Any]:
+    """What a notebook shows: JupyterLab the chart with notes and facts in its title, others picture or text.
+
+    There is no ``text/html``: JupyterLab would prefer it and hide the chart.
+    """
     bundle: dict[str, Any] = {"text/plain": text}
     if all(line.side.histogram.count for line in lines):
         from .chart import vega_lite
         from .svg import svg
 
-        bundle[VEGA_LITE] = vega_lite(lines, title, notes)
+        bundle[VEGA_LITE] = vega_lite(lines, title, [*notes, *(" ".join(fact.split()) for fact in facts)])
         bundle["image/svg+xml"] = svg(lines, title, notes)
     return bundle
 

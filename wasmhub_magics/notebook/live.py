@@ -70,10 +70,11 @@ class LiveChart(AnyWidget):
             ]
             self.updates += 1
 
-    def end(self, *, replaced: bool) -> None:
-        """The measurement is over; ``replaced`` where its report takes the place of the chart."""
+    def end(self, figures: str = "") -> None:
+        """The measurement is over; ``figures`` of its report, whose chart takes the place of this one."""
         with self.hold_sync():
-            self.replaced = replaced
+            self.text = figures or self.text
+            self.replaced = bool(figures)
             self.running = False
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class, no_var_expand
 
-from ..errors import RequestError
+from ..errors import RequestError, WasmhubError
 from ..http import Request
 from .arguments import (
     argument,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..inspection import Inspection
     from ..latency import Comparison, LatencyReport, Sweep
     from ..proxy import Exchange, State
+    from .live import LiveChart
     from .tester import Tester
 
 __all__ = ["RunMagics"]
@@ -144,8 +145,8 @@ class RunMagics(Group):
         """
         options = parse(self.wasm_bench, line)
         made = self.filter(options.name)
-        other = None if options.vs == "none" else self._other(made, options.vs)
         request = chosen_request(options, self.variables)
+        other = None if options.vs == "none" else self._other(made, options.vs, request)
         given: dict[str, Any] = {"engine": options.engine or self.settings.engine}
         given |= upstream_from(options.upstream, self.variables)
         given |= {
@@ -158,25 +159,30 @@ class RunMagics(Group):
         if options.mix:
             given["mix"] = self._mix(made.name)
         title = f"measuring {made.name}" + ("" if other is None else f" beside {other.name}")
-        with self._chart(title, live=not options.no_live) as watched:
+        with self._chart(title, live=not options.no_live) as chart:
+            if chart is not None:
+                given |= {"progress": chart.show, "stop": chart.stopped}
+            found: LatencyReport | Comparison
             if other is None:
-                report = made.bench(request, **given, **watched)
-                self._keep(made, report)
-                return report
-            comparison = made.bench_beside(other, request=request, **given, **watched)
-        for each, report in zip((other, made), comparison.reports, strict=True):
-            self._keep(each, report)
-        return comparison
+                found = made.bench(request, **given)
+                self._keep(made, found)
+            else:
+                found = made.bench_beside(other, request=request, **given)
+                for each, report in zip((other, made), found.reports, strict=True):
+                    self._keep(each, report)
+            if chart is not None:
+                chart.end(str(found))
+        return found
 
     def _keep(self, made: Filter, report: LatencyReport) -> None:
         SESSION.reports[made.name] = report
         SESSION.history.measured(made.name, measured(made, report))
 
     @contextlib.contextmanager
-    def _chart(self, title: str, *, live: bool) -> Iterator[dict[str, Any]]:
-        """The options of a measurement that a live chart follows, where there is a screen for one."""
+    def _chart(self, title: str, *, live: bool) -> Iterator[LiveChart | None]:
+        """A live chart that follows a measurement, where there is a screen for one."""
         if not live or not hasattr(self.shell, "kernel"):
-            yield {}
+            yield None
             return
         from IPython.display import display
 
@@ -185,22 +191,31 @@ class RunMagics(Group):
         chart = LiveChart(title)
         display(chart)  # type: ignore[no-untyped-call]
         try:
-            yield {"progress": chart.show, "stop": chart.stopped}
+            yield chart
         except BaseException:
-            chart.end(replaced=False)
+            chart.end()
             raise
-        chart.end(replaced=True)
 
-    def _other(self, made: Filter, told: str) -> Filter:
-        """The filter that ``--vs`` means. Raises RequestError where there is none."""
+    def _other(self, made: Filter, told: str, request: Request) -> Filter:
+        """The filter that ``--vs`` means: the build before is the last other one that answers the request.
+
+        Raises RequestError where there is none.
+        """
         if told != "before":
             return self.filter(told)
-        if made.name not in SESSION.before:
+        others = [each for each in SESSION.before.get(made.name, ()) if each.plugin != made.plugin]
+        if not others:
             raise RequestError(
                 f"{made.name} has no build before this one in this session",
                 do="change its cell and run it again",
             )
-        return SESSION.before[made.name]
+        found = next((each for each in reversed(others) if _answers(each, request)), None)
+        if found is None:
+            raise RequestError(
+                f"no build of {made.name} before this one answers this request",
+                do="name another filter: --vs NAME",
+            )
+        return found
 
     def _mix(self, name: str) -> tuple[tuple[Request, float], ...]:
         suite = SESSION.suites.get(name)
@@ -313,3 +328,14 @@ class RunMagics(Group):
             return list(found)
         request = chosen_request(options, self.variables)
         return None if request == Request() and not options.words else [request]
+
+
+def _answers(made: Filter, request: Request) -> bool:
+    try:
+        exchange = made.send(request)
+    except WasmhubError:
+        return False
+    finally:
+        made.restart()
+    failed = any(line.message.startswith("Function: ") for line in exchange.log)
+    return exchange.outcome == "complete" and not failed

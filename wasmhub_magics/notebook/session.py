@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SESSION", "Session"]
 
+BUILDS_KEPT = 10
+
 
 class Follower(Protocol):
     """Something that shows a filter and wants its newer versions."""
@@ -32,12 +35,12 @@ class Follower(Protocol):
 class Session:
     """What is kept between cells, by name: filters, exchanges, cases, results, reports, and their history.
 
-    ``before`` are the builds that others have taken the place of.
+    ``before`` are the last builds that others have taken the place of, the newest at the end.
     """
 
     def __init__(self) -> None:
         self.filters: dict[str, Filter] = {}
-        self.before: dict[str, Filter] = {}
+        self.before: dict[str, deque[Filter]] = {}
         self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
         self.suites: dict[str, Suite] = {}
         self.results: dict[str, Results] = {}
@@ -53,7 +56,7 @@ class Session:
         before = self.filters.get(made.name)
         self.filters[made.name] = made
         if before is not None and before.plugin != made.plugin:
-            self.before[made.name] = before
+            self.before.setdefault(made.name, deque(maxlen=BUILDS_KEPT)).append(before)
         for follower in list(self.followers):
             follower.follow(made)
         if before is not None and before is not made:

@@ -21,6 +21,7 @@ from ..proxy import Exchange
 from ..proxy.view import exchange_html, exchange_text, printable
 from .desk import Desk
 from .session import SESSION
+from .traps import findings
 
 if TYPE_CHECKING:
     from ..filter import Filter
@@ -106,7 +107,7 @@ class Tester(AnyWidget):
         super().close()
 
     def reply(self, content: Mapping[str, Any]) -> bool:
-        """Answer one message of the front end, and tell whether the picture is older than the answer."""
+        """Answer one message of the front end, and tell whether ``settle`` has something to do."""
         buffers: list[bytes] = []
         try:
             answer, buffers = self.desk.ask(content)
@@ -123,11 +124,15 @@ class Tester(AnyWidget):
         if len(self._built) == 1:
             name = self.names[0]
             SESSION.exchanges[name] = (self._built[name], self.exchange)
-        return bool(self._picture)
+        return True
 
-    def draw(self) -> None:
-        """Bring the picture up to date."""
-        update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
+    def settle(self) -> None:
+        """Bring the picture up to date, and mark the line of the cell where a filter failed."""
+        if self._picture:
+            update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
+        if self.exchange is not None:
+            for name, made in self._built.items():
+                SESSION.history.failed(name, findings(made, self.exchange))
 
     def _receive(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
         if self._work.empty() and not getattr(self, "_thread", None):
@@ -189,7 +194,7 @@ class Tester(AnyWidget):
 
 
 def _answer_all(tester: weakref.ref[Tester], work: queue.SimpleQueue[Mapping[str, Any] | None]) -> None:
-    """Answer what comes until the tester is closed or gone; draw its picture when nothing comes any more."""
+    """Answer what comes until the tester is closed or gone; settle when nothing comes any more."""
     stale = False
     while True:
         try:
@@ -202,7 +207,7 @@ def _answer_all(tester: weakref.ref[Tester], work: queue.SimpleQueue[Mapping[str
         if content:
             stale = alive.reply(content) or stale
         else:
-            alive.draw()
+            alive.settle()
             stale = False
         del alive
 

@@ -18,8 +18,8 @@ __all__ = ["findings"]
 
 INNERMOST_FIRST = ("go", "javascript", "assemblyscript", "rust")
 FRAME = re.compile(r"^  \d+: 0x([0-9a-f]+) - (.*?)(?: \((\S+) line (\d+)\))?$", re.MULTILINE)
-TWINS = ("c", "cpp", "zig")
-"""Languages whose compiler makes the same code with source positions in less than a second."""
+TWINS = ("c", "cpp", "zig", "assemblyscript")
+"""Languages whose compiler soon makes the same code with source positions."""
 
 
 def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:

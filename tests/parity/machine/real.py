@@ -232,14 +232,10 @@ class Real(EnvoyProxy):
 
 
 class _Noticed(grpc_server._Connection):
-    def _feed(self, number: int, data: bytes, ended: bool) -> None:
-        try:
-            super()._feed(number, data, ended)
-        finally:
-            if (
-                then := getattr(self.server, "then", None)
-            ) is not None:  # a server of ours, not of another test
-                then()
+    def _settle(self) -> None:
+        super()._settle()
+        if (then := getattr(self.server, "then", None)) is not None:  # a server of ours, not of another test
+            then()
 
 
 def _late(order: tuple[Ask, ...], mine: Exchange) -> set[Ask]:

@@ -43,9 +43,9 @@ function render({ model, el }) {
     title.textContent = model.get("title");
     const running = model.get("running");
     stop.hidden = !running;
-    state.textContent = running ? `${Math.round(100 * model.get("done"))} %, ${model.get("updates")} updates` : "done";
-    // The report stands below: the same figures twice would make a reader ask which to believe.
-    chart.hidden = table.hidden = !running && model.get("replaced");
+    state.textContent = running ? `${Math.round(100 * model.get("done"))} %, ${model.get("updates")} updates` : model.get("replaced") ? "done" : "ended";
+    // The report's own chart stands below: the same line twice would make a reader ask which to believe.
+    chart.hidden = !running && model.get("replaced");
     table.textContent = model.get("text");
     const lines = model.get("lines");
     const values = lines.flatMap((line) => line.points.map(([, y]) => Math.max(1, y)));

@@ -3,7 +3,7 @@
 const std = @import("std");
 const clock = @import("clock.zig");
 const worker = @import("worker.zig");
-const exchange = @import("exchange.zig");
+const prepared_zig = @import("prepared.zig");
 
 /// Counts of nanoseconds as HdrHistogram keeps them: 2048 linear steps in each power of two, so that a value
 /// is known to 0.1 %. What lies above the range counts as the highest value.
@@ -38,7 +38,7 @@ pub fn start(count: u64, with_times: bool) void {
 }
 
 /// True where the loop has ended, false where a cluster must answer.
-pub fn run(prepared: *const exchange.Prepared) error{OutOfMemory}!bool {
+pub fn run(prepared: *const prepared_zig.Prepared) error{OutOfMemory}!bool {
     const stream = &worker.stream;
     while (remaining > 0) {
         if (!running) {

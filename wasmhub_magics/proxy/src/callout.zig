@@ -5,6 +5,7 @@ const std = @import("std");
 const arena_zig = @import("arena.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const answer_zig = @import("answer.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply = @import("reply.zig");
@@ -158,7 +159,7 @@ fn answer(call: *Call, bytes: []const u8) OutOfMemory!void {
         // The answer to a HEAD has nothing but a head to break in.
         .broken => if (call.head) return local(call, "503", closed),
         .response => {
-            var given: exchange.Answer = .{};
+            var given: answer_zig.Answer = .{};
             try given.init(arena, &reader);
             if (given.refused) return local(call, "502", refused_answer);
             call.headers.entries.clearAndFree(gpa);

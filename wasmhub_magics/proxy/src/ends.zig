@@ -3,6 +3,7 @@
 const Body = @import("buffer.zig").Body;
 const arena_zig = @import("arena.zig");
 const exchange = @import("exchange.zig");
+const router = @import("router.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const std = @import("std");
@@ -13,15 +14,15 @@ const Stream = stream_zig.Stream;
 pub fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
     const map = &stream.request.headers;
     if (!map.intact or !stream.prepared.routable) {
-        if (exchange.refusal(map)) |refused| {
+        if (router.refusal(map)) |refused| {
             stream.routeless = refused.status == 404;
             stream.no_route = stream.routeless;
             stream.request_routed = !stream.routeless; // the upstream's codec refuses it
             return stream.localReply(refused);
         }
-        try exchange.schemeForRouter(map);
+        try router.schemeForRouter(map);
     }
-    try exchange.forRouter(map);
+    try router.forRouter(map);
     stream.request_routed = true;
     // A filter that had stopped the headers alone may still write to them, but they are on their way.
     stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
@@ -55,7 +56,7 @@ pub fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
             .details = "filter_removed_required_response_headers{missing_required_header:_:status}",
         });
     }
-    try exchange.finishHeaders(&stream.response.headers);
+    try router.finishHeaders(&stream.response.headers);
     if (stream.recording) try exchange.keepResponseHead(stream);
     if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
     stream.response_started = true;

@@ -5,6 +5,7 @@ const std = @import("std");
 const callout = @import("callout.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const answer_zig = @import("answer.zig");
 const gpa = @import("arena.zig").gpa;
 const Body = @import("buffer.zig").Body;
 const headers = @import("headers.zig");
@@ -174,7 +175,7 @@ pub const Stream = struct {
         stream.answering = false;
         const flags = reader.number(u8);
         const ends = flags & 2 != 0;
-        var given: exchange.Answer = .{};
+        var given: answer_zig.Answer = .{};
         defer given.headers.entries.deinit(gpa);
         defer given.trailers.entries.deinit(gpa);
         try given.init(&worker.arena, reader);

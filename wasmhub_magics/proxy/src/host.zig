@@ -12,6 +12,9 @@ const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const answer_zig = @import("answer.zig");
+const prepared_zig = @import("prepared.zig");
+const router = @import("router.zig");
 const grpc_wire = @import("grpc_wire.zig");
 const link = @import("link.zig");
 const log = @import("log.zig");
@@ -53,8 +56,8 @@ const Status = enum(u32) {
 };
 
 var input: []u8 = &.{};
-var prepared: exchange.Prepared = .{};
-var answered: exchange.Answer = .{};
+var prepared: prepared_zig.Prepared = .{};
+var answered: answer_zig.Answer = .{};
 var answer_arena: arena_zig.Arena = .{};
 /// What runs: an exchange, a loop of them, or what happens beside.
 var running: enum { exchange, loop, beside, tcp } = .exchange;
@@ -230,9 +233,9 @@ export fn send(length: usize) Status {
     log.clear();
     trace.on = prepared.trace;
     trace.clear();
-    exchange.upstream_asked = null;
+    router.upstream_asked = null;
     paused = 0;
-    clock.date(&exchange.date);
+    clock.date(&router.date);
     began = clock.monotonic();
     worker.stream.recording = true;
     worker.stream.begin(&prepared) catch outOfMemory();
@@ -261,7 +264,7 @@ fn proceedNow() !Status {
     exchange.openOutput();
     switch (need) {
         .upstream => {
-            exchange.upstream_asked = clock.monotonic();
+            router.upstream_asked = clock.monotonic();
             try exchange.putNeed();
         },
         .call => {
@@ -406,7 +409,7 @@ export fn answer(length: usize) Status {
     var reader: exchange.Reader = .{ .bytes = answer_arena.dupe(input[0..length]) catch outOfMemory() };
     answered.init(&answer_arena, &reader) catch outOfMemory();
     worker.stream.respond(&answered) catch outOfMemory();
-    paused += clock.monotonic() -% exchange.upstream_asked.?;
+    paused += clock.monotonic() -% router.upstream_asked.?;
     return proceed();
 }
 
@@ -429,9 +432,9 @@ export fn loop(count: u64, timed: u32) Status {
     log.clear();
     log.on = false;
     trace.on = false;
-    exchange.upstream_asked = null;
+    router.upstream_asked = null;
     worker.stream.recording = false;
-    clock.date(&exchange.date);
+    clock.date(&router.date);
     bench.start(count, timed != 0);
     return proceed();
 }

@@ -1,7 +1,7 @@
 //! Answers in the upstream's place (`FilterManager::sendLocalReply`).
 
 const arena_zig = @import("arena.zig");
-const exchange = @import("exchange.zig");
+const router = @import("router.zig");
 const headers = @import("headers.zig");
 const metadata_zig = @import("metadata.zig");
 const reply_zig = @import("reply.zig");
@@ -84,7 +84,7 @@ pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!vo
     stream.asked = null;
     if (!early and !stream.request_routed and !stream.request.headers.intact) {
         // The route is looked for once more, in the headers that filters have left.
-        if (exchange.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
+        if (router.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
     }
     const position = if (direct) stream.filters.items.len else 0;
     stream.stage = .response;

@@ -1,7 +1,7 @@
 //! Answers that the proxy gives by itself (`source/common/http/utility.cc prepareLocalReply`).
 
 const std = @import("std");
-const exchange = @import("exchange.zig");
+const prepared_zig = @import("prepared.zig");
 const headers = @import("headers.zig");
 const worker = @import("worker.zig");
 
@@ -14,7 +14,7 @@ pub const Reply = struct {
 };
 
 /// Write a reply's headers. True where no body follows them.
-pub fn build(reply: *const Reply, map: *headers.Map, prepared: *const exchange.Prepared) error{OutOfMemory}!bool {
+pub fn build(reply: *const Reply, map: *headers.Map, prepared: *const prepared_zig.Prepared) error{OutOfMemory}!bool {
     const arena = &worker.arena;
     try map.append(":status", try number(reply.status));
     for (reply.headers) |entry| try map.add(arena, entry.name, entry.value);

@@ -18,6 +18,9 @@ const clock = @import("clock.zig");
 const declared = @import("declared.zig");
 const events = @import("events.zig");
 const exchange = @import("exchange.zig");
+const answer_zig = @import("answer.zig");
+const prepared_zig = @import("prepared.zig");
+const router = @import("router.zig");
 const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
@@ -47,7 +50,7 @@ pub const most_actions = 4096;
 pub const Outcome = enum(u8) { complete, paused, reset };
 
 pub const Stream = struct {
-    prepared: *const exchange.Prepared = undefined,
+    prepared: *const prepared_zig.Prepared = undefined,
     alive: bool = false,
     filters: std.ArrayList(Filter) = .empty,
     frames: std.ArrayList(Frame) = .empty,
@@ -98,7 +101,7 @@ pub const Stream = struct {
     detailed: bool = false,
     /// The status as the proxy knows it, whatever filters write to the headers; 0 before there is one.
     code: u32 = 0,
-    answer_source: *const exchange.Answer = undefined,
+    answer_source: *const answer_zig.Answer = undefined,
     properties: std.ArrayList(headers.Entry) = .empty,
     start_time: u64 = 0,
     /// On the time line of events.zig.
@@ -120,7 +123,7 @@ pub const Stream = struct {
         return null;
     }
 
-    pub fn begin(stream: *Stream, prepared: *const exchange.Prepared) error{OutOfMemory}!void {
+    pub fn begin(stream: *Stream, prepared: *const prepared_zig.Prepared) error{OutOfMemory}!void {
         stream.prepared = prepared;
         stream.alive = true;
         worker.arena.reset();
@@ -246,7 +249,7 @@ pub const Stream = struct {
     }
 
     /// What the upstream answers goes back through the chain.
-    pub fn respond(stream: *Stream, answer: *const exchange.Answer) error{OutOfMemory}!void {
+    pub fn respond(stream: *Stream, answer: *const answer_zig.Answer) error{OutOfMemory}!void {
         stream.stage = .response;
         stream.upstream_answered = true;
         stream.upstream_refused = answer.refused;
@@ -269,7 +272,7 @@ pub const Stream = struct {
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
-        try stream.response.headers.set("x-envoy-upstream-service-time", try exchange.serviceTime());
+        try stream.response.headers.set("x-envoy-upstream-service-time", try router.serviceTime());
         if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
         try stream.push(.{ .kind = .response_source, .side = .response });
     }
