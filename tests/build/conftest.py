@@ -22,7 +22,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache for the compilers that keep what they compiled once."""
-    return tmp_path_factory.mktemp("kept")
+    place = tmp_path_factory.getbasetemp() / "languages"
+    place.mkdir(exist_ok=True)
+    return place
 
 
 class Guest:

@@ -32,6 +32,7 @@ from wasmhub_magics.errors import (
     RequestError,
     ToolchainMissing,
 )
+from wasmhub_magics.examples import starter
 
 FILTER = """
 (module
@@ -457,3 +458,14 @@ def test_a_type_error_of_the_text_is_told_with_its_function() -> None:
     (found,) = caught.value.diagnostics
     assert found.line == 3
     assert "in g: type mismatch" in found.message
+
+
+@pytest.mark.parametrize("language", [name for name in languages() if name != "wasm"])
+def test_the_cache_may_be_on_another_file_system_than_temporary_files(
+    language: str, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Path("/dev/shm")
+    assert memory.stat().st_dev != kept.stat().st_dev
+    monkeypatch.setenv("WASMHUB_CACHE", str(kept))
+    monkeypatch.setattr(tempfile, "tempdir", str(memory))
+    assert build_module(starter(language), language, force=True).module.size

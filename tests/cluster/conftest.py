@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from servers import crds
 from servers.apiserver import ApiServer, api_server
+from servers.kubelet import Kubelet, kubelet
 from servers.registry import docker_registry
 
 from wasmhub_magics.deploy import forget
@@ -33,6 +34,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real registry."""
     with docker_registry(tmp_path_factory.mktemp("registry")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def node(server: ApiServer) -> Iterator[Kubelet]:
+    """A node of the cluster on this machine."""
+    with kubelet(server, "127.0.0.1") as running:
+        yield running
 
 
 @pytest.fixture

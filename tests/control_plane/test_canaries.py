@@ -9,6 +9,7 @@ from tests.control_plane.asking import ask, until
 from tests.control_plane.conftest import MESH_PORT, PORT
 from wasmhub_magics import build
 from wasmhub_magics.deploy import Rules, canary, history, logs, undeploy
+from wasmhub_magics.deploy.istio import WASM_PLUGIN, Istio
 
 SOURCE = """
 def on_request_headers(ctx):
@@ -28,9 +29,12 @@ def place(request, server):
         log = request.getfixturevalue("gateway").log
         request.getfixturevalue("envoy")
         return request.param, PORT, log, {"namespace": "shop"}, {"on": "Gateway/eg"}
+    if request.param == "wasmplugin":  # what a cluster before 1.30 is given
+        request.getfixturevalue("monkeypatch").setattr(Istio, "kinds", (WASM_PLUGIN,))
     request.getfixturevalue("mesh")
     log = request.getfixturevalue("mesh_log")
-    return request.param, MESH_PORT, log, {"namespace": "mesh"}, {"labels": {"app": "gateway"}}
+    target = "istio" if request.param == "wasmplugin" else request.param
+    return target, MESH_PORT, log, {"namespace": "mesh"}, {"labels": {"app": "gateway"}}
 
 
 @contextlib.contextmanager
@@ -52,7 +56,7 @@ def load(port):
         thread.join()
 
 
-@pytest.mark.parametrize("place", ["envoy-gateway", "istio", "envoyfilter"], indirect=True)
+@pytest.mark.parametrize("place", ["envoy-gateway", "istio", "wasmplugin", "envoyfilter"], indirect=True)
 def test_a_failed_canary_goes_back_and_a_good_one_is_promoted(server, registry, place):
     target, port, log, space, on = place
     space = {"kubeconfig": str(server.kubeconfig), **space}

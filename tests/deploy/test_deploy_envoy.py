@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 import wasmtime
 
-from wasmhub_magics.deploy import Deployment, deploy, history, rollback, status, undeploy
-from wasmhub_magics.errors import DeployError, EnvoyRejected, LinkError
+from wasmhub_magics.deploy import Deployment, deploy, history, local, rollback, status, undeploy
+from wasmhub_magics.envoy.server import replace_file
+from wasmhub_magics.errors import DeployError, EnvoyError, EnvoyRejected, LinkError
 from wasmhub_magics.http import Response
 from wasmhub_magics.module import Module
 from wasmhub_magics.plugin import Plugin
@@ -262,6 +263,28 @@ def test_an_envoy_that_died_shows_in_the_status_and_comes_back_with_all_filters(
     finally:
         for deployment in target.status():
             target.undeploy(deployment.name)
+
+
+def test_an_envoy_that_is_killed_in_the_middle_of_a_swap_comes_back_with_what_served_before(
+    plugin, monkeypatch
+):
+    url = deploy(plugin("one")).url
+    deploy(plugin("other", "second"))
+    pid = local.pid
+
+    def replace_and_kill(path, data):
+        replace_file(path, data)
+        os.kill(pid, signal.SIGKILL)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wasmhub_magics.envoy.server.replace_file", replace_and_kill)
+        with pytest.raises(EnvoyError):
+            deploy(plugin("two"))
+    assert {d.state for d in status()} == {"stopped"}
+    assert local.start() == url
+    assert ask(url)[1] == ["other", "one"]
+    assert [v.version for v in history("greeter")] == [1]
+    local.stop()
 
 
 def test_a_deployed_envoy_ends_with_the_python_process(tmp_path):

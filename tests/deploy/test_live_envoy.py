@@ -8,8 +8,9 @@ import time
 import pytest
 
 from tests.deploy.test_deploy_envoy import ask
-from wasmhub_magics.deploy import adopt, deploy, local, logs, status, undeploy
+from wasmhub_magics.deploy import Adopted, adopt, deploy, local, logs, status, undeploy
 from wasmhub_magics.errors import DeployError
+from wasmhub_magics.http import Response
 
 TRAP = "(nop)" * 100 + "unreachable"  # at a place that only this module has
 
@@ -83,6 +84,46 @@ def test_an_envoy_that_was_killed_is_told_and_refuses_no_question(plugin):
     assert status()["greeter"].state == "stopped"
     undeploy("greeter")
     assert local.live().state == "none"
+
+
+def test_the_local_envoy_is_started_without_a_filter_and_stopped_with_some_and_loses_none(plugin):
+    url = local.start(upstream=Response(204))
+    assert local.start() == url  # it goes on
+    assert ask(url)[:2] == (204, None)
+    try:
+        assert deploy(plugin("one")).url == url
+        assert ask(url)[1] == ["one"]
+        assert status()["greeter"].requests == 1
+        assert [(d.name, d.state) for d in local.stop()] == [("greeter", "stopped")]
+        assert local.live().state == "stopped"
+        with pytest.raises(DeployError, match="no local Envoy runs"):
+            local.stop()
+        assert local.start() == url
+        assert ask(url)[:2] == (204, ["one"])
+        assert (status()["greeter"].state, status()["greeter"].requests) == ("serving", 1)
+        with pytest.raises(DeployError, match="another upstream already"):
+            local.start(upstream=Response(200))
+        undeploy("greeter")
+        assert ask(url)[:2] == (204, None)  # it was started by hand, so it stays
+    finally:
+        local.stop()
+    assert local.live().state == "none"
+
+
+def test_an_envoy_of_somebody_else_is_followed_with_its_filters_and_their_failures(plugin, proxy):
+    there = Adopted(f"127.0.0.1:{proxy.admin_port}")
+    trapping = plugin("one", request=TRAP).replace(failure_policy="reload", reload_seconds=0.05)
+    deploy(trapping, "directory", admin=there.running().place)
+    url = f"http://127.0.0.1:{proxy.ports['main']}"
+    while (ask(url)[0], there.live().filters[0].reloads) < (503, 1):
+        time.sleep(0.01)
+    now = there.live()
+    assert (now.state, now.filters[0].name, now.log_level) == ("serving", "greeter", "info")
+    assert now.requests == now.errors >= 2
+    assert "greeter" in repr(there)
+    undeploy("greeter")
+    proxy.stop()
+    assert repr(there) == f"the Envoy with admin interface {there.running().place} does not answer"
 
 
 def test_a_proxy_of_somebody_else_is_adopted_by_its_admin_interface(plugin, proxy):

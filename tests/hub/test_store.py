@@ -21,16 +21,27 @@ from wasmhub_magics.module import Module
 
 # pushes module after module under tag after tag, and tells each once it is done
 PUSHER = """
-import sys, itertools
+import sys, itertools, os
 from wasmhub_magics.hub import push
 from wasmhub_magics.module import Module
-base, worker, count = Module.read(sys.argv[1]).data, sys.argv[2], int(sys.argv[3])
-print("ready", flush=True)
-for number in itertools.islice(itertools.count(), count or None):
-    text = f"{worker}.{number}".encode() + bytes(200_000)
-    size = bytes([len(text) + 2 & 127 | 128, len(text) + 2 >> 7 & 127 | 128, len(text) + 2 >> 14])
-    push(Module(base + b"\\0" + size + b"\\1x" + text), f"team/many:{worker}.{number}")
-    print(f"{worker}.{number}", flush=True)
+base = Module.read(sys.argv[1]).data
+def run(worker, count):
+    for number in itertools.islice(itertools.count(), count or None):
+        text = f"{worker}.{number}".encode() + bytes(200_000)
+        size = bytes([len(text) + 2 & 127 | 128, len(text) + 2 >> 7 & 127 | 128, len(text) + 2 >> 14])
+        push(Module(base + b"\\0" + size + b"\\1x" + text), f"team/many:{worker}.{number}")
+        print(f"{worker}.{number}", flush=True)
+if len(sys.argv) > 2:
+    print("ready", flush=True)
+    run(sys.argv[2], int(sys.argv[3]))
+else:  # a process for each line, which need not import all of this again
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            run(line.strip(), 0)
+        print(child, flush=True)
+        os.waitpid(child, 0)
+        print("killed", flush=True)
 """
 
 
@@ -302,16 +313,26 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_nothing_half_done(
 ) -> None:
     moments = random.Random(5)
     told: list[str] = []
-    for round_ in range(8):
-        process = run_python(PUSHER, file, f"w{round_}", 0)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        told += [process.stdout.readline().strip() for _ in range(1 + round_ % 3)]
-        time.sleep(moments.uniform(0, 0.05))
-        process.kill()
-        told += [*process.communicate(timeout=30)[0].split()]
-        assert_sound(Store())
-        assert set(told) <= set(Store().tags("team/many"))
+    parent = run_python(PUSHER, file, stdin=subprocess.PIPE)
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    with parent:
+        for round_ in range(8):
+            parent.stdin.write(f"w{round_}\n")
+            parent.stdin.flush()
+            wanted, child, lines = 1 + round_ % 3, 0, iter(parent.stdout.readline, "killed\n")
+            for line in lines:
+                child, wanted = (int(line), wanted) if line.strip().isdecimal() else (child, wanted - 1)
+                told += [] if line.strip().isdecimal() else [line.strip()]
+                if child and wanted <= 0:
+                    time.sleep(moments.uniform(0, 0.05))
+                    os.kill(child, signal.SIGKILL)
+                    break
+            told += [line.strip() for line in lines]
+            assert_sound(Store())
+            assert set(told) <= set(Store().tags("team/many"))
+        parent.stdin.close()
+    assert parent.returncode == 0
     push(Module(file.read_bytes()), "team/many:after")
     assert list((Store().path / ".partial").iterdir()) == []
     assert len(told) > 8

@@ -125,12 +125,12 @@ def test_a_filter_is_deployed_seen_swapped_and_taken_down(greeter: Shell) -> Non
     assert "greeter" not in repr(greeter.run("%wasm_status"))
 
 
-def test_the_widget_follows_the_local_envoy_until_it_ends(greeter: Shell) -> None:
+def test_the_widget_follows_the_local_envoy_over_stops_and_starts(greeter: Shell) -> None:
     greeter.run("%wasm_deploy greeter")
     try:
         watch = EnvoyWatch(local)
         controls, table, config = watch.children
-        level, button = controls.children
+        level, button, power = controls.children
         assert "greeter" in table.value
         before = table.value
         with urllib.request.urlopen(status()["greeter"].url + "/seen-by-the-widget", timeout=10):
@@ -145,10 +145,39 @@ def test_the_widget_follows_the_local_envoy_until_it_ends(greeter: Shell) -> Non
         assert "static_listeners" in config.value
         button.click()
         assert not config.value
+        power.click()
+        assert ("has stopped" in table.value, power.description) == (True, "start")
+        greeter.run("%wasm_envoy start")  # from elsewhere: it follows
+        until(lambda: power.description == "stop")
+        power.click()
+        power.click()
+        url = status()["greeter"].url
+        with urllib.request.urlopen(url + "/seen-after-the-start", timeout=10):
+            pass
+        until(lambda: "/seen-after-the-start" in table.value)
     finally:
         greeter.run("%wasm_undeploy greeter")
+        greeter.run("%wasm_envoy stop")
     until(lambda: "no local Envoy runs" in table.value)
     watch.close()
+
+
+def test_an_envoy_is_started_stopped_and_adopted_by_words(greeter: Shell) -> None:
+    assert greeter.run("%wasm_envoy").state == "none"
+    try:
+        assert greeter.run("%wasm_envoy start").filters == ()
+        greeter.run("%wasm_deploy greeter")
+        admin = local.running().place
+        adopted = greeter.run(f"%wasm_envoy adopt {admin}")
+        assert adopted.admin == admin
+        assert "greeter" in [each.name for each in adopted.filters]
+        assert "stopped" in repr(greeter.run("%wasm_envoy stop"))
+        assert greeter.run("%wasm_envoy start").filters[0].name == "greeter"
+    finally:
+        greeter.run("%wasm_undeploy greeter")
+        greeter.run("%wasm_envoy stop")
+    for wrong in ("rest", "adopt", "start 127.0.0.1:1", "adopt 127.0.0.1:1"):
+        assert isinstance(greeter.fail(f"%wasm_envoy {wrong}"), WasmhubError)
 
 
 def until(holds: Callable[[], bool]) -> None:

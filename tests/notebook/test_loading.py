@@ -10,7 +10,7 @@ MAGICS = (
     "wasm_filter", "wasm_test", "wasm_send", "wasm_bench", "wasm_verify", "wasm_push", "wasm_pull",
     "wasm_new", "wasm_export",
     "wasm_search", "wasm_images", "wasm_info", "wasm_login", "wasm_deploy", "wasm_diff", "wasm_status",
-    "wasm_history", "wasm_rollback", "wasm_undeploy", "wasm_logs", "wasm_order",
+    "wasm_history", "wasm_rollback", "wasm_undeploy", "wasm_logs", "wasm_order", "wasm_envoy",
     "wasm_doctor", "wasm_cases", "wasm_fail", "wasm_share", "wasm_sweep",
     "wasm_state", "wasm_inspect",
 )  # fmt: skip

@@ -108,6 +108,7 @@ class Go:
 
         Raises CompileError with the compiler's diagnostics, and BuildError where a module cannot be had.
         """
+        del workdir  # modules have a folder of their own, where Go finds again what it knows of them
         tools = self.detect()
         home = shared_folder("go", tools.version)
         wanted = [module_of(each) for each in options.packages]
@@ -154,7 +155,7 @@ class Go:
             if done.code:
                 raise failure(self.title, found or _unplaced(done.stderr, folder), source, options)
             data = (folder / "cell.wasm").read_bytes()
-            (folder / "cell.wasm").replace(workdir / "cell.wasm")
+            (folder / "cell.wasm").unlink()
         return Compiled(data, found, in_go_module(data))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from ..errors import DeployError
 from ..plugin import HasPlugin
+from .adopted import Adopted
 from .clusters import PRODUCTS, ClusterTarget
 from .container import Container
 from .deployment import Deployment, Status, unknown
@@ -29,6 +30,7 @@ from .watching import Trial
 __all__ = [
     "CLUSTER_TARGETS",
     "TARGETS",
+    "Adopted",
     "Change",
     "Condition",
     "Deployment",
@@ -73,7 +75,7 @@ _TARGETS: dict[str, _Target] = {
 }
 
 local = _ENVOY
-"""The Envoy on this machine: ``local.live()``, ``local.running()``, ``local.order(...)``."""
+"""The Envoy on this machine: ``local.start()``, ``stop()``, ``live()``, ``running()``, ``order(...)``."""
 
 CLUSTER_TARGETS = tuple(_CLUSTERS)
 TARGETS = (*_TARGETS, _SNIPPET.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 
 from ..errors import ClusterUnreachable, DeployError
 from .kubeconfig import choose
-from .port_forward import PROTOCOL, PortClosed, answer
+from .port_forward import PortClosed, answer, upgrade
 from .refusals import refusal
 
 __all__ = ["MANAGER", "Cluster", "Json", "Kind"]
@@ -186,22 +187,16 @@ class Cluster:
 
     def pod_port(self, pod: Json, port: int, path: str, method: str = "GET") -> str:
         """What a port of a pod answers to an HTTP request, by port-forward: of its loopback, too."""
-        from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
-
         meta = pod["metadata"]
         to = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/portforward"
         doing = f"forwarding port {port} of {meta['name']}"
         try:
-            status, body = answer(
-                lambda: self._client.websocket(to, subprotocols=[PROTOCOL], params={"ports": str(port)}),
-                method,
-                path,
-            )
-        except WebSocketUpgradeError as error:
-            code = error.response.status_code
-            said = {"message": f"port-forward (pods/portforward) is answered with {code}"}
-            raise refusal(code, said, b"", doing=doing, place=self.place) from None
-        except (HTTPXWSException, PortClosed, self._network_error, OSError) as error:
+            with self._client.stream("GET", to, params={"ports": str(port)}, headers=upgrade()) as opened:
+                if opened.status_code != http.client.SWITCHING_PROTOCOLS:
+                    raw = opened.read()
+                    raise refusal(opened.status_code, _status(raw), raw, doing=doing, place=self.place)
+                status, body = answer(opened.extensions["network_stream"], method, path)
+        except (PortClosed, self._network_error, OSError) as error:
             raise DeployError(
                 f"port {port} of {meta['name']} does not answer: {str(error) or type(error).__name__}",
                 where=f"{doing} in {self.place}",
@@ -264,8 +259,6 @@ class Cluster:
         media: str = "application/json",
     ) -> tuple[int, Json, bytes]:
         """One request: the status, the answer where it is a JSON object, and its bytes."""
-        import json
-
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
         headers = {"accept": "application/json, */*"} | ({"content-type": media} if content else {})
         try:
@@ -281,8 +274,13 @@ class Cluster:
             raise DeployError(
                 f"the login of context {self.context!r} cannot be used: {error}", do="mend the kubeconfig"
             ) from None
-        try:
-            said = json.loads(raw) if raw else {}
-        except ValueError:
-            said = {}
-        return status, said if isinstance(said, dict) else {}, raw
+        return status, _status(raw), raw
+
+
+def _status(raw: bytes) -> Json:
+    """An answer where it is a JSON object."""
+    try:
+        said = json.loads(raw) if raw else {}
+    except ValueError:
+        said = {}
+    return said if isinstance(said, dict) else {}

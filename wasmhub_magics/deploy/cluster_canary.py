@@ -15,6 +15,7 @@ from .pod_witness import PodWitness
 from .pods import fetches, spread
 from .product import Product, Split, health_from
 from .rollout import Rollout
+from .temporary import clear, labelled
 from .watching import Trial, nothing_there
 
 __all__ = ["canary"]
@@ -41,7 +42,8 @@ def canary(
     placed = now[0]
     split = there.product.split(placed.live, placed.kind, intent, trial.percent, there.cluster)
     witness = PodWitness(there.cluster, split)
-    with _divided(there.cluster, there.product, split, wait):
+    clear(there.cluster, there.product, intent.object_name, "canary")
+    with _divided(there.cluster, there.product, split, intent.object_name, wait):
         seen = trial.watch(witness)
         if seen.good:
             made = there.deploy(intent, adopt=adopt, lossy=lossy, wait=wait)
@@ -51,7 +53,7 @@ def canary(
 
 
 @contextlib.contextmanager
-def _divided(cluster: Cluster, product: Product, split: Split, wait: float) -> Iterator[None]:
+def _divided(cluster: Cluster, product: Product, split: Split, name: str, wait: float) -> Iterator[None]:
     """The objects of a split, as long as the block lasts."""
     made: list[tuple[Kind, str]] = []
     before = fetches(cluster, split.pods) if split.switch else {}
@@ -59,7 +61,7 @@ def _divided(cluster: Cluster, product: Product, split: Split, wait: float) -> I
         live: Json = {}
         for kind, manifest in split.objects:
             made.append((kind, manifest["metadata"]["name"]))
-            live = cluster.apply(manifest, kind, force=True)
+            live = cluster.apply(labelled(manifest, name, "canary"), kind, force=True)
         found = product.conditions(heard(cluster, product, made[-1][0], live, wait))
         if health_from(found) == "refused":
             told = "; ".join(str(each) for each in found if each.status == "False")
@@ -70,20 +72,20 @@ def _divided(cluster: Cluster, product: Product, split: Split, wait: float) -> I
             )
         if split.switch:
             spread(cluster, split.pods, before)
-            _apply(cluster, split.switch, wait)
+            _apply(cluster, split.switch, name, wait)
         try:
             yield
         finally:
             if split.switch:  # no request may be on its way to what is deleted
                 with contextlib.suppress(DeployError):
-                    _apply(cluster, split.objects[: len(split.switch)], wait)
+                    _apply(cluster, split.objects[: len(split.switch)], name, wait)
     finally:
         left = []
-        for kind, name in made:
+        for kind, each in made:
             try:
-                cluster.delete(kind, name)
+                cluster.delete(kind, each)
             except DeployError:
-                left.append(f"{kind.plural} {name}")
+                left.append(f"{kind.plural} {each}")
         if left:
             raise DeployError(
                 f"the canary may still be there: {', '.join(left)}",
@@ -92,11 +94,11 @@ def _divided(cluster: Cluster, product: Product, split: Split, wait: float) -> I
             )
 
 
-def _apply(cluster: Cluster, objects: Sequence[tuple[Kind, Json]], wait: float) -> None:
+def _apply(cluster: Cluster, objects: Sequence[tuple[Kind, Json]], name: str, wait: float) -> None:
     """Apply routes, and wait until their controller has heard of each."""
     deadline = time.monotonic() + wait
     for kind, manifest in objects:
-        live = cluster.apply(manifest, kind, force=True)
+        live = cluster.apply(labelled(manifest, name, "canary"), kind, force=True)
         while not _heard_of(live) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             live = cluster.get(kind, manifest["metadata"]["name"]) or live

@@ -39,6 +39,37 @@ class LocalEnvoy(LocalView):
         self._answerer: UpstreamServer | None = None
         self._upstream: Answers | None = None
         self._trial = ""
+        self._stays = False
+        """Whether it goes on without a filter."""
+
+    def start(self, *, upstream: Answers | None = None, port: int = 0) -> str:
+        """Start Envoy before there is a filter, or again with those that served; its address.
+
+        It then runs until ``stop``, with or without filters. One that runs goes on. ``upstream`` and ``port``
+        are as for ``deploy``, which raises the same errors.
+        """
+        with self._lock:
+            if self._server is None or not self._server.running:
+                self._close()
+                self._start(None, upstream, port)
+            else:
+                self._settled(self._server, upstream, port)
+            self._stays = True
+            assert self._server is not None
+            return self._server.url
+
+    def stop(self) -> tuple[Deployment, ...]:
+        """End Envoy; its filters remain deployed, and serve again after the next start or deployment.
+
+        Raises DeployError where none runs, and while a canary is under way.
+        """
+        with self._lock:
+            self.running()
+            if self._trial:
+                raise self._trying()
+            self._close()
+            self._stays = False
+            return self.status()
 
     def deploy(
         self, plugin: Plugin, *, upstream: Answers | None = None, port: int | None = None, note: str = ""
@@ -91,9 +122,7 @@ class LocalEnvoy(LocalView):
             if plugin.name not in self._serving or server is None or not server.running:
                 raise nothing_there(plugin.name)
             if self._trial:
-                raise DeployError(
-                    f"a canary of {self._trial} is under way", do="wait for it, or interrupt it"
-                )
+                raise self._trying()
             self._trial = plugin.name
             slot = self._serving[plugin.name].slot
         try:
@@ -125,7 +154,7 @@ class LocalEnvoy(LocalView):
             if name not in self._serving:
                 raise unknown(name, list(self._serving))
             gone = self._now(self._serving[name])
-            if len(self._serving) == 1:
+            if len(self._serving) == 1 and not self._stays:
                 self._close()
             elif self._server is not None and self._server.running:
                 self._server.swap({self._serving[name].slot: None})
@@ -162,7 +191,7 @@ class LocalEnvoy(LocalView):
         versions.append(Version(deployment.version, at, deployment.digest, note=note, applied=plugin))
         del versions[:-KEPT]
 
-    def _start(self, plugin: Plugin, upstream: Answers | None, port: int) -> float:
+    def _start(self, plugin: Plugin | None, upstream: Answers | None, port: int) -> float:
         """Start Envoy with this filter, and with those that a lost Envoy served before."""
         if upstream is None and self._serving:
             upstream = self._upstream
@@ -184,24 +213,34 @@ class LocalEnvoy(LocalView):
         self._server, self._answerer, self._upstream = server, answerer, upstream
         try:
             kept = {s.slot: s.plugin for s in self._serving.values()}
-            server.swap({**kept, self._slot(plugin.name): plugin})
+            if plugin is not None:
+                kept[self._slot(plugin.name)] = plugin
+            if kept:
+                server.swap(kept)
+            for name, serving in self._serving.items():  # this Envoy counts from zero
+                self._serving[name] = replace(serving, requests=0, errors=0, mark=0)
         except BaseException:
             self._close()
             raise
         return time.perf_counter() - start
 
     def _swap(self, server: SplitServer, plugin: Plugin, upstream: Answers | None, port: int | None) -> float:
+        self._settled(server, upstream, port)
+        return server.swap({self._slot(plugin.name): plugin}).seconds
+
+    def _settled(self, server: SplitServer, upstream: Answers | None, port: int | None) -> None:
+        """Raise DeployError where another port or upstream is asked for than that of the running Envoy."""
+        rest = f"undeploy first: {', '.join(self._serving)}" if self._serving else "stop it first"
         if port and port != server.port:
             raise DeployError(
                 f"the local Envoy serves on port {server.port}, not on {port}",
-                do=f"leave the port out, or undeploy first: {', '.join(self._serving)}",
+                do=f"leave the port out, or {rest}",
             )
         if upstream is not None and upstream != self._upstream:
             raise DeployError(
                 "the local Envoy has another upstream already",
-                do=f"leave the upstream out, or undeploy first: {', '.join(self._serving)}",
+                do=f"leave the upstream out, or {rest}",
             )
-        return server.swap({self._slot(plugin.name): plugin}).seconds
 
     def _slot(self, name: str) -> int:
         if name in self._serving:
@@ -217,7 +256,7 @@ class LocalEnvoy(LocalView):
     def _room(self, taken: set[int], count: int) -> list[int]:
         """As many free slots, in order."""
         if self._trial:
-            raise DeployError(f"a canary of {self._trial} is under way", do="wait for it, or interrupt it")
+            raise self._trying()
         free = [slot for slot in range(SLOTS) if slot not in taken][:count]
         if len(free) < count:
             raise DeployError(
@@ -225,6 +264,9 @@ class LocalEnvoy(LocalView):
                 do="undeploy them and deploy them in their order",
             )
         return free
+
+    def _trying(self) -> DeployError:
+        return DeployError(f"a canary of {self._trial} is under way", do="wait for it, or interrupt it")
 
     def _log(self, plugin: Plugin) -> tuple[LogLine, ...]:
         with self._lock:

@@ -29,7 +29,7 @@ class EnvoyGateway(Product):
     kinds = (POLICY,)
     shared = True
     speaks = True
-    splits = True
+    splits = (POLICY, ROUTE)
 
     def object_name(self, intent: Intent) -> str:
         """One policy for all filters on the same thing."""

@@ -31,7 +31,7 @@ class EnvoyFilter(Product):
     kinds = (ENVOY_FILTER,)
     shared = False
     speaks = False
-    splits = True
+    splits = (ENVOY_FILTER,)
 
     def object_name(self, intent: Intent) -> str:
         """The filter's name."""

@@ -13,6 +13,7 @@ from .history import Version
 from .placed import Placed
 from .pods import fetches, spread
 from .product import Product, health_from
+from .temporary import clear, labelled
 
 __all__ = ["fetched_ahead", "heard"]
 
@@ -41,8 +42,9 @@ def fetched_ahead(
             live: Json = {}
             query = product.pods({**manifest, "metadata": {"namespace": cluster.namespace}})
             before = fetches(cluster, query)
+            clear(cluster, product, placed.name, "fetch")
             for kind, each in product.ahead(manifest, entry, cluster):
-                live = cluster.apply(each, kind, force=True)
+                live = cluster.apply(labelled(each, placed.name, "fetch"), kind, force=True)
                 made.append((kind, each["metadata"]["name"]))
             if made:
                 live = heard(cluster, product, made[-1][0], live, wait)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from .cluster import Cluster, Json, Kind
 from .gaps import common, config_object, layout, scope
 from .intent import Gap, Intent
-from .istio_share import istio_split
+from .istio_share import ENVOY_FILTER, istio_split
 from .product import Condition, PodQuery, Product, Split, conditions
 
 __all__ = ["TRAFFIC_EXTENSION", "WASM_PLUGIN", "Istio", "agent_fields", "agent_notes", "agent_pods"]
@@ -35,7 +35,7 @@ class Istio(Product):
     kinds = (TRAFFIC_EXTENSION, WASM_PLUGIN)
     shared = False
     speaks = False
-    splits = True
+    splits = (ENVOY_FILTER,)
 
     def object_name(self, intent: Intent) -> str:
         """The filter's name."""

@@ -23,6 +23,7 @@ from .plan import Plan, changes
 from .pod_serving import PodsServing
 from .prerequisites import check_secret, home_of, served
 from .product import Health, Product, health_from
+from .temporary import clear, told
 
 __all__ = ["ClusterDeployments"]
 
@@ -87,6 +88,7 @@ class ClusterDeployments:
 
     def undeploy(self, name: str) -> Deployment:
         """Take it away and leave nothing behind; what was adopted is given back as it was found."""
+        clear(self.cluster, self.product, name, "canary", "fetch")
         placed = self.find(name)
         gone = self._deployment(placed, (), 0.0)
         first = placed.history[0]
@@ -138,7 +140,11 @@ class ClusterDeployments:
         """All of them with what the cluster and the proxies say now."""
         pods = PodsServing(self.cluster)
         return tuple(
-            pods.seen(self._deployment(placed, (), 0.0), self.product.pods(placed.live), placed.history)
+            pods.seen(
+                self._deployment(placed, told(self.cluster, self.product, placed.name), 0.0),
+                self.product.pods(placed.live),
+                placed.history,
+            )
             for placed in self.all()
         )
 

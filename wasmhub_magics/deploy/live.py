@@ -28,7 +28,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A local Envoy at one moment; ``state`` is serving, stopped or none."""
+    """An Envoy at one moment; ``state`` is serving, stopped or none. One of somebody else has no ``url``."""
 
     state: str
     url: str = ""
@@ -44,9 +44,12 @@ class Live:
 
     def _head(self) -> str:
         if self.state != "serving":
+            if self.admin:
+                return f"the Envoy with admin interface {self.admin} does not answer"
             return "no local Envoy runs" if self.state == "none" else "the local Envoy has stopped"
         return (
-            f"{self.url} (admin {self.admin}, wasm log level {self.log_level}): {self.requests} requests, "
+            f"{self.url or 'Envoy'} (admin {self.admin}, wasm log level {self.log_level}): "
+            f"{self.requests} requests, "
             f"{self.errors} failed, {self.machines} virtual machines"
             + (f", {self.unclear} traps that fit several filters" if self.unclear else "")
         )

@@ -111,7 +111,7 @@ class LocalView:
         with self._lock:
             server = self._server
             if server is None or not server.running:
-                raise DeployError("no local Envoy runs", do="deploy a filter to envoy, which starts it")
+                raise DeployError("no local Envoy runs", do="local.start() (%wasm_envoy start) starts it")
             return Running(server.process.admin, f"127.0.0.1:{server.process.admin_port}")
 
     def live(self, last: int = 10) -> Live:

@@ -73,8 +73,8 @@ class Product(Protocol):
     """Whether one object carries the filters of several deployments in a list."""
     speaks: bool
     """Whether its controller writes into the object's status."""
-    splits: bool = False
-    """Whether it can give a share of the requests to another version."""
+    splits: tuple[Kind, ...] = ()
+    """The kinds of objects that give a share of the requests to another version; none where it cannot."""
     makes: bool = True
     """Whether the object is made here, and not by somebody else."""
 

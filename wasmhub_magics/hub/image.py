@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import NotAFilter
@@ -101,10 +101,14 @@ class Image:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        return self.table()
+
+    def table(self, further: Iterable[tuple[str, str]] = ()) -> str:
+        """What is known of it, and further facts, as an HTML table."""
         left = "style='text-align:left'"
         rows = "".join(
             f"<tr><th {left}>{html.escape(name)}</th><td {left}>{_cell(name, value)}</td></tr>"
-            for name, value in self._facts()
+            for name, value in (*self._facts(), *further)
         )
         return f"<div><b>{html.escape(str(self.reference))}</b><table><tbody>{rows}</tbody></table></div>"
 
@@ -176,4 +180,5 @@ def _layout(manifest: Manifest) -> str:
 
 def _cell(name: str, value: str) -> str:
     text = html.escape(value)
-    return f"<code>{text}</code>" if name.endswith(("digest", "sha256")) or name == "location" else text
+    code = name.endswith(("digest", "sha256")) or name in ("location", "use in a cell")
+    return f"<code>{text}</code>" if code else text

@@ -100,13 +100,10 @@ class Info:
         return "\n".join([*lines, *(["", self.readme] if self.readme else [])])
 
     def _repr_html_(self) -> str:
-        left = "style='text-align:left'"
-        rows = "".join(
-            f"<tr><th {left}>{html.escape(name)}</th><td {left}>{html.escape(value)}</td></tr>"
-            for name, value in [*self._facts(), ("use in a cell", self.entry.cell)]
-        )
-        readme = f"<pre style='white-space:pre-wrap'>{html.escape(self.readme)}</pre>" if self.readme else ""
-        return f"<div>{self.image._repr_html_()}<table><tbody>{rows}</tbody></table>{readme}</div>"
+        table = self.image.table([*self._facts(), ("use in a cell", self.entry.cell)])
+        whole = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+        readme = f"<pre style='{whole}'>{html.escape(self.readme)}</pre>" if self.readme else ""
+        return f"<div>{table}{readme}</div>"
 
 
 def info(

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import RequestError
@@ -90,10 +91,10 @@ class Packed:
 
 @dataclass(frozen=True)
 class Coming:
-    """The blobs of an image while their digests are computed, the layer of ``size`` bytes first."""
+    """The blobs of an image, the layer of ``size`` bytes first, and what has their digests computed."""
 
     size: int
-    blobs: tuple[Beside[Blob], ...]
+    start: Callable[[], tuple[Beside[Blob], ...]]
 
 
 Ahead: TypeAlias = Callable[[Coming], object]
@@ -114,7 +115,7 @@ def pack(
 
     ``abi`` is the module's own where it is None. ``compress`` makes the layer of the compat layout smaller;
     its digest then depends on the machine's zlib. Without that ``ahead`` is given the blobs of that layout
-    while they are computed. Raises RequestError where an annotation cannot be written or the module is too
+    before they are computed. Raises RequestError where an annotation cannot be written or the module is too
     large, and MalformedModule where the module is none.
     """
     abi = module.abi if abi is None else abi
@@ -143,14 +144,13 @@ def _compat(
 ) -> Packed:
     notes = notes | {VARIANT: "compat"}
     archive = tarred({PLUGIN: module.data, RUNTIME: runtime})
-    if compress:
-        layer, ahead = Beside(lambda: Blob(LAYER, gzipped(archive))), None
-    else:
-        layer = Beside(lambda: Blob.hashed(LAYER, *stored(archive)))
 
-    def settings() -> Blob:
-        if ahead:
-            layer.result()  # each digest takes as long as all the rest, and this one is not needed first
+    def make_layer() -> Blob:
+        return Blob(LAYER, gzipped(archive)) if compress else Blob.hashed(LAYER, *stored(archive))
+
+    def make_config(after: Beside[Blob] | None) -> Blob:
+        if after:
+            after.result()  # each digest takes as long as all the rest, and this one is not needed first
         value: dict[str, Any] = {
             "architecture": "amd64",
             "os": "linux",
@@ -159,11 +159,15 @@ def _compat(
         }
         return Blob(CONFIG, _json(value | ({"created": notes[CREATED]} if CREATED in notes else {})))
 
-    config = Beside(settings)
-    if ahead:
-        ahead(Coming(stored_size(archive), (layer, config)))
-    blobs = layer.result(), config.result()
-    return Packed(blobs, manifest_of(blobs[1], [blobs[0].descriptor], notes))
+    @cache
+    def start() -> tuple[Beside[Blob], Beside[Blob]]:
+        layer = Beside(make_layer)
+        return layer, Beside(lambda: make_config(layer if ahead else None))
+
+    if ahead and not compress:
+        ahead(Coming(stored_size(archive), start))
+    layer, config = (each.result() for each in start())
+    return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
 
 
 def _solo(module: Module, runtime: bytes, notes: dict[str, str]) -> Packed:

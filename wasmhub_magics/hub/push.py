@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..errors import HubError, ImageNotFound, RequestError
 from ..module import Module
 from .about import About, pack_about
-from .arrival import Beside, together
+from .arrival import together
 from .image import Image, describe
 from .keys import PrivateKey, private_key
 from .layout import LAYOUTS, Coming, Layout, Packed, pack
@@ -92,10 +92,9 @@ def push(
         tls_verify=tls_verify,
         timeout=timeout,
     ) as place:
-        reached = Beside(place.reach)  # while the image is made
+        place.reach()  # what is wrong with a registry as a whole is told at once
 
         def begin(coming: Coming) -> None:
-            reached.result()
             place.begin(target, coming, moved)
 
         plans = [
@@ -126,7 +125,6 @@ def push(
                 where=str(target),
                 do="push to a tag",
             )
-        reached.result()
         images = [_publish(place, plan) for plan in plans]
         noted = announce(place, images[0], told, index) if index else ()
     local = () if target.local or not is_loopback(target.registry) else (_LOCAL,)

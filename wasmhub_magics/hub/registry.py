@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import oras.container  # type: ignore[import-untyped]
 
@@ -19,9 +19,10 @@ from ..errors import HubError, ImageNotFound, NotAFilter, NotARegistry, Registry
 from .arrival import Beside, Work, checked, together
 from .credentials import DOCKER_HUB
 from .layout import Coming, Packed
-from .manifest import ACCEPTED, EMPTY, INDEX, LARGEST_BLOB, Blob, Descriptor, Manifest
+from .manifest import ACCEPTED, LARGEST_BLOB, Blob, Descriptor
 from .place import Moved
 from .reference import Reference
+from .referrers import list_referrer, listed_referrers
 from .session import PIECE, Session
 from .transport import Transport
 from .upload import begun_ahead, upload
@@ -31,7 +32,6 @@ __all__ = ["Registry"]
 T = TypeVar("T")
 
 PAGE = 1000
-ATTEMPTS = 10
 THREADS = 3
 """Requests beside the one that moves most."""
 PADDING = 1 << 20
@@ -115,14 +115,15 @@ class Registry(Transport):
         return response.status_code == 200 and length in ("", str(descriptor.size))
 
     def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
-        """Send the blobs of a large image as soon as they are computed, and ask for an upload before.
+        """Send the blobs of a large image as soon as they are computed, and ask for an upload before that.
 
-        What turns out to be there is given up. Raises HubError as ``write`` does.
+        Asked meanwhile, a registry on this machine answers later: it waits for a processor. What turns out to
+        be there is given up. Raises HubError as ``write`` does.
         """
         if coming.size <= PIECE:
             return
         session = begun_ahead(self, reference, coming.size)
-        first, *others = coming.blobs
+        first, *others = coming.start()
 
         def send(blob: Beside[Blob]) -> None:
             self._send_blob(reference, blob.result())
@@ -131,7 +132,7 @@ class Registry(Transport):
             self._send_blob(reference, first.result(), moved, session)
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
-        self._sent |= {(reference.repository, blob.result().digest) for blob in coming.blobs}
+        self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
@@ -147,7 +148,7 @@ class Registry(Transport):
             together([partial(self._send_blob, reference, first, moved), *tasks], THREADS)
         response = self._put_manifest(reference, packed.manifest)
         if packed.subject and "OCI-Subject" not in response.headers:
-            self._list_referrer(reference, packed)
+            list_referrer(self, reference, packed)
 
     def _send_blob(
         self,
@@ -180,25 +181,8 @@ class Registry(Transport):
             return False
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
-        """The artifacts about a manifest, by the registry's list or by the tag that stands for it.
-
-        The tag is looked at, too, where the list is empty or vague: older zot knows no artifact types.
-        """
-        container = self._container(reference.repository)
-        base = self._url(container.manifest_url(digest)).replace("/manifests/", "/referrers/")
-        found: list[Descriptor] = []
-        page = base + (f"?artifactType={quote(kind, safe='')}" if kind else "")
-        while page:
-            response = self.do_request(page, headers={"Accept": INDEX})
-            if response.status_code != 200:
-                break
-            with suppress(NotAFilter):
-                found += Manifest.parse(Blob(INDEX, self._body(response)), str(reference)).children
-            page = self._next(response, page)
-        if all(each.artifact_type in ("", EMPTY) for each in found):
-            listed = {each.digest: each for each in (*found, *self._fallback(reference, digest))}
-            found = list(listed.values())
-        return tuple(each for each in found if not kind or each.artifact_type == kind)
+        """The artifacts about a manifest, by the registry's list or by the tag that stands for it."""
+        return listed_referrers(self, reference, digest, kind)
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """The tags of a repository, sorted; none where there is no such repository."""
@@ -264,34 +248,6 @@ class Registry(Transport):
         )
         self._expect(response, 201, str(reference))
         return response
-
-    def _fallback(self, reference: Reference, digest: str) -> tuple[Descriptor, ...]:
-        tag = digest.replace(":", "-")
-        try:
-            named = self.manifest(Reference(reference.repository, tag, "", reference.registry))
-            return Manifest.parse(named, str(reference)).children
-        except (ImageNotFound, NotAFilter):
-            return ()
-
-    def _list_referrer(self, reference: Reference, packed: Packed) -> None:
-        """Keep the list of a registry without one: an index under a tag (OCI distribution specification 1.1).
-
-        Others may write it at the same time, so it is read again until it holds the new entry.
-        """
-        assert packed.subject is not None
-        digest = packed.subject.digest
-        for _ in range(ATTEMPTS):
-            known = self._fallback(reference, digest)
-            if any(each.digest == packed.manifest.digest for each in known):
-                return
-            children = [each.to_dict() for each in (*known, packed.descriptor)]
-            value = {"schemaVersion": 2, "mediaType": INDEX, "manifests": children}
-            self._put_manifest(reference, Blob(INDEX, json.dumps(value).encode()), digest.replace(":", "-"))
-        raise HubError(
-            "what was attached cannot be listed: others write the list all the time",
-            where=str(reference),
-            do="push again",
-        )
 
     def _paged(self, page: str, name: str, pages: int = 0) -> list[str] | None:
         found: list[str] = []

@@ -17,7 +17,7 @@ from .progress import Progress
 from .session import SESSION
 
 if TYPE_CHECKING:
-    from ..deploy import Deployment, History, Logs, Plan, Rollout, Status
+    from ..deploy import Deployment, History, Logs, Plan, Rollout
     from ..doctor import Report
 
 __all__ = ["DeployMagics"]
@@ -200,21 +200,6 @@ class DeployMagics(Group):
 
         options = parse(self.wasm_logs, line)
         return logs(options.name, options.to, last=options.last, **place(options))
-
-    @magic_arguments()
-    @argument("names", nargs="+", metavar="NAME", help="filters in the order in which requests meet them")
-    @line_magic
-    @clean_errors
-    def wasm_order(self, line: str) -> Status:
-        """Change the order in which requests meet the filters of the local Envoy; none is left out meanwhile.
-
-        Example::
-
-            %wasm_order auth greeter
-        """
-        from ..deploy import Status, local
-
-        return Status(local.order(*parse(self.wasm_order, line).names))
 
     @magic_arguments()
     @argument(

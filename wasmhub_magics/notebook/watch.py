@@ -1,7 +1,8 @@
-"""The local Envoy on the screen while it serves: counters, requests, log level, configuration."""
+"""An Envoy on the screen while it serves: counters, requests, log level, configuration, start and stop."""
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import threading
@@ -12,7 +13,7 @@ from ipywidgets import HTML, Button, Dropdown, HBox, VBox  # type: ignore[import
 from ..errors import WasmhubError
 
 if TYPE_CHECKING:
-    from ..deploy import LocalEnvoy
+    from ..deploy import Adopted, LocalEnvoy
 
 __all__ = ["EnvoyWatch"]
 
@@ -21,31 +22,39 @@ LEVELS = ("trace", "debug", "info", "warning", "error", "critical", "off")
 
 
 class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """What the local Envoy counts and does, anew each second until it ends or the widget is closed.
+    """What an Envoy counts and does, anew each second until the widget is closed.
 
-    The log level of its filters can be chosen, and its live configuration be looked at.
+    The log level of its filters can be chosen, and its live configuration be looked at; the local one is
+    stopped and started by a button, too.
     """
 
-    def __init__(self, envoy: LocalEnvoy) -> None:
+    def __init__(self, envoy: LocalEnvoy | Adopted) -> None:
         self._envoy = envoy
         self._over = threading.Event()
+        self._one = threading.RLock()
         self._table = HTML()
         self._level = Dropdown(options=LEVELS, description="log level")
         self._button = Button(description="configuration")
         self._config = HTML()
-        super().__init__([HBox([self._level, self._button]), self._table, self._config])
+        self._power = Button(description="stop")
+        controls = [self._level, self._button]
+        if hasattr(envoy, "start"):
+            controls.append(self._power)
+        super().__init__([HBox(controls), self._table, self._config])
         self.refresh()
         self._level.observe(self._choose, names="value")
         self._button.on_click(self._configuration)
+        self._power.on_click(self._switch)
         threading.Thread(target=self._follow, name="wasmhub-envoy-watch", daemon=True).start()
 
-    def refresh(self) -> bool:
-        """Ask it now; whether it runs."""
-        now = self._envoy.live()
-        self._table.value = now._repr_html_()
-        if now.log_level in LEVELS and now.log_level != self._level.value:
-            self._level.value = now.log_level
-        return now.state == "serving"
+    def refresh(self) -> None:
+        """Ask it now."""
+        with self._one:  # what was asked before must not be shown after
+            now = self._envoy.live()
+            self._table.value = now._repr_html_()
+            self._power.description = "stop" if now.state == "serving" else "start"
+            if now.log_level in LEVELS and now.log_level != self._level.value:
+                self._level.value = now.log_level
 
     def close(self) -> None:
         """End it."""
@@ -54,15 +63,24 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _follow(self) -> None:
         while not self._over.wait(SECONDS):
-            try:
-                if not self.refresh():
-                    return
-            except WasmhubError:  # it went while it was asked: the next round says so
-                continue
+            with contextlib.suppress(WasmhubError):  # it went while it was asked: the next round says so
+                self.refresh()
 
     def _choose(self, change: dict[str, Any]) -> None:
         try:
             self._envoy.running().log_level(change["new"])
+        except WasmhubError as error:
+            self._table.value = html.escape(str(error))
+
+    def _switch(self, _: object) -> None:
+        from ..deploy import local
+
+        try:
+            if self._power.description == "stop":
+                local.stop()
+            else:
+                local.start()
+            self.refresh()
         except WasmhubError as error:
             self._table.value = html.escape(str(error))
 

@@ -49,7 +49,7 @@ function render({ model, el }) {
   const faults = faultControl(context);
   const request = make("form", { class: "wht-form", noValidate: true, "aria-label": "Request" },
     make("div", { class: "wht-target" }, method, path, send),
-    make("div", { class: "wht-line wht-options" }, labelled("engine", engine), labelled("on failure", policy), make("span", { class: "wht-label", textContent: "send" }), onChange.element, kernel ? onRebuild.element : null),
+    make("div", { class: "wht-line wht-options" }, labelled("engine", engine), labelled("on failure", policy), make("span", { class: "wht-line" }, make("span", { class: "wht-label", textContent: "send" }), onChange.element, kernel ? onRebuild.element : null)),
     paste.element, headers.element, body.element, configs.element, upstream.element, clusters.element, properties.element, out.element);
   const root = make("div", { class: "wht", "data-lm-suppress-shortcuts": "true", "data-jp-suppress-context-menu": "true" },
     make("div", { class: "wht-head" }, title, about), request, state, answer, make("div", { class: "wht-line wht-cost" }, measure, measured), cases.element, faults.element);
