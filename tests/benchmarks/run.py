@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 from entries import MILLION, PYTHON, ROOT, VERSIONED, C, Entry, simple_request
 from images import Moved, moved, searched
 from limits import LIMITS
+from screens import SCREENS
 from starts import STARTS
 
 from wasmhub_magics.deploy import undeploy
@@ -265,25 +266,6 @@ def serving_after(url: str, made: Filter, version: str) -> tuple[float, float]:
     return seen[0] * 1000, deployment.swap_seconds * 1000
 
 
-def tester_page() -> Entry:
-    """From a key press in the tester to its answer on the screen, the filter run in the page."""
-    return waited("in_the_page", 16.0)
-
-
-def tester_kernel() -> Entry:
-    """From a click in the tester to its answer on the screen, a Python function of the kernel answering."""
-    return waited("through_the_kernel", 50.0)
-
-
-def waited(name: str, aim: float) -> Entry:
-    sys.path.insert(0, str(ROOT))
-    from tests.benchmarks import interaction
-
-    sides = interaction.sides(getattr(interaction, name)())
-    note = f"90 % within {sides['p90_ms']:.1f} ms; the aim is {aim:g} ms"
-    return Entry(sides["median_ms"], "ms", sides, note)
-
-
 ENTRIES: dict[str, Callable[[], Entry]] = {
     "embedded.simple": embedded_simple,
     "embedded.python": embedded_python,
@@ -297,8 +279,7 @@ ENTRIES: dict[str, Callable[[], Entry]] = {
     "hub.push": hub_push,
     "hub.pull": hub_pull,
     "hub.search": hub_search,
-    "tester.page": tester_page,
-    "tester.kernel": tester_kernel,
+    **SCREENS,
 }
 
 

@@ -211,12 +211,20 @@ class Notebook:
         )
 
     def restart(self) -> None:
-        """Restart the kernel, and wait until it is idle."""
+        """Restart the kernel, and wait until it is idle.
+
+        One whose state is not known is asked: its first messages may come before anybody listens.
+        """
         self.page.evaluate(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
         )
         self.page.wait_for_function(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'",
+            """() => {
+              const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+              if (kernel.status === 'unknown') kernel.requestKernelInfo().catch(() => {});
+              return kernel.status === 'idle';
+            }""",
+            polling=500,
             timeout=ANSWER_MS,
         )
 

@@ -14,6 +14,13 @@ pytestmark = pytest.mark.browser
 
 GREETER = "%%wasm_filter greeter\ndef on_request_headers(ctx):\n    ctx.request.headers['x-a'] = 'b'"
 BROKEN = "%%wasm_filter broken\ndef on_request_headers(ctx):\n    return ctx.request.headers['x-b'] + 1"
+TRAP = """\
+%%wasm_filter broken --lang c
+#include "proxy_wasm.h"
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  __builtin_trap();
+  return PW_CONTINUE;
+}"""
 LOAD = "%load_ext wasmhub_magics"
 IN_GREETER, IN_BROKEN, PLAIN = 1, 2, 3
 
@@ -101,19 +108,37 @@ def test_a_filter_that_does_not_build_is_not_sent_anything(opened: Notebook) -> 
     assert source(page, 2) == BROKEN
 
 
-def test_the_line_that_trapped_is_marked_until_it_changes(opened: Notebook) -> None:
+@pytest.mark.parametrize("button", ["Send", "Test", "Bench", "Verify"])
+def test_the_line_that_trapped_is_marked_until_it_changes(opened: Notebook, button: str) -> None:
     page = opened.page
     caret(page, IN_BROKEN, 2, 0)
-    press(page, "broken", "Send")
+    press(page, "broken", button)
+    if button == "Test":
+        page.locator(".wht").get_by_role("button", name="Send", exact=True).click(timeout=ANSWER_MS)
     expect(state(page, "broken")).to_have_text("failing", timeout=ANSWER_MS)
     marked = page.locator(".cm-lintRange-error")
     expect(marked).to_have_text("return ctx.request.headers['x-b'] + 1", timeout=ANSWER_MS)
-    marked.hover()
-    expect(page.locator(".cm-tooltip-lint")).to_contain_text("KeyError", timeout=ANSWER_MS)
-    page.mouse.move(5, 5)
+    beside = page.locator(".cm-lint-marker-error")
+    expect(beside).to_have_count(1)
+    for place in (marked, beside):
+        place.hover()
+        expect(page.locator(".cm-tooltip-lint")).to_contain_text("KeyError", timeout=ANSWER_MS)
+        page.mouse.move(5, 5)
+        expect(page.locator(".cm-tooltip-lint")).to_have_count(0, timeout=ANSWER_MS)
     opened.replace(IN_BROKEN, BROKEN.replace(" + 1", ""))
     expect(marked).to_have_count(0, timeout=ANSWER_MS)
+    expect(beside).to_have_count(0)
     expect(state(page, "broken")).to_have_text("changed since it was built", timeout=ANSWER_MS)
+
+
+def test_a_trap_in_the_page_itself_is_marked(opened: Notebook) -> None:
+    page = opened.page
+    opened.replace(IN_BROKEN, TRAP)
+    press(page, "broken", "Test")
+    tester = page.locator(".wht")
+    tester.get_by_role("button", name="Send", exact=True).click(timeout=ANSWER_MS)
+    expect(page.locator(".cm-lintRange-error")).to_have_text("__builtin_trap();", timeout=ANSWER_MS)
+    expect(state(page, "broken")).to_have_text("failing")
 
 
 def test_a_deployed_filter_says_so(opened: Notebook) -> None:

@@ -64,6 +64,11 @@ def test_everything_can_be_done_with_the_keyboard(notebook: Notebook, tester: Lo
     expect(tester.locator(".wh-head")).to_contain_text("POST /a/b/dd")
     assert notebook.prompt(2) == prompt
     assert notebook.page.locator(".jp-Notebook .jp-Cell").count() == count
+    keyboard.press("Escape")
+    cells = notebook.page.locator(".jp-Notebook .jp-Cell")
+    expect(cells.nth(2)).to_have_class(re.compile(r"\bjp-mod-active\b"))
+    keyboard.press("ArrowUp")
+    expect(cells.nth(1)).to_have_class(re.compile(r"\bjp-mod-active\b"))
 
 
 def test_enter_in_the_path_sends(tester: Locator) -> None:

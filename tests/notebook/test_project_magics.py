@@ -42,7 +42,7 @@ def test_without_a_word_the_examples_are_listed(shell: Shell) -> None:
     gallery = shell.run("%wasm_new")
     assert [each.name for each in gallery] == [each.name for each in examples()]
     assert "rate-limit" in repr(gallery)
-    assert "<code>cors</code>" in gallery._repr_html_()
+    assert ">cors</code>" in gallery._repr_html_()
 
 
 def test_what_is_not_there_is_told_with_its_neighbour(shell: Shell) -> None:

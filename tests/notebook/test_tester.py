@@ -328,7 +328,7 @@ def test_the_line_where_a_filter_failed_in_the_page_is_marked_in_its_cell(greete
     tester = greeter.run("%wasm_test greeter")
     exchange = send(tester)
     other = greeter.run("%wasm_test greeter")
-    SESSION.history.failed("greeter", ())
+    SESSION.history.failed("greeter", SESSION.filters["greeter"].digest, ())
     other.reply({"type": "shown", "exchange": exchange})
     other.settle()
     (mark,) = SESSION.history.attempts["greeter"].findings

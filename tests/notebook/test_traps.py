@@ -8,6 +8,7 @@ import pytest
 
 from wasmhub_magics import Request, build
 from wasmhub_magics.build import BuildOptions
+from wasmhub_magics.envoy import EnvoyProxy
 from wasmhub_magics.notebook.traps import findings
 
 FAILING = {
@@ -148,16 +149,25 @@ export function onRequestHeaders(stream: Stream): void {
 def test_the_line_that_failed_is_told(language: str) -> None:
     source, line, words = FAILING[language]
     made = build(source, language, "failing", options=BuildOptions(first_line=2))
-    (found,) = findings(made, made.send(Request("GET", "/")))
+    (found,) = findings(made, made.send(Request("GET", "/")).log)
     assert found.line == line + 1
     assert words in found.message
+
+
+@pytest.mark.parametrize("language", ["c", "wat"])
+def test_the_line_that_failed_in_envoy_is_told(language: str) -> None:
+    source, line, _ = FAILING[language]
+    made = build(source, language, "failing")
+    with EnvoyProxy([made.plugin]) as proxy:
+        log = proxy.send().log
+    assert [found.line for found in findings(made, log)] == [line]
 
 
 @pytest.mark.parametrize("language", ["python", "javascript", "assemblyscript", "rust"])
 def test_the_line_is_told_whatever_filter_and_source_are_called(language: str) -> None:
     source, line, words = FAILING[language]
     made = build(source, language, options=BuildOptions(origin="my filter.v2"))
-    (found,) = findings(made, made.send())
+    (found,) = findings(made, made.send().log)
     assert found.line == line
     assert words in found.message
 
@@ -165,14 +175,14 @@ def test_the_line_is_told_whatever_filter_and_source_are_called(language: str) -
 def test_positions_in_the_module_itself_are_taken() -> None:
     source, line, _ = FAILING["c"]
     made = build(source, "c", "failing", options=BuildOptions(debug=True))
-    assert [found.line for found in findings(made, made.send())] == [line]
+    assert [found.line for found in findings(made, made.send().log)] == [line]
 
 
 def test_a_ready_made_module_without_positions_has_no_line() -> None:
     made = build(FAILING["c"][0], "c", "failing")
-    assert findings(replace(made, built=None), made.send()) == ()
+    assert findings(replace(made, built=None), made.send().log) == ()
 
 
 def test_what_went_well_has_no_findings() -> None:
     made = build("def on_request_headers(ctx):\n    ctx.log('File \"cell\", line 3')\n", name="well")
-    assert findings(made, made.send()) == ()
+    assert findings(made, made.send().log) == ()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ANSWERS", "states"]
 
 REGISTRY_SECONDS = 5.0
+LOG_LINES = 200
 SHOWN_APART = ("description", "pulled by", "not by")
 
 
@@ -61,12 +62,15 @@ def deployments() -> tuple[DeploymentState, ...]:
 
 
 def log(name: str, target: str) -> tuple[LogEntry, ...]:
-    """The last lines that a deployed filter logged. Raises DeployError for an unknown name."""
-    from ..deploy import status
+    """The last lines that a deployed filter logged, and why there are none of a proxy.
 
-    there = status()
-    found = next((each for each in there if (each.name, each.target) == (name, target)), None) or there[name]
-    return tuple(LogEntry(line.level, line.message) for line in found.log[-200:])
+    Raises DeployError for an unknown name, and where the proxies cannot be looked at.
+    """
+    from ..deploy import logs
+
+    found = logs(name, target, last=LOG_LINES)
+    lines = (LogEntry(each.level, f"{each.at} {each.text}".lstrip()) for each in found)
+    return (*lines, *(LogEntry("note", note) for note in found.notes))
 
 
 def versions(name: str, target: str) -> tuple[VersionRow, ...]:

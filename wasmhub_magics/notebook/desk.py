@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import RequestError
+from ..errors import RequestError, StartError
 from ..http import Response
 from ..page import (
     World,
@@ -19,7 +19,7 @@ from ..page import (
     request_from_data,
     world_from_data,
 )
-from ..proxy import AnyProxy, Exchange, Proxy
+from ..proxy import AnyProxy, Exchange, LogLine, Proxy
 from ..testing import Fault, Suite, run_cases, simulate
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class Desk:
 
     It keeps a proxy of each engine between requests, so that a filter keeps its state, and replaces it when
     filters, configurations, policy or clusters change. One thread asks at a time; any may replace filters.
+    ``log`` is what the filters logged over the last question; None where none of them ran.
     """
 
     def __init__(self, filters: list[Filter], variables: Mapping[str, object]) -> None:
         self.filters = filters
         self.variables = variables
         self.exchange: Exchange | None = None
+        self.log: tuple[LogLine, ...] | None = None
         self._lock = threading.Lock()
         self._proxies: dict[str, tuple[str, list[Filter], AnyProxy]] = {}
         self._answers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -63,7 +65,12 @@ class Desk:
             return told, [parts.host, parts.bridge, *parts.modules]
         if kind not in self._answers:
             raise RequestError(f"the tester does not know {kind!r}", do="reload the page")
-        return self._answers[kind](content), []
+        self.log = None
+        try:
+            return self._answers[kind](content), []
+        except StartError as error:
+            self.log = cast(tuple[LogLine, ...], error.log)
+            raise
 
     def replace(self, filters: list[Filter]) -> None:
         """Work with other builds of the filters from now on."""
@@ -96,6 +103,7 @@ class Desk:
         for each in ("embedded", "envoy") if engine == "both" else (engine,):
             exchange = self._proxy(each, world).send(request, upstream=world.upstream)
             self.exchange = exchange
+            self._hear(exchange)
             found[each] = exchange_data(exchange)
         return {"exchanges": found}
 
@@ -126,10 +134,12 @@ class Desk:
         result = run_cases(self.filters, cases_from_data([case])).results[0]
         if result.exchange is None:
             raise RequestError(result.error)
+        self._hear(result.exchange)
         return {"exchange": exchange_data(result.exchange)}
 
     def _cases(self, content: Mapping[str, Any]) -> dict[str, Any]:
         results = run_cases(self.filters, cases_from_data(content["cases"]), engine=content["engine"])
+        self._hear(*(each.exchange for each in results.results if each.exchange is not None))
         told = [
             {
                 "name": result.case.name,
@@ -179,7 +189,11 @@ class Desk:
     def _shown(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """What the page's own proxy made of a request, for the picture that stays."""
         self.exchange = exchange_from_data(content["exchange"])
+        self._hear(self.exchange)
         return {}
+
+    def _hear(self, *exchanges: Exchange) -> None:
+        self.log = (self.log or ()) + tuple(line for each in exchanges for line in each.log)
 
 
 def _takes_one(value: object) -> bool:

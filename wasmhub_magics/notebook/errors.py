@@ -67,6 +67,8 @@ def source_digest(source: str) -> str:
 def show_diagnostics(diagnostics: Iterable[Diagnostic], source: str) -> None:
     """Display diagnostics for the editor, which may mark the places as long as the source has this digest."""
     found = [asdict(each.for_source()) for each in diagnostics]
+    for each in found:
+        del each["file"]  # the cell's alone: the message tells of another
     if found:
         bundle = {
             DIAGNOSTICS: {"diagnostics": found, "source": source_digest(source)},
@@ -78,8 +80,9 @@ def show_diagnostics(diagnostics: Iterable[Diagnostic], source: str) -> None:
 def _counted(found: list[dict[str, Any]]) -> str:
     counts = []
     for severity in ("error", "warning", "note"):
-        lines = [str(each["line"]) for each in found if each["severity"] == severity]
-        if lines:
-            plural = "s" if len(lines) > 1 else ""
-            counts.append(f"{len(lines)} {severity}{plural} (line {', '.join(lines)})")
+        each_line = [each["line"] for each in found if each["severity"] == severity]
+        if each_line:
+            plural = "s" if len(each_line) > 1 else ""
+            lines = ", ".join(str(line) for line in each_line if line)
+            counts.append(f"{len(each_line)} {severity}{plural}" + (f" (line {lines})" if lines else ""))
     return "; ".join(counts)

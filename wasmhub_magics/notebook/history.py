@@ -84,10 +84,12 @@ class History:
         self.figures.setdefault(name, {})[figure.kind] = figure
         self._tell()
 
-    def failed(self, name: str, findings: tuple[Diagnostic, ...]) -> None:
-        """Keep where a run failed in the source of the last build; nothing where it did not fail."""
+    def failed(self, name: str, digest: str, findings: tuple[Diagnostic, ...]) -> None:
+        """Keep where a run of a module failed; nothing where it did not. A newer source has no marks."""
         attempt = self.attempts.get(name)
-        if attempt is not None and attempt.findings != findings:
+        if attempt is None or attempt.error or attempt.digest != digest:
+            return
+        if attempt.findings != findings:
             self._keep(replace(attempt, findings=findings))
 
     def forget(self, name: str, kind: Kind) -> None:

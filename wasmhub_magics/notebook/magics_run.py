@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class, no_var_expand
@@ -27,9 +27,9 @@ from .arguments import (
 from .errors import clean_errors
 from .figures import measured, sent, verified
 from .group import Group
+from .marks import mark, marking, trying
 from .progress import Progress
 from .session import SESSION
-from .traps import findings
 
 if TYPE_CHECKING:
     from ..envoy import ParityReport
@@ -75,18 +75,22 @@ class RunMagics(Group):
         request = chosen_request(options, self.variables)
         upstream = upstream_from(options.upstream, self.variables)
         clusters = clusters_from(options.cluster, self.variables)
-        if (options.engine or self.settings.engine) == "envoy":
-            from ..envoy import EnvoyProxy
+        with marking(made):
+            if (options.engine or self.settings.engine) == "envoy":
+                from ..envoy import EnvoyProxy
 
-            with EnvoyProxy([made.plugin], **clusters) as proxy:
-                exchange: Exchange = proxy.send(request, **upstream)
-        else:
-            exchange = made.send(request, **upstream, **clusters)
-        SESSION.exchanges[made.name] = (made, exchange)
-        SESSION.history.measured(made.name, sent(made, exchange))
-        with Progress(f"{made.name}: the line that failed", self.settings.progress_after):
-            SESSION.history.failed(made.name, findings(made, exchange))
+                with EnvoyProxy([made.plugin], **clusters) as proxy:
+                    exchange: Exchange = proxy.send(request, **upstream)
+            else:
+                exchange = made.send(request, **upstream, **clusters)
+            SESSION.exchanges[made.name] = (made, exchange)
+            SESSION.history.measured(made.name, sent(made, exchange))
+        self._mark(made, [exchange])
         return exchange
+
+    def _mark(self, made: Filter, exchanges: Iterable[Exchange]) -> None:
+        with Progress(f"{made.name}: the line that failed", self.settings.progress_after):
+            mark(made, (line for each in exchanges for line in each.log))
 
     @no_var_expand
     @magic_arguments()
@@ -159,7 +163,11 @@ class RunMagics(Group):
         if options.mix:
             given["mix"] = self._mix(made.name)
         title = f"measuring {made.name}" + ("" if other is None else f" beside {other.name}")
-        with self._chart(title, live=not options.no_live) as chart:
+        tried = [each for each, _ in given["mix"]] if options.mix else [request]
+        with (
+            trying([made] if other is None else [other, made], tried, given.get("upstream")),
+            self._chart(title, live=not options.no_live) as chart,
+        ):
             if chart is not None:
                 given |= {"progress": chart.show, "stop": chart.stopped}
             found: LatencyReport | Comparison
@@ -314,6 +322,7 @@ class RunMagics(Group):
         )
         report = made.verify(self._requests(options), **given)
         SESSION.history.measured(made.name, verified(made, report))
+        self._mark(made, [exchange for pair in report.exchanges for exchange in pair])
         return report
 
     def _requests(self, options: argparse.Namespace) -> list[Request] | None:

@@ -17,11 +17,11 @@ from ..errors import WasmhubError
 from ..http import Request
 from ..page import cases_data, exchange_data, request_data, script, style
 from ..page.schema import schema_of
-from ..proxy import Exchange
+from ..proxy import Exchange, LogLine
 from ..proxy.view import exchange_html, exchange_text, printable
 from .desk import Desk
+from .marks import mark
 from .session import SESSION
-from .traps import findings
 
 if TYPE_CHECKING:
     from ..filter import Filter
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Tester"]
 
 PICTURE_SECONDS = 0.3
-"""How long nobody asks for anything before the picture is drawn: no answer waits for it."""
+"""How long nobody asks before the picture is drawn and failures are marked: no answer waits for that."""
 
 
 class Tester(AnyWidget):
@@ -59,6 +59,8 @@ class Tester(AnyWidget):
         self._built = {made.name: made for made in filters}
         self._versions = 0
         self._picture = ""
+        self._outdated = False
+        self._ran: tuple[list[Filter], tuple[LogLine, ...]] | None = None
         self.desk = Desk(list(filters), variables or {})
         self._work: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         super().__init__(names=[made.name for made in filters], variables=self.desk.answerers)
@@ -107,8 +109,9 @@ class Tester(AnyWidget):
         super().close()
 
     def reply(self, content: Mapping[str, Any]) -> bool:
-        """Answer one message of the front end, and tell whether ``settle`` has something to do."""
+        """Answer one message of the front end, and tell whether there is something to settle after it."""
         buffers: list[bytes] = []
+        filters = list(self._built.values())
         try:
             answer, buffers = self.desk.ask(content)
         except WasmhubError as error:
@@ -119,20 +122,27 @@ class Tester(AnyWidget):
             answer = {"error": f"{type(error).__name__}: {error}"}
         if "id" in content:
             self.send({**answer, "id": content["id"]}, buffers)
-        if content.get("type") not in ("send", "shown") or "error" in answer or self.exchange is None:
-            return False
-        if len(self._built) == 1:
-            name = self.names[0]
-            SESSION.exchanges[name] = (self._built[name], self.exchange)
-        return True
+        if self.desk.log is not None:
+            self._ran = (filters, self.desk.log)
+        if content.get("type") in ("send", "shown") and "error" not in answer and self.exchange is not None:
+            if len(filters) == 1:
+                SESSION.exchanges[filters[0].name] = (filters[0], self.exchange)
+            self._outdated = bool(self._picture)
+        return self._outdated or self._ran is not None
 
     def settle(self) -> None:
-        """Bring the picture up to date, and mark the line of the cell where a filter failed."""
-        if self._picture:
-            update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
-        if self.exchange is not None:
-            for name, made in self._built.items():
-                SESSION.history.failed(name, findings(made, self.exchange))
+        """Bring the picture and the marks in the filters' cells up to date."""
+        if self._outdated:
+            self._outdated = False
+            self.draw()
+        if self._ran is not None:
+            (filters, log), self._ran = self._ran, None
+            for made in filters:
+                mark(made, log)
+
+    def draw(self) -> None:
+        """Bring the picture up to date."""
+        update_display(self._drawn(), raw=True, display_id=self._picture)  # type: ignore[no-untyped-call]
 
     def _receive(self, _widget: object, content: Mapping[str, Any], _buffers: object) -> None:
         if self._work.empty() and not getattr(self, "_thread", None):
@@ -194,7 +204,7 @@ class Tester(AnyWidget):
 
 
 def _answer_all(tester: weakref.ref[Tester], work: queue.SimpleQueue[Mapping[str, Any] | None]) -> None:
-    """Answer what comes until the tester is closed or gone; settle when nothing comes any more."""
+    """Answer what comes until the tester is closed or gone; settle what is left when nothing comes."""
     stale = False
     while True:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,26 +12,23 @@ from ..errors import Diagnostic, WasmhubError
 if TYPE_CHECKING:
     from ..filter import Filter
     from ..module import Module
-    from ..proxy import Exchange
+    from ..proxy import LogLine
 
 __all__ = ["findings"]
 
 INNERMOST_FIRST = ("go", "javascript", "assemblyscript", "rust")
-FRAME = re.compile(r"^  \d+: 0x([0-9a-f]+) - (.*?)(?: \((\S+) line (\d+)\))?$", re.MULTILINE)
+FRAME = re.compile(r"^  \d+: ( ?)0x([0-9a-f]+) - (.*?)(?: \((\S+) line (\d+)\))?$", re.MULTILINE)
+"""Two spaces are V8's, in Envoy and in the page: it counts from the start of the module."""
 TWINS = ("c", "cpp", "zig", "assemblyscript")
 """Languages whose compiler soon makes the same code with source positions."""
 
 
-def findings(made: Filter, exchange: Exchange) -> tuple[Diagnostic, ...]:
-    """A mark for each line of the cell in which the filter failed on the way; none where that is not known.
+def findings(made: Filter, log: Iterable[LogLine]) -> tuple[Diagnostic, ...]:
+    """A mark for each line of the cell in which the filter failed; none where its log does not tell.
 
     Where the module has no source positions, its source is compiled once more with them.
     """
-    logged = [
-        each
-        for each in exchange.log
-        if each.level in ("error", "critical") and each.plugin in ("", made.name)
-    ]
+    logged = [each for each in log if each.level in ("error", "critical") and each.plugin in ("", made.name)]
     said = _places(made)
     found: dict[int, Diagnostic] = {}
     last = "the filter failed here"
@@ -71,15 +68,19 @@ def _reason(text: str, said: re.Pattern[str]) -> str:
 def _lines(made: Filter, backtrace: str) -> Iterator[int]:
     """The lines of the cell in a backtrace, the innermost first."""
     frames = FRAME.findall(backtrace)
-    positions = None if any(line for *_, line in frames) else _with_positions(made)
-    for offset, name, file, line in frames:
-        place = (file, int(line or 0))
-        if positions is not None:
-            place = positions.source_line(_index(made.module, name), int(offset, 16)) or place
+    known = any(line for *_, line in frames)
+    positions = made.module if known else _with_positions(made) or made.module
+    for whole, told, name, file, line in frames:
+        place, offset = (file, int(line or 0)), int(told, 16)
+        index, offset = _inside(made.module, offset) if whole else (_index(made.module, name), offset)
+        place = positions.source_line(index, offset) or place
         if place[0].split(".")[0] == "cell" and place[1]:
             yield place[1]
         elif made.language == "wat":
-            yield from _function(made, name)
+            yield from _function(made, made.module.function_name(index) if whole else name)
+    callback = re.match(r"Function: (\w+) failed", backtrace)
+    if callback and not frames and made.language == "wat":  # Envoy names no frames of a module without names
+        yield from _function(made, callback[1])
 
 
 def _function(made: Filter, name: str) -> Iterator[int]:
@@ -108,6 +109,14 @@ def _with_positions(made: Filter) -> Module | None:
 
 def _code(module: Module) -> list[bytes]:
     return [module.data[start:end] for start, end in module.contents.bodies]
+
+
+def _inside(module: Module, offset: int) -> tuple[int, int]:
+    """The function whose code has this byte of the module, and where in it; -1 where there is none."""
+    for own, (start, end) in enumerate(module.contents.bodies):
+        if start <= offset < end:
+            return module.contents.imported_functions + own, offset - start
+    return -1, 0
 
 
 def _index(module: Module, name: str) -> int:

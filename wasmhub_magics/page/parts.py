@@ -39,15 +39,16 @@ class Parts:
 def parts_of(filters: Iterable[HasPlugin]) -> Parts:
     """The parts of a chain. Raises ModuleError where a module wants more memory than its limit."""
     plugins = [as_plugin(each) for each in filters]
+    modules = tuple(within_limit(plugin.module, plugin) for plugin in plugins)
     return Parts(
-        tuple(_plugin(plugin) for plugin in plugins),
-        tuple(within_limit(plugin.module, plugin) for plugin in plugins),
+        tuple(_plugin(plugin, module) for plugin, module in zip(plugins, modules, strict=True)),
+        modules,
         host_bytes(),
         bridge_bytes(),
     )
 
 
-def _plugin(plugin: Plugin) -> dict[str, Any]:
+def _plugin(plugin: Plugin, limited: bytes) -> dict[str, Any]:
     memory = next((i.type for i in plugin.module.imports if isinstance(i.type, MemoryType)), None)
     table = next((i.type for i in plugin.module.imports if isinstance(i.type, TableType)), None)
     return {
@@ -65,6 +66,7 @@ def _plugin(plugin: Plugin) -> dict[str, Any]:
         "log_bytes": plugin.limits.log_bytes,
         "memory_bytes": plugin.limits.memory_bytes,
         "callback_seconds": plugin.limits.callback_seconds,
+        "moved_bytes": len(limited) - len(plugin.module.data),  # where its code is, against the module's own
         "memory": None if memory is None else _limits(memory),
         "table": None if table is None else _limits(table),
     }

@@ -26,7 +26,8 @@ export function marks(cell: CodeCellModel, notebooks: INotebooks | null): Extens
 }
 
 class Marks implements PluginValue {
-  private shown = false;
+  /** The marks that are shown, as text; empty where there are none. */
+  private shown = '';
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** The cell forgets its outputs before its editor goes. */
   private readonly outputs: Outputs;
@@ -47,7 +48,7 @@ class Marks implements PluginValue {
     if (!update.docChanged) {
       return;
     }
-    if (this.shown) {
+    if (this.shown !== '') {
       this.after(0, () => this.show([]));
     } else if (this.outputs.length > 0 || this.notebooks !== null) {
       this.after(SETTLED_MS, () => this.compare());
@@ -88,9 +89,11 @@ class Marks implements PluginValue {
   }
 
   private show(found: readonly Diagnostic[]): void {
-    if (found.length > 0 || this.shown) {
-      this.shown = found.length > 0;
-      this.view.dispatch({ effects: this.showing.reconfigure(this.shown ? SHOWING : []) });
+    const shown = found.length > 0 ? JSON.stringify(found) : '';
+    // To show them anew would take away the message that is being read.
+    if (shown !== this.shown) {
+      this.shown = shown;
+      this.view.dispatch({ effects: this.showing.reconfigure(found.length > 0 ? SHOWING : []) });
       this.view.dispatch(setDiagnostics(this.view.state, found));
     }
   }

@@ -8,6 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { mismatchOf } from '../kernel/versions.js';
 import { INotebooks } from '../tokens.js';
 import { keepCells } from './keepCell.js';
+import { leaveOutputs } from './leaveOutput.js';
 import { Notebooks } from './notebooks.js';
 
 /** Links each open notebook to its kernel. */
@@ -22,6 +23,7 @@ export const notebooksPlugin: JupyterFrontEndPlugin<INotebooks> = {
     const trans = (translator ?? nullTranslator).load('wasmhub_magics');
     const notebooks = new Notebooks(tracker);
     keepCells(tracker, trans);
+    leaveOutputs(tracker);
     const told = new Set<string>();
     notebooks.changed.connect(() => {
       const link = notebooks.current === null ? null : notebooks.link(notebooks.current);

@@ -142,10 +142,6 @@ function Log(props: { deployment: DeploymentState; lines: readonly LogEntry[]; t
       box.current.scrollTop = box.current.scrollHeight;
     }
   }, [lines]);
-  const empty =
-    deployment.url === ''
-      ? trans.__('Its proxies keep what it logs; kubectl logs shows it where they run in a cluster.')
-      : trans.__('It has logged nothing yet.');
   return (
     <pre
       ref={box}
@@ -157,7 +153,7 @@ function Log(props: { deployment: DeploymentState; lines: readonly LogEntry[]; t
         atEnd.current = scrollTop + clientHeight >= scrollHeight - 4;
       }}
     >
-      {lines.length === 0 ? empty : lines.map(line => `[${line.level}] ${line.message}`).join('\n')}
+      {lines.length === 0 ? trans.__('It has logged nothing yet.') : lines.map(line => `[${line.level}] ${line.message}`).join('\n')}
     </pre>
   );
 }

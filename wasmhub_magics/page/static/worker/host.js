@@ -92,7 +92,7 @@ class Host {
     }
     // The innermost frames are those of the filter; all others of that module are called by the host.
     const all = [...String(error.stack ?? "").matchAll(/^\s*at (?:(.+) \()?(wasm:\/\/\S*?):wasm-function\[(\d+)\]:(0x[0-9a-f]+)/gm)];
-    const frames = all.filter((frame) => frame[2] === all[0][2]).map(([, name, , index, at], depth) => `  ${depth}: ${at} - ${name ?? `function ${index}`}`);
+    const frames = all.filter((frame) => frame[2] === all[0][2]).map(([, name, , index, at], depth) => `  ${depth}:  0x${(at - (vm?.plugin.moved_bytes ?? 0)).toString(16)} - ${name ?? `function ${index}`}`);
     return frames.length ? [what, "Proxy-Wasm plugin in-VM backtrace:", ...frames].join("\n") : what;
   }
 }
