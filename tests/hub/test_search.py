@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,12 @@ def test_an_unknown_order_is_refused() -> None:
         Query(sort="luck")
 
 
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds and result of it, without the collector, which would go through the heap of all other tests."""
+    results: list[Any] = []
+    return timeit.timeit(lambda: results.append(work()), number=1), results[0]
+
+
 def test_ten_thousand_images_are_searched_in_a_small_part_of_the_time_of_reading_them() -> None:
     words = "auth token header rate limit cache trace log metric route retry canary shadow cors jwt".split()  # noqa: SIM905
     entries = [
@@ -299,20 +306,17 @@ def test_ten_thousand_images_are_searched_in_a_small_part_of_the_time_of_reading
         for n in range(10_000)
     ]  # fmt: skip
     with Index() as index:
-        start = time.perf_counter()
-        index.replace("reg.example", "team", entries)
-        filled = time.perf_counter() - start
+        filled, _ = timed(partial(index.replace, "reg.example", "team", entries))
         index.set_cursor("reg.example", "catalogue")
-    times = []
-    for text, options in (
-        ("jwt", {}),
-        ("rate lim", {"language": "go"}),
-        ("token", {"sort": "name"}),
-        ("", {}),
+    times: list[float] = []
+    for query in (
+        {"text": "jwt"},
+        {"text": "rate lim", "language": "go"},
+        {"text": "token", "sort": "name"},
+        {},
     ):
-        start = time.perf_counter()
-        found = search(text, registries=["reg.example"], local=False, **options)
-        times.append(time.perf_counter() - start)
+        seconds, found = timed(partial(search, registries=["reg.example"], local=False, **query))
+        times.append(seconds)
         assert (found.problems, len(found)) == ((), 100)
         assert found.total > 100
     assert max(times) < filled / 4
