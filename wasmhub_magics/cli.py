@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        print(f"wasmhub: {error.strerror}\n  where: {error.filename}", file=sys.stderr)
+        where = f"\n  where: {error.filename}" if error.filename else ""
+        print(f"wasmhub: {error.strerror or error}{where}", file=sys.stderr)
         return 1
     return status
 
