@@ -153,9 +153,9 @@ function casesControl({ model, engines, current, load, tell }) {
 
   async function show(form) {
     try {
-      text.hidden = false;
-      if (engines.kernel.here) text.value = (await engines.kernel.ask("cases-text", { cases: entries(), form })).text;
-      else text.value = JSON.stringify({ cases: entries() }, null, 1);
+      const told = engines.kernel.here ? (await engines.kernel.ask("cases-text", { cases: entries(), form })).text : JSON.stringify({ cases: entries() }, null, 1);
+      text.hidden = false; // not before: what is typed meanwhile would be gone
+      text.value = told;
       text.focus();
       text.select();
     } catch (error) {
@@ -166,6 +166,7 @@ function casesControl({ model, engines, current, load, tell }) {
   /** Put the cases into the notebook as text; who can write cells takes the event and says where they are. */
   async function keepAsCell() {
     try {
+      await reading;
       const name = model.get("names").at(-1);
       const { text: source } = await engines.kernel.ask("cases-text", { cases: entries(), form: "cell" });
       const asked = new CustomEvent("wasmhub:keep-cell", { bubbles: true, composed: true, cancelable: true, detail: { source, magic: `%%wasm_cases ${name}`, told: "" } });
@@ -182,6 +183,9 @@ function casesControl({ model, engines, current, load, tell }) {
       note.textContent = error.message;
     }
   }
+
+  /** The text that is being read: what is kept or saved meanwhile is what it says. */
+  let reading = Promise.resolve();
 
   async function take() {
     try {
@@ -202,8 +206,9 @@ function casesControl({ model, engines, current, load, tell }) {
     make("div", { class: "wht-line" }, button("Add the request above as a case", add, { class: "wht-second" }), button("Run all cases", run, { class: "wht-second" })),
     summary,
     make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected", ""].map((head) => make("th", { textContent: head })))), body)),
-    make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", take) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Keep as a cell", keepAsCell, { title: "Write the cases into the notebook, as a cell of text" }) : null, kernel ? button("Save beside the notebook", async () => {
+    make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", () => (reading = take())) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Keep as a cell", keepAsCell, { title: "Write the cases into the notebook, as a cell of text" }) : null, kernel ? button("Save beside the notebook", async () => {
       try {
+        await reading;
         note.textContent = (await engines.kernel.ask("cases-save", { cases: entries() })).told;
       } catch (error) {
         note.textContent = error.message;
