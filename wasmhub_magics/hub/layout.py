@@ -30,8 +30,8 @@ from .notes import (
     TITLE,
     VARIANT,
 )
-from .pieces import sha256
-from .stored import stored, stored_size
+from .pieces import Piece, sha256
+from .stored import Stored
 
 __all__ = [
     "BARE",
@@ -91,9 +91,13 @@ class Packed:
 
 @dataclass(frozen=True)
 class Coming:
-    """The blobs of an image, the layer of ``size`` bytes first, and what has their digests computed."""
+    """The blobs of an image, and what has their digests computed.
+
+    The first one is the layer, which is of ``size`` bytes and made of ``parts``.
+    """
 
     size: int
+    parts: Callable[[], tuple[Piece, ...]]
     start: Callable[[], tuple[Beside[Blob], ...]]
 
 
@@ -144,9 +148,10 @@ def _compat(
 ) -> Packed:
     notes = notes | {VARIANT: "compat"}
     archive = tarred({PLUGIN: module.data, RUNTIME: runtime})
+    file = None if compress else Stored(archive)
 
     def make_layer() -> Blob:
-        return Blob(LAYER, gzipped(archive)) if compress else Blob.hashed(LAYER, *stored(archive))
+        return Blob.hashed(LAYER, file.parts, file.digest) if file else Blob(LAYER, gzipped(archive))
 
     def make_config(after: Beside[Blob] | None) -> Blob:
         if after:
@@ -164,8 +169,8 @@ def _compat(
         layer = Beside(make_layer)
         return layer, Beside(lambda: make_config(layer if ahead else None))
 
-    if ahead and not compress:
-        ahead(Coming(stored_size(archive), start))
+    if ahead and file:
+        ahead(Coming(file.size, lambda: file.parts, start))
     layer, config = (each.result() for each in start())
     return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
 
