@@ -129,13 +129,20 @@ class Registry(Transport):
         def send(blob: Beside[Blob]) -> None:
             self._send_blob(reference, blob.result())
 
+        def tell(what: str, sent: int, size: int) -> None:
+            if moved:
+                moved(what, sent, size)
+            if sent == size:
+                coming.gone.set()
+
         def send_first() -> None:
             if session is None:
-                self._send_blob(reference, first.result(), moved)
+                self._send_blob(reference, first.result(), tell)
                 return
             there = Beside(lambda: self._is_there(reference, first.result().descriptor))
             with self._unless_there(reference, first.result):
-                upload_ahead(session, coming.parts(), first, there, moved)
+                upload_ahead(session, coming.parts(), first, there, tell)
+            coming.gone.set()
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
         self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
