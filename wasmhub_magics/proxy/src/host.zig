@@ -292,7 +292,7 @@ fn proceedNow() !Status {
 /// A TCP connection goes on, and what is beside it.
 fn runTcp() !Need {
     while (true) {
-        if (try tcp.run()) continue;
+        if (try tcp.run() or try tcp.finish()) continue;
         switch (try events.prompt()) {
             .ran => {},
             .ask => return .call,
