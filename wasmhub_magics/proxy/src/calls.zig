@@ -49,7 +49,7 @@ pub fn proxy_get_current_time_nanoseconds(ret_time: u32) Error!void {
 // Headers.
 
 /// The map for reading. Null where a phase has none but reading is no mistake.
-fn readable(context: *Context, raw: u32) Error!?*headers.Map {
+inline fn readable(context: *Context, raw: u32) Error!?*headers.Map {
     const kind = try MapType.from(raw);
     const filter = context.filter orelse return called(context, kind);
     const stream = &worker.stream;

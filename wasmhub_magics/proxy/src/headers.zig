@@ -79,9 +79,10 @@ pub const Map = struct {
     }
 
     /// Add an entry; an inline header that is there already gets the value joined to its own.
-    pub fn add(map: *Map, arena: *Arena, raw: []const u8, value: []const u8) error{OutOfMemory}!void {
+    pub inline fn add(map: *Map, arena: *Arena, raw: []const u8, value: []const u8) error{OutOfMemory}!void {
         const name = map.alias(raw);
         if (isInline(map.kind, name)) {
+            @branchHint(.unlikely);
             const index = map.find(name);
             if (index != nowhere) return join(arena, &map.entries.items[index], value);
         }
@@ -301,7 +302,7 @@ const inline_response = [_][]const u8{
 };
 const inline_response_trailers = [_][]const u8{ "grpc-status", "grpc-message" };
 
-fn isInline(kind: Kind, name: []const u8) bool {
+noinline fn isInline(kind: Kind, name: []const u8) bool {
     return switch (kind) {
         .request => Table(&(inline_both ++ inline_request)).has(name),
         .response => Table(&(inline_both ++ inline_response)).has(name),

@@ -17,15 +17,19 @@ const Side = stream_zig.Side;
 const Source = stream_zig.Source;
 const Stream = stream_zig.Stream;
 
-pub fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-    switch (frame.kind) {
-        .headers => try stream.stepHeaders(frame),
-        .data => try stream.stepData(frame),
-        .trailers => try stream.stepTrailers(frame),
-        .metadata => try stream.stepMetadata(frame),
-        .late_metadata => metadata_zig.stepLate(stream, frame),
-        .continuation => try stream.stepContinuation(frame),
-        .request_source, .response_source => try stream.stepSource(frame),
+/// Take steps until no frame is left.
+pub fn run(stream: *Stream) error{OutOfMemory}!void {
+    while (stream.frames.items.len > 0) {
+        const frame = &stream.frames.items[stream.frames.items.len - 1];
+        switch (frame.kind) {
+            .headers => try stream.stepHeaders(frame),
+            .data => try stream.stepData(frame),
+            .trailers => try stream.stepTrailers(frame),
+            .metadata => try stream.stepMetadata(frame),
+            .late_metadata => metadata_zig.stepLate(stream, frame),
+            .continuation => try stream.stepContinuation(frame),
+            .request_source, .response_source => try stream.stepSource(frame),
+        }
     }
 }
 
@@ -109,7 +113,7 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             if (half.metadata_waiting > 0) try metadata_zig.pushWaiting(stream, side, position, position);
             return;
         }
-        frame.result = null;
+        frame.result = Frame.trapped;
         if (filter.failed()) return;
         if (!filter.created) {
             create(filter);
@@ -128,18 +132,19 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         half.headers = true;
         filter.end_of_stream = frame.end_stream;
         filter.stop = false;
-        frame.result = null;
+        frame.result = Frame.trapped;
         // The frame must be found again: a callback cannot push frames, so the pointer stays good.
         frame.result = switch (side) {
             .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
             .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
         };
-        if (frame.result != null and frame.result.? & ~@as(u32, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
+        if (frame.result & ~@as(u64, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
             half.headers = false; // an answer that the creation asked for is made after this
         }
     }
     if (try stream.act()) return;
-    const value = frame.result orelse return stream.fail(filter);
+    if (frame.result == Frame.trapped) return stream.fail(filter);
+    const value: u32 = @truncate(frame.result);
     const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
     half.iteration = if (filter.stop) .stopped_all_watermark else switch (value) {
         0, 2 => .going,
@@ -194,7 +199,7 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         frame.result = 0;
         const silent = filter.skipped or !filter.created or (side == .response and filter.failure_sent);
         if (!silent) {
-            frame.result = null;
+            frame.result = Frame.trapped;
             if (filter.failed()) return;
             if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
             half.body = if (half.holding or frame.source == .held) .held else .chunk;
@@ -209,7 +214,8 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         }
     }
     if (try stream.act()) return;
-    const value = frame.result orelse return stream.fail(filter);
+    if (frame.result == Frame.trapped) return stream.fail(filter);
+    const value: u32 = @truncate(frame.result);
     if (!frame.trailers_before and flow_of.trailers.exists and frame.trailers_added == null) {
         frame.end_stream = false;
         frame.trailers_added = frame.position;
@@ -264,7 +270,7 @@ pub fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         frame.phase = .returned;
         frame.result = 0;
         if (!filter.skipped and filter.created and !(side == .response and filter.failure_sent)) {
-            frame.result = null;
+            frame.result = Frame.trapped;
             if (filter.failed()) return;
             const count: u32 = @intCast(stream.flow(side).trailers.entries.items.len);
             half.trailers = true;
@@ -276,7 +282,8 @@ pub fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         }
     }
     if (try stream.act()) return;
-    const value = frame.result orelse return stream.fail(filter);
+    if (frame.result == Frame.trapped) return stream.fail(filter);
+    const value: u32 = @truncate(frame.result);
     half.end_stream = true;
     if (value == 0 and !filter.stop) {
         half.trailers = false;

@@ -188,7 +188,7 @@ pub const Stream = struct {
     pub fn run(stream: *Stream) error{OutOfMemory}!Need {
         while (true) {
             if (stream.frames.items.len > 0) {
-                try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
+                try steps_zig.run(stream);
                 continue;
             }
             switch (stream.stage) {
@@ -382,7 +382,6 @@ pub const Stream = struct {
     // The two ends of the chain: the router and the connection to the client.
 
     // What it does is told elsewhere.
-    pub const step = steps_zig.step;
     pub const stepSource = steps_zig.stepSource;
     pub const stepHeaders = steps_zig.stepHeaders;
     pub const stepData = steps_zig.stepData;
