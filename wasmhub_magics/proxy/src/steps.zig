@@ -93,11 +93,17 @@ pub fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
 
 pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
     const side = frame.side;
-    if (frame.position == stream.filters.items.len) {
-        const end_stream = frame.end_stream;
-        stream.pop();
-        return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+    while (frame.position < stream.filters.items.len) {
+        if (!try filterHeaders(stream, frame)) return;
     }
+    const end_stream = frame.end_stream;
+    stream.pop();
+    return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+}
+
+/// True where the headers have gone on, and nothing else is to be done before the next filter.
+inline fn filterHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool {
+    const side = frame.side;
     const filter = stream.filterAt(side, frame.position);
     const half = filter.half(side);
     if (frame.phase == .enter) {
@@ -110,11 +116,12 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             const position = frame.position;
             frame.position += 1;
             frame.phase = .enter;
-            if (half.metadata_waiting > 0) try metadata_zig.pushWaiting(stream, side, position, position);
-            return;
+            if (half.metadata_waiting == 0) return true;
+            try metadata_zig.pushWaiting(stream, side, position, position);
+            return false;
         }
         frame.result = Frame.trapped;
-        if (filter.failed()) return;
+        if (filter.failed()) return false;
         if (!filter.created) {
             create(filter);
             if (stream.replies()) {
@@ -142,8 +149,11 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             half.headers = false; // an answer that the creation asked for is made after this
         }
     }
-    if (try stream.act()) return;
-    if (frame.result == Frame.trapped) return stream.fail(filter);
+    if (try stream.act()) return false;
+    if (frame.result == Frame.trapped) {
+        try stream.fail(filter);
+        return false;
+    }
     const value: u32 = @truncate(frame.result);
     const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
     half.iteration = if (filter.stop) .stopped_all_watermark else switch (value) {
@@ -161,8 +171,10 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         half.headers_continued = true;
         frame.position += 1;
         frame.phase = .enter;
+        if (half.metadata_waiting == 0) return true;
     }
     if (half.metadata_waiting > 0 and !half.stoppedAll()) try metadata_zig.pushWaiting(stream, side, position, position);
+    return false;
 }
 
 pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
@@ -174,14 +186,21 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         if (added) |position| try stream.pushAdded(side, position);
         return;
     }
-    if (frame.position == stream.filters.items.len) {
-        const end_stream = frame.end_stream;
-        const body = flow_of.body(frame.source);
-        const added = if (stream.unheard) null else frame.trailers_added;
-        stream.pop();
-        if (added) |position| try stream.pushAdded(side, position);
-        return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
+    while (frame.position < stream.filters.items.len) {
+        if (!try filterData(stream, frame)) return;
     }
+    const end_stream = frame.end_stream;
+    const body = flow_of.body(frame.source);
+    const added = if (stream.unheard) null else frame.trailers_added;
+    stream.pop();
+    if (added) |position| try stream.pushAdded(side, position);
+    return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
+}
+
+/// True where the frame has gone on.
+inline fn filterData(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool {
+    const side = frame.side;
+    const flow_of = stream.flow(side);
     const filter = stream.filterAt(side, frame.position);
     const half = filter.half(side);
     if (frame.phase == .enter) {
@@ -191,17 +210,20 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             const source = frame.source;
             stream.pop();
             _ = try stream.hold(side, source);
-            return;
+            return false;
         }
-        if (half.end_stream) return stream.pop();
+        if (half.end_stream) {
+            stream.pop();
+            return false;
+        }
         half.end_stream = frame.end_stream and !flow_of.trailers.exists;
         frame.phase = .returned;
         frame.result = 0;
         const silent = filter.skipped or !filter.created or (side == .response and filter.failure_sent);
         if (!silent) {
             frame.result = Frame.trapped;
-            if (filter.failed()) return;
-            if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
+            if (filter.failed()) return false;
+            if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return false;
             half.body = if (half.holding or frame.source == .held) .held else .chunk;
             half.data = true;
             const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
@@ -213,8 +235,11 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             };
         }
     }
-    if (try stream.act()) return;
-    if (frame.result == Frame.trapped) return stream.fail(filter);
+    if (try stream.act()) return false;
+    if (frame.result == Frame.trapped) {
+        try stream.fail(filter);
+        return false;
+    }
     const value: u32 = @truncate(frame.result);
     if (!frame.trailers_before and flow_of.trailers.exists and frame.trailers_added == null) {
         frame.end_stream = false;
@@ -230,12 +255,14 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         if (half.iteration == .stopped) {
             const position = frame.position;
             frame.phase = .rest;
-            if (try stream.hold(side, frame.source)) return;
-            return stream.push(.{ .kind = .continuation, .side = side, .position = position });
+            if (!try stream.hold(side, frame.source)) {
+                try stream.push(.{ .kind = .continuation, .side = side, .position = position });
+            }
+            return false;
         }
         frame.position += 1;
         frame.phase = .enter;
-        return;
+        return true;
     }
     half.iteration = .stopped;
     frame.phase = .rest;
@@ -244,10 +271,11 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
         if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
         if (frame.source == .chunk) arena_zig.clear(&flow_of.chunk.bytes);
-        return;
+        return false;
     }
     flow_of.streaming = status == 2;
     _ = try stream.hold(side, frame.source);
+    return false;
 }
 
 /// Trailers that a filter has made go to those after it, and to itself where what it held up goes on.

@@ -272,7 +272,9 @@ pub const Stream = struct {
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
-        try stream.response.headers.set("x-envoy-upstream-service-time", try router.serviceTime());
+        const map = &stream.response.headers;
+        const time: headers.Entry = .{ .name = "x-envoy-upstream-service-time", .value = try router.serviceTime() };
+        if (map.reserved) try map.set(time.name, time.value) else try map.append(time.name, time.value);
         if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
         try stream.push(.{ .kind = .response_source, .side = .response });
     }
