@@ -50,9 +50,12 @@ pub fn proxy_http_call(
 
     const call = try callout.make(vm, plugin.root.id, target, @as(u64, timeout) * std.time.ns_per_ms);
     call.head = std.mem.eql(u8, map.get(":method").?, "HEAD");
-    std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
-    defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
-    try exchange.putMessage(&map, content, &trailers);
+    {
+        errdefer callout.unmake(call);
+        std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
+        defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
+        try exchange.putMessage(&map, content, &trailers);
+    }
     try vm.store32(ret_token, call.token);
 }
 

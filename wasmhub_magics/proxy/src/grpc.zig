@@ -64,8 +64,9 @@ pub const Stream = struct {
 
     pub fn send(stream: *Stream, message: []const u8, last: bool) OutOfMemory!void {
         if (stream.ended or stream.remote_closed) return;
-        try stream.out.appendSlice(gpa, std.mem.asBytes(&@as(u32, @intCast(message.len))));
-        try stream.out.appendSlice(gpa, message);
+        try stream.out.ensureUnusedCapacity(gpa, 4 + message.len);
+        stream.out.appendSliceAssumeCapacity(std.mem.asBytes(&@as(u32, @intCast(message.len))));
+        stream.out.appendSliceAssumeCapacity(message);
         stream.out_count += 1;
         stream.ended = last;
         stream.stir();
@@ -229,6 +230,7 @@ var map: headers.Map = .{ .kind = .response };
 var in_hand: Body = .{};
 
 pub fn make(vm: *Vm, root: u32, token: u32, unary: bool, cluster: *const callout.Cluster) OutOfMemory!*Stream {
+    try streams.ensureUnusedCapacity(gpa, 1);
     const stream = try gpa.create(Stream);
     next_id += 1;
     stream.* = .{
@@ -240,21 +242,31 @@ pub fn make(vm: *Vm, root: u32, token: u32, unary: bool, cluster: *const callout
         .cluster = cluster,
         .began = events.now,
     };
-    try streams.append(gpa, stream);
+    streams.appendAssumeCapacity(stream);
     busy = true;
     return stream;
 }
 
+/// Take back the stream that was made last, of which nobody knows yet.
+pub fn unmake(stream: *Stream) void {
+    streams.items.len -= 1;
+    stream.free();
+}
+
 /// A call that came to nothing: the filter is told although it got an error.
 pub fn refuse(vm: *Vm, root: u32, token: u32, unary: bool) OutOfMemory!void {
+    const text = try gpa.dupe(u8, "Cluster not available");
+    errdefer gpa.free(text);
     const stream = try make(vm, root, token, unary, &nobody);
+    errdefer unmake(stream);
     stream.news = false;
     stream.cancelled = true;
     stream.remote_closed = true;
-    try stream.push(.{ .due = events.now, .kind = .close, .status = 14, .bytes = try gpa.dupe(u8, "Cluster not available") });
+    try stream.steps.ensureUnusedCapacity(gpa, 1);
+    stream.push(.{ .due = events.now, .kind = .close, .status = 14, .bytes = text }) catch unreachable;
     // Right after the running callback, before its return value counts.
     if (worker.caller) |caller| {
-        if (caller.filter != null) try worker.stream.later(.{ .tell = stream });
+        if (caller.filter != null) worker.stream.later(.{ .tell = stream }) catch {};
     }
 }
 
