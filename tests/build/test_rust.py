@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,22 @@ def test_a_compiler_with_the_library_goes_first_and_one_with_its_source_builds_i
     assert built is not None
     assert built.flags == ("-Zbuild-std=std,panic_abort",)
     assert with_library(only) is None
+
+
+def test_a_compiler_without_a_linker_of_its_own_links_with_the_one_that_was_found(tmp_path: Path) -> None:
+    found, seen = find_rust(), tmp_path / "seen"
+    zig = importlib.util.find_spec("ziglang")
+    assert found is not None
+    assert zig is not None
+    assert zig.submodule_search_locations
+    linker = tmp_path / "linker"
+    linker.write_text(
+        f'#!/bin/sh\necho "$1" >>{seen}\nexec {zig.submodule_search_locations[0]}/zig wasm-ld "$@"\n'
+    )
+    linker.chmod(0o755)
+    borrowing = Rust(lambda: replace(found, version=f"{found.version} borrowing", linker=(str(linker),)))
+    assert build_module(BARE, borrowing).module.abi == "0.2.1"
+    assert "-flavor" not in seen.read_text()
 
 
 def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:
