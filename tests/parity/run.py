@@ -23,8 +23,8 @@ from machine.judge import Judge, Verdict
 from machine.model import Case
 from machine.shrink import shrink, shrink_tcp
 from machine.sound import comparable
-from machine.tcp import connections, played
 from machine.tcp import Verdict as TcpVerdict
+from machine.tcp import connections, played
 from machine.tcp_model import TcpCase
 
 from wasmhub_magics.envoy.report import Difference
@@ -136,9 +136,7 @@ def smaller_tcp(verdict: TcpVerdict) -> TcpCase:
                     return seen.case
         return None
 
-    return replace(
-        shrink_tcp(verdict.case, verdict.number, first), about=str(verdict.differences[0])
-    )
+    return replace(shrink_tcp(verdict.case, verdict.number, first), about=str(verdict.differences[0]))
 
 
 def kind(difference: Difference) -> tuple[str, ...]:

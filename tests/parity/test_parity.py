@@ -12,7 +12,9 @@ from machine.model import Case
 from machine.tcp import Verdict, connections, played
 from machine.tcp_model import Connecting, TcpCase
 
-CONNECTIONS = [TcpCase.load(data) for data in json.loads(Path(__file__).with_name("connections.json").read_text())]
+CONNECTIONS = [
+    TcpCase.load(data) for data in json.loads(Path(__file__).with_name("connections.json").read_text())
+]
 FOUND = [Case.load(data) for data in json.loads(Path(__file__).with_name("cases.json").read_text())]
 
 
@@ -33,7 +35,9 @@ def differences(judge: Judge, case: Case) -> list[str]:
 
 def connected(verdicts: Iterable[Verdict]) -> list[str]:
     return [
-        f"{each.case.seed} {each.case.about}: {difference}" for each in verdicts for difference in each.differences
+        f"{each.case.seed} {each.case.about}: {difference}"
+        for each in verdicts
+        for difference in each.differences
     ]
 
 

@@ -23,7 +23,7 @@ static void fill(int more) {
   proxy_register_shared_queue("q", 1, &queue);
   while (proxy_enqueue_shared_queue(queue, bytes, BIG) == 0) {}
   while (more-- > 0) proxy_enqueue_shared_queue(queue, bytes, PAGE);
-  while (proxy_enqueue_shared_queue(queue, bytes, PAGES) == 0) {} /* four pages each: less than that is left */
+  while (proxy_enqueue_shared_queue(queue, bytes, PAGES) == 0) {} /* four pages each */
 }
 
 static void web(uint32_t size) {
