@@ -11,6 +11,7 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const proto = @import("proto.zig");
 const worker = @import("worker.zig");
+const Pairs = @import("pairs.zig").Pairs;
 const Context = @import("vm.zig").Context;
 
 const Error = abi.Error;
@@ -107,7 +108,7 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
         headers.lower(name);
         try map.add(&worker.arena, name, pair[1]);
     }
-    var list: calls.Pairs = .init(parts.metadata);
+    var list: Pairs = .init(parts.metadata);
     while (list.next()) |entry| try map.add(&worker.arena, entry.name, entry.value);
     try encodeBinary(&map);
     try callout.complete(&map, "", timeout);

@@ -384,7 +384,7 @@ pub const Stream = struct {
     // The two ends of the chain: the router and the connection to the client.
 
     // What it does is told elsewhere.
-    pub const stepSource = steps_zig.stepSource;
+    pub const stepSource = @import("source.zig").stepSource;
     pub const stepHeaders = steps_zig.stepHeaders;
     pub const stepData = steps_zig.stepData;
     pub const pushAdded = steps_zig.pushAdded;
