@@ -124,6 +124,8 @@ def test_one_table_of_cases_gives_the_same_in_page_and_kernel(
 ) -> None:
     kernel, own = both(page, mangler, case)
     assert told(own) == told(kernel)
+    remembered = run_cases(mangler, [case]).results[0].remembered
+    assert page.evaluate("exchange => fingerprint(exchange)", own) == remembered.print
     lines = page.evaluate("([a, b]) => [traceLines(a), traceLines(b)]", [own["trace"], kernel["trace"]])
     assert lines[0] == lines[1]
     assert len(lines[0]) > 0 or not kernel["trace"]["events"]

@@ -78,7 +78,7 @@ class PageProxy {
       this.waiting.set(id, (answer) => {
         clearTimeout(timer);
         if (answer.error === undefined) done(answer);
-        else fail(Object.assign(new Mistake(answer.error), { start: answer.start, broken: answer.broken }));
+        else fail(Object.assign(new Mistake(answer.error), { start: answer.start, broken: answer.broken, log: answer.log }));
       });
       this.worker.postMessage({ id, type, ...content });
     });
@@ -209,6 +209,12 @@ class Engines {
     if (!page) return (await this.kernel.ask("case", { request, world })).exchange;
     const setup = { ...this.setup(page, world), clock: "1700000000000000000", seed: "0", fresh: true };
     return page.send(setup, request, world.upstream ?? { echo: true }).finally(() => (page.key = ""));
+  }
+
+  /** Let the kernel know what filters logged in this page, to mark where they failed. */
+  heard(about, log, build) {
+    const failures = log.filter(({ level }) => level === "error" || level === "critical");
+    if (this.kernel.here) this.model.send({ type: "heard", about, log: failures, build });
   }
 
   close() {
