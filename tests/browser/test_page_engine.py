@@ -189,6 +189,23 @@ def test_policies_and_the_state_of_a_machine_are_kept_between_requests(page: Pag
     assert statuses == {"closed": [200, 503, 503], "open": [200, 503, 200]}
 
 
+def test_what_is_sent_at_once_runs_each_in_the_proxy_made_for_it(page: Page) -> None:
+    made = build("def on_request_headers(ctx):\n    print(ctx.configuration)\n", name="both")
+    open_proxy(page, [made])
+    dates = page.evaluate(
+        """async ([request, clock]) => {
+          const { plugins } = window.proxy.parts;
+          const setup = { plugins, clusters: {} };
+          const fixed = { ...setup, clock, seed: '0', fresh: true };
+          const sent = [setup, fixed, setup].map(each => window.proxy.send(each, request, { echo: true }));
+          const date = exchange => exchange.response.headers.find(([name]) => name === 'date')[1];
+          return (await Promise.all(sent)).map(date);
+        }""",
+        [request_data(Request("GET", "/")), str(FIXED * 10**9)],
+    )
+    assert ["2023" in date for date in dates] == [False, True, False]
+
+
 def test_properties_are_given_as_in_the_kernel(page: Page) -> None:
     paths = ["source.address", "connection.mtls", "source.port", 'metadata.filter_metadata["envoy.lb"].stage']
     given = {paths[0]: "10.1.2.3:4711", paths[1]: "true", paths[2]: "4711", paths[3]: "canary"}

@@ -74,7 +74,7 @@ function casesControl({ model, engines, current, load, tell }) {
       });
       return make("tr", { class: !found ? "" : found.told ? "wht-red" : "wht-green" },
         make("td", {}, make("b", { class: "wht-mark", textContent: mark }), found?.change ? make("div", { class: "wht-changed", textContent: found.change }) : null),
-        make("td", {}, name, button(`${each.request.method} ${each.request.path}`, () => load(each), { class: "wht-link", title: "Load into the form", "aria-label": `Load ${each.name} into the form` })),
+        make("td", {}, name, button(`${each.request.method} ${each.request.path}`, () => load(each), { class: "wht-link", title: "Load into the form", "aria-label": `Load ${each.name} into the form: ${each.request.method} ${each.request.path}` })),
         make("td", {}, expect, found?.told ? make("div", { class: "wht-miss", textContent: found.told }) : null),
         make("td", {}, button("×", () => {
           keep(entries().filter((_, at) => at !== place));
@@ -222,7 +222,7 @@ function casesControl({ model, engines, current, load, tell }) {
   const part = section("Cases", false,
     make("div", { class: "wht-line" }, button("Add the request above as a case", add, { class: "wht-second" }), button("Run all cases", run, { class: "wht-second" })),
     summary,
-    make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected", ""].map((head) => make("th", { textContent: head })))), body)),
+    make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected"].map((head) => make("th", { textContent: head })), make("td"))), body)),
     make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", () => (reading = take())) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Keep as a cell", keepAsCell, { title: "Write the cases into the notebook, as a cell of text" }) : null, kernel ? button("Save beside the notebook", async () => {
       try {
         await reading;
