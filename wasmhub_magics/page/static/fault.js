@@ -56,7 +56,7 @@ function faultControl({ engines, current }) {
       const fault = { kind: kind.value, callback: callback.value, call: Number(call.value) || 1 };
       const { rows, title } = kernel ? await engines.kernel.ask("fault", { request, world, engine, fault }) : await simulateHere(engines, { request, world }, fault);
       const heads = ["policy", "this request", "the next one", "later", "log"];
-      told.replaceChildren(make("div", {}, make("b", { textContent: title }), ", what clients see:"), make("div", { class: "wht-scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { textContent: head })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", { textContent: cell }))))))));
+      told.replaceChildren(make("div", {}, make("b", { textContent: title }), ", what clients see:"), make("div", { class: "wht-scroll", tabIndex: 0, role: "group", "aria-label": "What clients see" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { textContent: head })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", { textContent: cell }))))))));
     } catch (error) {
       told.textContent = error.message;
     }
