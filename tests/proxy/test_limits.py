@@ -10,8 +10,8 @@ import time
 import pytest
 
 from wasmhub_magics.build import build_module
-from wasmhub_magics.errors import ModuleError, StartError
-from wasmhub_magics.http import Request
+from wasmhub_magics.errors import HostError, ModuleError, StartError
+from wasmhub_magics.http import Request, Response
 from wasmhub_magics.plugin import Limits, Plugin
 from wasmhub_magics.proxy.foreign import ForeignFunctions
 
@@ -89,6 +89,24 @@ def test_a_filter_that_asks_for_ever_more_fails_and_the_proxy_does_not(run, repl
     exchange = proxy.send()
     assert (exchange.outcome, exchange.details) == ("complete", "wasm_fail_stream")
     assert proxy.send().details == "wasm_fail_stream"
+
+
+SWELLING = """
+#include "proxy_wasm.h"
+static char bytes[1 << 20];
+pw_action proxy_on_response_body(uint32_t context, uint32_t size, bool end) {
+  while (proxy_set_buffer_bytes(PW_RESPONSE_BODY, UINT32_MAX, 0, bytes, sizeof bytes) == 0) {}
+  return PW_CONTINUE;
+}
+"""
+
+
+def test_a_body_that_swells_until_the_host_is_full_is_told_as_that_and_the_next_send_starts_anew(run):
+    module = build_module(SWELLING, "c", "swelling").module
+    proxy = run(Plugin(module, name="swelling", limits=Limits(callback_seconds=30)), trace=False)
+    with pytest.raises(HostError, match="the filters hold more than fits"):
+        proxy.send()
+    assert proxy.send(upstream=Response(204)).response.status == 204
 
 
 def test_a_log_flood_is_cut_and_counted(run, puppet):

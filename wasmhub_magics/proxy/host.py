@@ -261,6 +261,11 @@ class Host:
         self._stack.set_value(self.store, self._stack_top)
         if self._mailbox and self.field("panic_length"):
             message = self.read(self.field("panic"), self.field("panic_length")).decode("utf-8", "replace")
+            if message == "out of memory":
+                return HostError(
+                    f"the filters hold more than fits into the proxy's {MEMORY_LIMIT >> 20:,} MiB, copied",
+                    do="look for a body, queue or shared data that grows for ever; the next send starts anew",
+                )
             return HostError(
                 f"the host failed: {message}", do="please report it with the filter and the request"
             )
