@@ -14,7 +14,7 @@ from wasmhub_magics import build
 from wasmhub_magics.build import BuildOptions, build_module
 from wasmhub_magics.build.process import run
 from wasmhub_magics.build.rust import Rust
-from wasmhub_magics.build.rust_toolchain import find_rust, rustcs, with_library, with_source
+from wasmhub_magics.build.rust_toolchain import Rustc, find_rust, rustcs, with_library, with_source
 from wasmhub_magics.errors import BuildError, CompileError, LinkError, ToolchainMissing
 from wasmhub_magics.hub import info
 from wasmhub_magics.plugin import Plugin
@@ -263,6 +263,18 @@ def test_a_compiler_without_a_linker_of_its_own_links_with_the_one_that_was_foun
     borrowing = Rust(lambda: replace(found, version=f"{found.version} borrowing", linker=(str(linker),)))
     assert build_module(BARE, borrowing).module.abi == "0.2.1"
     assert "-flavor" not in seen.read_text()
+
+
+def test_the_newest_linker_is_taken_whichever_has_the_plain_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("bin/cargo", "lib/rustlib/src/rust/library/Cargo.lock", "bin/wasm-ld", "bin/wasm-ld-19"):
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / part).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    found = with_source(Rustc(tmp_path / "bin" / "rustc", (1, 96, 0), tmp_path))
+    assert found is not None
+    assert found.linker == (str(tmp_path / "bin" / "wasm-ld-19"),)
 
 
 def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:
