@@ -22,6 +22,8 @@ export interface PanelUses extends FilterUses, ImageUses {
 export class HubPanel extends VDomRenderer<Hub> {
   /** Whether the focus waits for something to be drawn that can take it. */
   private awaited = false;
+  /** Whether the panel had the focus when it was drawn anew: what had it may be gone. */
+  private held = false;
 
   constructor(
     private readonly hub: Hub,
@@ -49,6 +51,7 @@ export class HubPanel extends VDomRenderer<Hub> {
   /** What cannot be seen is not drawn. */
   protected override onUpdateRequest(message: Message): void {
     if (this.isVisible) {
+      this.held = this.node.contains(document.activeElement);
       super.onUpdateRequest(message);
     }
   }
@@ -58,7 +61,8 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   private settle(): void {
-    const first = this.awaited ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
+    const lost = this.held && document.activeElement === document.body;
+    const first = this.awaited || lost ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
     if (first !== null) {
       this.awaited = false;
       first.focus();
@@ -92,7 +96,7 @@ export class HubPanel extends VDomRenderer<Hub> {
 }
 
 function Drawn({ then, children }: { then: () => void; children: React.ReactNode }): JSX.Element {
-  React.useEffect(then);
+  React.useLayoutEffect(then); // before anything else is drawn
   return <>{children}</>;
 }
 
