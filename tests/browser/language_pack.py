@@ -6,17 +6,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-
 LOCALE = "eo"
 NAME = f"jupyterlab_language_pack_{LOCALE}"
 
 
-def install_pack(packages: Path, words: Mapping[str, str | list[str]], settings: Mapping[str, str]) -> None:
+def install_pack(packages: Path, words: Mapping[str, str | list[str]]) -> None:
     """Install a pack in a folder of packages: what the extension says, to what it says in Esperanto.
 
-    A list has the words for one and for many. The words of settings are translated by the server.
+    A list has the words for one and for many.
     """
     place = packages / NAME / "locale" / LOCALE / "LC_MESSAGES"
     place.mkdir(parents=True)
@@ -25,11 +22,6 @@ def install_pack(packages: Path, words: Mapping[str, str | list[str]], settings:
         head = {"domain": domain, "language": LOCALE, "plural_forms": "nplurals=2; plural=(n != 1);"}
         told = {word: [said] if isinstance(said, str) else said for word, said in found.items()}
         (place / f"{domain}.json").write_text(json.dumps({"": head, **told}))
-    catalog = Catalog(LOCALE, domain="wasmhub_magics")
-    for word, said in settings.items():
-        catalog.add(word, said, context="settings")
-    with (place / "wasmhub_magics.mo").open("wb") as compiled:
-        write_mo(compiled, catalog)
     about = packages / f"{NAME}-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n")
