@@ -10,7 +10,7 @@
     │   └── ToolchainMissing    the compiler is not on this machine
     ├── ProxyError              a filter could not be run
     │   ├── StartError          start or configuration failed
-    │   └── HostError           the proxy itself failed (a bug of ours)
+    │   └── HostError           the proxy itself failed (full, or a bug of ours)
     ├── EnvoyError              the real Envoy is missing, refused or failed
     │   ├── EnvoyMissing
     │   └── EnvoyRejected       Envoy refused a configuration or a module
@@ -184,7 +184,7 @@ class StartError(ProxyError):
 
 
 class HostError(ProxyError):
-    """The embedded proxy itself failed: a bug of this package, never of the filter."""
+    """The embedded proxy itself failed: filters have filled its memory, or it is a bug of this package."""
 
 
 class EnvoyError(WasmhubError):

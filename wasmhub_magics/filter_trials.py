@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .envoy import ParityReport
     from .latency import Comparison, LatencyReport, Sweep
     from .page import Share
-    from .testing import Case, Fault, Results, Simulation
+    from .testing import Case, Fault, Remembered, Results, Simulation
 
 __all__ = ["Engine", "Trials"]
 
@@ -71,7 +71,11 @@ class Trials:
         return verify([self.plugin], requests, upstream=upstream, **options)
 
     def check(
-        self, cases: Iterable[Case], *, engine: Engine = "embedded", before: Results | None = None
+        self,
+        cases: Iterable[Case],
+        *,
+        engine: Engine = "embedded",
+        before: Results | Mapping[str, Remembered] | None = None,
     ) -> Results:
         """Run cases, such as a ``testing.Suite``, and tell which pass, and what changed since ``before``."""
         from .testing import run_cases

@@ -19,7 +19,7 @@ TYPES = """
   (type $allocate (func (param i32) (result i32)))
   (type $two (func (param i32 i32)))
   (type $three (func (param i32 i32 i32)))
-  (type $five (func (param i32 i32 i32 i32 i32)))
+  (type $give (func (param i32 i32 i32 i64)))
   (memory (export "memory") 1)
   (table (export "functions") 5 funcref)"""
 STUB = f"""(module {TYPES}
@@ -32,8 +32,10 @@ CROSSING = f"""(module {TYPES}
   (func (export "{GET}") (param i32 i32 i32 i32 i32) (result i32) (local $at i32)
     (call_indirect (type $two) (i32.const 0) (local.get 1) (i32.const 2))
     (local.set $at (call_indirect (type $allocate) (i32.const 13) (i32.const 0)))
-    (call_indirect (type $five)
-      (local.get $at) (i32.const 64) (i32.const 13) (local.get 3) (local.get 4) (i32.const 4))
+    (call_indirect (type $give)
+      (local.get $at) (i32.const 64) (i32.const 13)
+      (i64.or (i64.extend_i32_u (local.get 3)) (i64.shl (i64.extend_i32_u (local.get 4)) (i64.const 32)))
+      (i32.const 4))
     (i32.const 0))
   (func (export "{ADD}") (param i32 i32 i32 i32 i32) (result i32)
     (call_indirect (type $three) (i32.const 0) (local.get 1) (local.get 3) (i32.const 3))

@@ -61,7 +61,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def notebook(context: BrowserContext, lab: Lab) -> Iterator[Notebook]:
     """A notebook open in JupyterLab: the extension is loaded, the filter is built."""
     setup = "%load_ext wasmhub_magics" + ANSWERER
-    cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)", "%wasm_bench greeter --seconds 6"]
+    cells = [setup, GREETER, "%wasm_test greeter", "time.sleep(4)", "%wasm_bench greeter --seconds 40"]
     opened = Notebook(context.new_page(), lab, lab.write("tester.ipynb", [cell(each) for each in cells]))
     opened.run(0)
     opened.run(1)

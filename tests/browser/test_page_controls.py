@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.shared_page import gate, opened, part, send
 from tests.browser.tester import CONTRAST
 from tests.formats.samples import COMBINED, HAR, HTTP_FILE
@@ -370,6 +371,8 @@ def test_a_loop_without_end_is_stopped_and_the_page_lives_on(page: Page) -> None
     [
         ("trap", "proxy_on_response_headers"),
         ("memory", "proxy_on_request_headers"),
+        ("time-out", "proxy_on_response_headers"),
+        ("time-out", "proxy_on_request_trailers"),
         ("trap", "proxy_on_request_trailers"),
         ("trap", "proxy_on_configure"),
     ],
@@ -456,6 +459,10 @@ def everything(form: Page) -> Page:
     send(form)
     part(form, "Cases").get_by_role("button", name="Run all cases").click()
     expect(form.locator(".wht-red")).to_have_count(1)
+    form.get_by_role("button", name="Let it fail").click()
+    expect(form.locator(".wht-faults tbody tr")).to_have_count(3)
+    form.get_by_role("button", name="Measure its cost here").click()
+    expect(form.locator(".wht-cost")).to_contain_text("cannot be measured")
     return form
 
 
@@ -483,3 +490,4 @@ def test_everything_open_fits_and_stands_out(
           .map(each => each.outerHTML)"""
     )
     assert unnamed == []
+    assert violations(everything, "body") == []

@@ -124,6 +124,8 @@ def test_one_table_of_cases_gives_the_same_in_page_and_kernel(
 ) -> None:
     kernel, own = both(page, mangler, case)
     assert told(own) == told(kernel)
+    remembered = run_cases(mangler, [case]).results[0].remembered
+    assert page.evaluate("exchange => fingerprint(exchange)", own) == remembered.print
     lines = page.evaluate("([a, b]) => [traceLines(a), traceLines(b)]", [own["trace"], kernel["trace"]])
     assert lines[0] == lines[1]
     assert len(lines[0]) > 0 or not kernel["trace"]["events"]
@@ -185,6 +187,23 @@ def test_policies_and_the_state_of_a_machine_are_kept_between_requests(page: Pag
         ]
         statuses[policy] = [each["response"]["status"] for each in found]
     assert statuses == {"closed": [200, 503, 503], "open": [200, 503, 200]}
+
+
+def test_what_is_sent_at_once_runs_each_in_the_proxy_made_for_it(page: Page) -> None:
+    made = build("def on_request_headers(ctx):\n    print(ctx.configuration)\n", name="both")
+    open_proxy(page, [made])
+    dates = page.evaluate(
+        """async ([request, clock]) => {
+          const { plugins } = window.proxy.parts;
+          const setup = { plugins, clusters: {} };
+          const fixed = { ...setup, clock, seed: '0', fresh: true };
+          const sent = [setup, fixed, setup].map(each => window.proxy.send(each, request, { echo: true }));
+          const date = exchange => exchange.response.headers.find(([name]) => name === 'date')[1];
+          return (await Promise.all(sent)).map(date);
+        }""",
+        [request_data(Request("GET", "/")), str(FIXED * 10**9)],
+    )
+    assert ["2023" in date for date in dates] == [False, True, False]
 
 
 def test_properties_are_given_as_in_the_kernel(page: Page) -> None:

@@ -265,3 +265,24 @@ def test_cases_come_from_tables_and_are_kept_in_a_cell(notebook: Notebook, teste
     notebook.run(CSV + 1)
     expect(tester.locator(".wht-cases tbody tr")).to_have_count(2, timeout=ANSWER_MS)
     assert ours(notebook) == []
+
+
+def test_where_the_page_may_start_no_worker_the_kernel_answers(context: BrowserContext, lab: Lab) -> None:
+    """As in frames whose policy lets no script of a blob run, such as those of VS Code's outputs."""
+    opened = Notebook(context.new_page(), lab, lab.write("frame.ipynb", [cell(each) for each in CELLS[:3]]))
+    opened.page.evaluate(
+        """() => {
+          const policy = document.createElement('meta');
+          policy.httpEquiv = 'Content-Security-Policy';
+          policy.content = "worker-src 'none'";
+          document.head.append(policy);
+        }"""
+    )
+    for place in (SET_UP, BUILD, TEST):
+        shown = opened.run(place).locator(".wht")
+    send(shown)
+    expect(shown.locator(".wh-head").first).to_contain_text("embedded proxy in the kernel")
+    unfold(shown, "Cases")
+    shown.get_by_role("button", name="Add the request above as a case").click()
+    expect(shown.locator(".wht-summary")).to_contain_text("all pass", timeout=ANSWER_MS)
+    opened.close()

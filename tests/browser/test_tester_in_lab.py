@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.axe import violations
 from tests.browser.conftest import GREETER
 from tests.browser.lab import ANSWER_MS, Notebook
 from tests.browser.tester import CONTRAST, ours, send, unfold
@@ -179,7 +180,7 @@ def test_a_newcomer_pastes_breaks_finds_out_why_and_mends(notebook: Notebook, te
         figures = notebook.run(4).get_by_label("Figures")
         expect(figures).to_contain_text(re.compile(r"at the median, fuel [+-]\d"), timeout=ANSWER_MS)
     finally:
-        notebook.replace(4, "%wasm_bench greeter --seconds 6")
+        notebook.replace(4, "%wasm_bench greeter --seconds 40")
         notebook.replace(1, GREETER)
         notebook.run(1)
 
@@ -232,6 +233,7 @@ def test_text_stands_out_from_its_background(notebook: Notebook, tester: Locator
     assert len(ratios) > 10
     low = {text: round(ratio, 2) for text, ratio in ratios if ratio < 4.5}
     assert not low
+    assert violations(notebook.page, ".wht") == []
 
 
 @pytest.mark.parametrize("width", [400, 700])
@@ -253,6 +255,16 @@ def test_a_measurement_is_followed_live_and_stopped(notebook: Notebook, tester: 
     chart = notebook.page.locator(".jp-Notebook .jp-CodeCell").nth(4).locator(".whl")
     expect(chart.locator("path")).to_have_count(2, timeout=ANSWER_MS)
     expect(chart.get_by_label("Figures")).to_contain_text("p99.99")
+    counted = """async chart => {
+      const shown = () => Number(/(\\d+) updates/.exec(chart.querySelector('[role=status]').textContent)[1]);
+      const [before, start] = [shown(), performance.now()];
+      await new Promise(done => setTimeout(done, 1000));
+      return (shown() - before) / ((performance.now() - start) / 1000);
+    }"""
+    assert 1 <= chart.evaluate(counted) <= 11  # one more than ten may fall into a second
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        notebook.theme(theme)
+        assert violations(notebook.page, ".whl") == []
     chart.get_by_role("button", name="Stop").click()
     expect(chart.get_by_role("status")).to_have_text("done", timeout=ANSWER_MS)
     expect(chart.get_by_role("button", name="Stop")).to_be_hidden()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from wasmhub_magics import build
 from wasmhub_magics.build import BuildOptions, build_module
 from wasmhub_magics.build.process import run
 from wasmhub_magics.build.rust import Rust
-from wasmhub_magics.build.rust_toolchain import find_rust, rustcs, with_library, with_source
+from wasmhub_magics.build.rust_toolchain import Rustc, find_rust, rustcs, with_library, with_source
 from wasmhub_magics.errors import BuildError, CompileError, LinkError, ToolchainMissing
 from wasmhub_magics.hub import info
 from wasmhub_magics.plugin import Plugin
@@ -245,6 +247,34 @@ def test_a_compiler_with_the_library_goes_first_and_one_with_its_source_builds_i
     assert built is not None
     assert built.flags == ("-Zbuild-std=std,panic_abort",)
     assert with_library(only) is None
+
+
+def test_a_compiler_without_a_linker_of_its_own_links_with_the_one_that_was_found(tmp_path: Path) -> None:
+    found, seen = find_rust(), tmp_path / "seen"
+    zig = importlib.util.find_spec("ziglang")
+    assert found is not None
+    assert zig is not None
+    assert zig.submodule_search_locations
+    linker = tmp_path / "linker"
+    linker.write_text(
+        f'#!/bin/sh\necho "$1" >>{seen}\nexec {zig.submodule_search_locations[0]}/zig wasm-ld "$@"\n'
+    )
+    linker.chmod(0o755)
+    borrowing = Rust(lambda: replace(found, version=f"{found.version} borrowing", linker=(str(linker),)))
+    assert build_module(BARE, borrowing).module.abi == "0.2.1"
+    assert "-flavor" not in seen.read_text()
+
+
+def test_the_newest_linker_is_taken_whichever_has_the_plain_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("bin/cargo", "lib/rustlib/src/rust/library/Cargo.lock", "bin/wasm-ld", "bin/wasm-ld-19"):
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / part).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    found = with_source(Rustc(tmp_path / "bin" / "rustc", (1, 96, 0), tmp_path))
+    assert found is not None
+    assert found.linker == (str(tmp_path / "bin" / "wasm-ld-19"),)
 
 
 def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:

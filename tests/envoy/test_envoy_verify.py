@@ -1,5 +1,6 @@
 """Comparing the embedded proxy with the real Envoy."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -77,6 +78,30 @@ def test_all_forms_of_answers_agree(plugin, answer):
     assert report.agrees, repr(report)
 
 
+@pytest.mark.parametrize("callback", ["request_headers", "response_headers"])
+def test_a_status_among_the_headers_of_an_answer_does_not_change_its_status(plugin, callback):
+    pairs = struct.pack("<III", 1, 7, 3) + b":status\0" + b"200\0"
+    words = enumerate(struct.unpack("<3Q", pairs))
+    stored = "".join(f"(i64.store (i32.const {2048 + 8 * at}) (i64.const {word}))" for at, word in words)
+    answer = REPLY.replace(
+        "(i32.const 0) (i32.const 0) (i32.const -1)", "(i32.const 2048) (i32.const 24) (i32.const -1)"
+    )
+    report = verify([plugin(**{callback: stored + answer + "(return (i32.const 1))"})], [Request()])
+    assert report.agrees, repr(report)
+    assert {each.response.status for each in report.exchanges[0]} == {403}
+
+
+def test_lines_below_those_that_envoy_is_asked_for_make_no_difference(plugin):
+    quiet = "".join(
+        f"(drop (call $log (i32.const {level}) (i32.const 1024) (i32.const 2)))" for level in (0, 1)
+    )
+    report = verify([plugin(configure=quiet, request_headers=f'{quiet} LOG("in") {quiet}')], [Request()])
+    assert report.agrees, repr(report)
+    embedded, real = report.exchanges[0]
+    assert [line.level for line in embedded.log] == ["trace", "debug", "info", "trace", "debug"]
+    assert [line.level for line in real.log] == ["info"]
+
+
 def test_two_refusals_to_start_agree(plugin):
     report = verify([plugin(configure="(return (i32.const 0))")])
     assert report.agrees
@@ -126,7 +151,8 @@ def test_random_and_timed_values_make_no_difference():
         response = Response(
             200, {"x-id": number, "date": time, "x-envoy-upstream-service-time": time}, number
         )
-        return exchange(number=number, response=response, log=(LogLine("info", f"id {number}"),))
+        log = (LogLine("info", f"id {number}"), LogLine("info", f"x-envoy-upstream-service-time: {time}"))
+        return exchange(number=number, response=response, log=log)
 
     assert list(_compare(0, one("aa-bb", "1"), one("cc-dd", "2"))) == []
 

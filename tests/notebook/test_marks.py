@@ -68,6 +68,39 @@ def test_cases_that_fail_are_marked(broken: Shell) -> None:
     assert marked() == [4]
 
 
+def test_cases_that_failed_in_the_page_are_marked_whatever_else_it_ran(broken: Shell) -> None:
+    tester = broken.run("%wasm_test broken")
+    trapped = send(tester)
+    log = [line for line in trapped["log"] if line["level"] == "error"]
+    passed = {**trapped, "log": []}
+    ask(tester, "heard", about="cases", log=log, build=tester.build)
+    ask(tester, "shown", exchange=passed, build=tester.build)
+    tester.settle()
+    assert marked() == [4]
+    ask(tester, "heard", about="cases", log=[], build=tester.build)
+    tester.settle()
+    assert marked() == []
+
+
+def test_what_the_page_tells_late_of_a_build_before_marks_nothing(broken: Shell) -> None:
+    tester = broken.run("%wasm_test broken")
+    trapped, build = send(tester), tester.build
+    broken.run(BROKEN.replace("x = 1", "x = 2"))
+    tester.reply({"type": "shown", "exchange": trapped, "build": build})
+    ask(tester, "parts")
+    tester.settle()
+    assert marked() == []
+
+
+def test_the_answer_that_the_page_shows_is_the_last_figure_of_the_cell(broken: Shell) -> None:
+    exchange = send(broken.run("%wasm_test broken"))
+    tester = broken.run("%wasm_test broken")
+    ask(tester, "shown", exchange=exchange, build=tester.build)
+    tester.settle()
+    figure = SESSION.history.figures["broken"]["send"]
+    assert (figure.text, figure.ok) == ("503", False)
+
+
 def test_a_filter_that_does_not_start_is_marked(shell: Shell) -> None:
     shell.run(UNSTARTED)
     shell.fail("%wasm_send broken")
@@ -76,6 +109,11 @@ def test_a_filter_that_does_not_start_is_marked(shell: Shell) -> None:
     assert marked() == []
     tester = shell.run("%wasm_test broken")
     send(tester)
+    tester.settle()
+    assert marked() == [3]
+    shell.run(UNSTARTED.replace("no such", "none such"))
+    log = [{"level": "error", "message": 'File "cell", line 3\nValueError: none', "plugin": "broken"}]
+    ask(tester, "heard", about="request", log=log, build=tester.build)
     tester.settle()
     assert marked() == [3]
 

@@ -112,6 +112,13 @@ def test_bench_reports_the_filter_and_the_baseline(greeter: Shell) -> None:
     assert "image/svg+xml" in bundle
 
 
+def test_bench_measures_the_last_request_where_none_is_named(greeter: Shell) -> None:
+    greeter.run("%wasm_send greeter POST /last -H 'x-user: ada'")
+    assert greeter.run("%wasm_bench greeter --seconds 0.1").request == "POST /last"
+    assert greeter.run("%wasm_bench greeter GET / --seconds 0.1").request == "GET /"
+    assert greeter.run("%wasm_bench greeter -H 'x-user: eve' --seconds 0.1").request == "GET /"
+
+
 def test_bench_puts_two_filters_side_by_side(greeter: Shell) -> None:
     greeter.run("%%wasm_filter other\n" + PYTHON_GREETER.replace("hello", "good morning"))
     comparison = greeter.run("%wasm_bench greeter --vs other --seconds 0.2")

@@ -180,6 +180,30 @@ def test_a_missing_anywidget_is_one_sentence(greeter: Shell, monkeypatch: pytest
     assert "pip install anywidget" in error.do
 
 
+def test_colab_is_told_which_manager_shows_the_tester(
+    greeter: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Colab shows only its own widgets until ``enable_custom_widget_manager`` names a manager for others."""
+    import sys
+    from types import SimpleNamespace
+
+    from anywidget import _util
+
+    asked: list[bool] = []
+    colab = SimpleNamespace(
+        enable_custom_widget_manager=lambda: asked.append(True),
+        _widgets=SimpleNamespace(_installed_url="https://manager"),
+    )
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    _util.enable_custom_widget_manager_once.cache_clear()
+    tester = greeter.run("%wasm_test greeter")
+    data, metadata = tester._repr_mimebundle_()
+    assert asked == [True]
+    assert metadata[WIDGET] == {"colab": {"custom_widget_manager": {"url": "https://manager"}}}
+    assert data[WIDGET]["model_id"] == tester.model_id
+    _util.enable_custom_widget_manager_once.cache_clear()
+
+
 def test_it_answers_on_a_thread_of_its_own(greeter: Shell) -> None:
     tester = greeter.run("%wasm_test greeter")
     seen: list[str] = []
@@ -284,11 +308,48 @@ def test_cases_of_a_cell_are_those_of_the_tester_and_back(greeter: Shell) -> Non
     assert [each["name"] for each in tester.cases] == ["another name"]
 
 
+BYE = "%%wasm_filter greeter\n" + PYTHON_GREETER.replace("hello", "bye")
+
+
 def test_a_run_of_cases_marks_what_changed_since_the_build_before(greeter: Shell) -> None:
     greeter.run(CASES)
-    greeter.run("%%wasm_filter greeter\n" + PYTHON_GREETER.replace("hello", "bye"))
-    results = greeter.run("%wasm_cases greeter")
-    assert results.changes == ("now fails",)
+    greeter.run(BYE)
+    for _ in range(2):  # a look at it takes no mark away
+        assert greeter.run("%wasm_cases greeter").changes == ("now fails",)
+
+
+def test_a_tester_that_is_opened_again_knows_the_last_results_and_those_before(greeter: Shell) -> None:
+    assert greeter.run(CASES).passed
+    before = greeter.run("%wasm_test greeter")
+    assert before.memory["build"] == before.build.partition(" ")[2]
+    assert before.memory["last"]["greets ada"]["told"] == ""
+    before.close()
+    greeter.run(BYE)
+    again = greeter.run("%wasm_test greeter")
+    assert again.memory == before.memory
+    failed = {"greets ada": {"told": "status: 200, but it was 404", "print": "1:0"}}
+    again.memory = {"build": again.build.partition(" ")[2], "last": failed, "before": again.memory["last"]}
+    assert greeter.run("%wasm_test greeter").memory == again.memory
+    assert greeter.run("%wasm_cases greeter").changes == ("now fails",)
+    assert again.memory["last"]["greets ada"]["told"].startswith("upstream.x-greeting: hello ada")
+
+
+def test_another_kernel_of_the_notebook_knows_the_last_results(
+    greeter: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/ada/one.ipynb")
+    greeter.run(CASES)
+    SESSION.recall.clear()
+    greeter.run(BYE)
+    assert greeter.run("%wasm_cases greeter").changes == ("now fails",)
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/ada/two.ipynb")
+    SESSION.recall.clear()
+    assert greeter.run("%wasm_cases greeter").changes == ("",)
+    for kept in (tmp_path / "cache" / "results").iterdir():
+        kept.write_text("[]")
+    SESSION.recall.clear()
+    assert greeter.run("%wasm_cases greeter").changes == ("",)
 
 
 def test_cases_come_from_a_table_and_go_to_files(greeter: Shell, tmp_path: Any) -> None:

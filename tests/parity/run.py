@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,13 +21,16 @@ from machine.coverage import Coverage
 from machine.generate import cases
 from machine.judge import Judge, Verdict
 from machine.model import Case
-from machine.shrink import shrink
+from machine.shrink import shrink, shrink_tcp
 from machine.sound import comparable
-from machine.tcp import connections
+from machine.tcp import Verdict as TcpVerdict
+from machine.tcp import connections, played
+from machine.tcp_model import TcpCase
 
 from wasmhub_magics.envoy.report import Difference
 
 CASES = Path(__file__).with_name("cases.json")
+CONNECTIONS = Path(__file__).with_name("connections.json")
 
 
 def main() -> int:
@@ -36,7 +40,7 @@ def main() -> int:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--connections", type=int, default=200, help="how many TCP cases of four clients")
     parser.add_argument("--shrink", type=int, default=5, help="how many differences to make small")
-    parser.add_argument("--write", action="store_true", help=f"add small cases to {CASES.name}")
+    parser.add_argument("--write", action="store_true", help="add small cases to those that are kept")
     options = parser.parse_args()
 
     started = time.monotonic()
@@ -71,17 +75,24 @@ def main() -> int:
                     judge.hasty = False
                     print(json.dumps(small.data()), flush=True)
                     if options.write:
-                        write(small)
+                        write(CASES, small)
             if time.monotonic() - started > 60 and batch % 25 == 0:
                 print(f"... {done} exchanges, {found} differences", flush=True)
     for first in range(0, options.connections, 20):
         many = min(20, options.connections - first)
-        for name, mine, different in connections(f"{options.seed}.{first}", many):
+        for seen in connections(f"{options.seed}.{first}", many):
             done += 1
-            coverage.add(mine)
-            if different:
-                found += 1
-                print(f"case {name}: {different[0]}", flush=True)
+            coverage.add(seen.embedded)
+            if not seen.differences:
+                continue
+            found += 1
+            print(f"case {seen.case.seed}, connection {seen.number}: {seen.differences[0]}", flush=True)
+            if shrunk < options.shrink:
+                shrunk += 1
+                smallest = smaller_tcp(seen)
+                print(json.dumps(smallest.data()), flush=True)
+                if options.write:
+                    write(CONNECTIONS, smallest)
     print(coverage)
     print("left out:", *LEFT_OUT, sep="\n  ")
     for each in ACCEPTED:
@@ -114,6 +125,20 @@ def smaller(judge: Judge, case: Case, verdict: Verdict) -> Case:
     return small.replace(about=str(verdict.differences[0]))
 
 
+def smaller_tcp(verdict: TcpVerdict) -> TcpCase:
+    """The same for a connection."""
+    wanted = kind(verdict.differences[0])
+
+    def first(many: list[TcpCase]) -> TcpCase | None:
+        for start in range(0, len(many), 20):  # so many listeners an Envoy
+            for seen in played(many[start : start + 20]):
+                if any(kind(each) == wanted for each in seen.differences[:1]):
+                    return seen.case
+        return None
+
+    return replace(shrink_tcp(verdict.case, verdict.number, first), about=str(verdict.differences[0]))
+
+
 def kind(difference: Difference) -> tuple[str, ...]:
     """What tells a difference from another one: the field and, in the log, what either side was at."""
     field = re.sub(r"\d+", "#", difference.field)
@@ -129,11 +154,11 @@ def _step(line: str) -> str:
     return " ".join(words[:2]) if words and words[0].startswith("prop") else "".join(words[:1])
 
 
-def write(case: Case) -> None:
+def write(path: Path, case: Case | TcpCase) -> None:
     """Add a case to the file of those that are tested for ever."""
-    kept = json.loads(CASES.read_text()) if CASES.exists() else []
+    kept = json.loads(path.read_text()) if path.exists() else []
     kept.append(case.data())
-    CASES.write_text("[\n" + ",\n".join(json.dumps(each) for each in kept) + "\n]\n")
+    path.write_text("[\n" + ",\n".join(json.dumps(each) for each in kept) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from wasmhub_magics.build import build_module
-from wasmhub_magics.errors import ModuleError, StartError
-from wasmhub_magics.http import Request
+from wasmhub_magics.errors import HostError, ModuleError, StartError
+from wasmhub_magics.http import Request, Response
 from wasmhub_magics.plugin import Limits, Plugin
 from wasmhub_magics.proxy.foreign import ForeignFunctions
 
@@ -89,6 +89,48 @@ def test_a_filter_that_asks_for_ever_more_fails_and_the_proxy_does_not(run, repl
     exchange = proxy.send()
     assert (exchange.outcome, exchange.details) == ("complete", "wasm_fail_stream")
     assert proxy.send().details == "wasm_fail_stream"
+
+
+SLOW_TIMER = """
+#include "proxy_wasm.h"
+static uint32_t ticks;
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  proxy_set_effective_context(1);
+  proxy_set_tick_period_milliseconds(1);
+  return PW_PAUSE;
+}
+void proxy_on_tick(uint32_t context) {
+  for (volatile uint32_t n = 0; n < 20000000; n++) {}
+}
+"""
+
+
+def test_callbacks_that_take_too_long_together_are_stopped_too(run):
+    limits = Limits(callback_seconds=60, exchange_seconds=0.5)
+    plugin = Plugin(build_module(SLOW_TIMER, "c", "timer").module, name="timer", limits=limits)
+    proxy = run(plugin, clock=1e9)
+    exchange = proxy.send()
+    assert exchange.outcome == "paused"
+    trap = next(line.message for line in exchange.log if line.level == "error")
+    assert "the callbacks of this exchange took 0.5 s together (limit exchange_seconds)" in trap
+
+
+SWELLING = """
+#include "proxy_wasm.h"
+static char bytes[1 << 20];
+pw_action proxy_on_response_body(uint32_t context, uint32_t size, bool end) {
+  while (proxy_set_buffer_bytes(PW_RESPONSE_BODY, UINT32_MAX, 0, bytes, sizeof bytes) == 0) {}
+  return PW_CONTINUE;
+}
+"""
+
+
+def test_a_body_that_swells_until_the_host_is_full_is_told_as_that_and_the_next_send_starts_anew(run):
+    module = build_module(SWELLING, "c", "swelling").module
+    proxy = run(Plugin(module, name="swelling", limits=Limits(callback_seconds=30)), trace=False)
+    with pytest.raises(HostError, match="the filters hold more than fits"):
+        proxy.send()
+    assert proxy.send(upstream=Response(204)).response.status == 204
 
 
 def test_a_log_flood_is_cut_and_counted(run, puppet):

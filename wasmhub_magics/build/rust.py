@@ -218,7 +218,7 @@ def _environment(tools: RustToolchain, options: BuildOptions, folder: Path) -> M
         quoted = " ".join("'" + part.replace("'", "'\\''") + "'" for part in tools.linker)
         script.write_text(f'#!/bin/sh\n[ "$1" = -flavor ] && shift 2\nexec {quoted} "$@"\n')
         script.chmod(0o755)
-        given[f"CARGO_TARGET_{tools.target.upper().replace('-', '_')}LINKER"] = str(script)
+        given[f"CARGO_TARGET_{tools.target.upper().replace('-', '_')}_LINKER"] = str(script)
     return given
 
 

@@ -156,4 +156,5 @@ def _linker(rustc: Rustc) -> tuple[str, ...] | None:
 
 
 def _linkers() -> tuple[str, ...]:
-    return ("wasm-ld", *(f"wasm-ld-{number}" for number in range(25, 18, -1)))
+    """The newest first: which one has the plain name is up to the machine."""
+    return (*(f"wasm-ld-{number}" for number in range(25, 18, -1)), "wasm-ld")

@@ -54,10 +54,12 @@ class Desk:
             "cases-save": self._cases_save,
             "fault": self._fault,
             "shown": self._shown,
+            "heard": self._hear_page,
         }
 
     def ask(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         """The answer to a message of the front end. Raises WasmhubError where there is none."""
+        self.log = None
         kind = str(content.get("type"))
         if kind == "parts":
             parts = parts_of(self.filters)
@@ -65,7 +67,6 @@ class Desk:
             return told, [parts.host, parts.bridge, *parts.modules]
         if kind not in self._answers:
             raise RequestError(f"the tester does not know {kind!r}", do="reload the page")
-        self.log = None
         try:
             return self._answers[kind](content), []
         except StartError as error:
@@ -190,6 +191,13 @@ class Desk:
         """What the page's own proxy made of a request, for the picture that stays."""
         self.exchange = exchange_from_data(content["exchange"])
         self._hear(self.exchange)
+        return {}
+
+    def _hear_page(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What filters logged in the page where there is no exchange to show."""
+        self.log = tuple(
+            LogLine(each["level"], str(each["message"]), str(each["plugin"])) for each in content["log"]
+        )
         return {}
 
     def _hear(self, *exchanges: Exchange) -> None:

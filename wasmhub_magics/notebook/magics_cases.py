@@ -50,7 +50,7 @@ class CasesMagics(Group):
         """Keep the cases in this cell as those of a filter, and run them; without a cell, run those it has.
 
         The body is YAML: a list of cases, each with a name, a request and what is expected. What changed
-        since the run before is marked. An open request tester shows the cases, too.
+        since the build before is marked. An open request tester shows the cases and their results, too.
 
         Examples::
 
@@ -62,7 +62,7 @@ class CasesMagics(Group):
             %wasm_cases greeter --engine envoy
             %wasm_cases greeter --from cases.csv --save test_greeter.py
         """
-        from ..testing import Suite
+        from ..testing import Suite, build_key
 
         options = parse(self.wasm_cases, line)
         made = self.filter(options.name)
@@ -82,9 +82,11 @@ class CasesMagics(Group):
                 path.write_text(suite.to_pytest(f"{made.name}.wasm"), encoding="utf-8")
             else:
                 suite.save(path)
-        before = SESSION.results.get(made.name)
+        memory, build = SESSION.recall[made.name], build_key([made])
+        before = memory.against(build) or None
         results = made.check(suite, engine=options.engine or self.settings.engine, before=before)
         SESSION.results[made.name] = results
+        SESSION.remember(made.name, memory.then(build, results.remembered))
         return results
 
     def _suite(self, source: str) -> Suite:

@@ -137,7 +137,8 @@ class RunMagics(Group):
         """Measure what a filter costs and draw its latencies beside those without it.
 
         The embedded engine measures the filter's code, the envoy engine what users of a real Envoy feel
-        at a constant rate. Request flags are those of curl.
+        at a constant rate. Request flags are those of curl; without any it is the request that the filter
+        was last sent, by the tester or ``%wasm_send``.
 
         Examples::
 
@@ -149,7 +150,7 @@ class RunMagics(Group):
         """
         options = parse(self.wasm_bench, line)
         made = self.filter(options.name)
-        request = chosen_request(options, self.variables)
+        request = self._request(made, options)
         other = None if options.vs == "none" else self._other(made, options.vs, request)
         given: dict[str, Any] = {"engine": options.engine or self.settings.engine}
         given |= upstream_from(options.upstream, self.variables)
@@ -181,6 +182,13 @@ class RunMagics(Group):
             if chart is not None:
                 chart.end(str(found))
         return found
+
+    def _request(self, made: Filter, options: argparse.Namespace) -> Request:
+        """The request that is named, or else the last one that was sent to the filter."""
+        chosen = chosen_request(options, self.variables)
+        last = SESSION.exchanges.get(made.name)
+        unnamed = not options.words and chosen == Request()
+        return last[1].request if last is not None and unnamed else chosen
 
     def _keep(self, made: Filter, report: LatencyReport) -> None:
         SESSION.reports[made.name] = report
@@ -254,7 +262,8 @@ class RunMagics(Group):
         options = parse(self.wasm_sweep, line)
         names = ("start", "growth", "steps", "seconds")
         given = {name: getattr(options, name) for name in names}
-        return self.filter(options.name).sweep(chosen_request(options, self.variables), **given)
+        made = self.filter(options.name)
+        return made.sweep(self._request(made, options), **given)
 
     @no_var_expand
     @magic_arguments()

@@ -10,12 +10,13 @@ from weakref import WeakSet
 
 from ..errors import RequestError
 from .history import History
+from .recall import Recall
 
 if TYPE_CHECKING:
     from ..filter import Filter
     from ..latency import LatencyReport
     from ..proxy import Exchange
-    from ..testing import Results, Suite
+    from ..testing import Memory, Results, Suite
 
 __all__ = ["SESSION", "Session"]
 
@@ -31,10 +32,14 @@ class Follower(Protocol):
     def follow_cases(self, name: str) -> None:
         """Take the cases of the filter of this name."""
 
+    def follow_memory(self, name: str) -> None:
+        """Take the last results of the cases of this chain."""
+
 
 class Session:
     """What is kept between cells, by name: filters, exchanges, cases, results, reports, and their history.
 
+    ``recall`` has the last results of cases in short, as another kernel of the notebook may have left them.
     ``before`` are the last builds that others have taken the place of, the newest at the end.
     """
 
@@ -44,6 +49,7 @@ class Session:
         self.exchanges: dict[str, tuple[Filter, Exchange]] = {}
         self.suites: dict[str, Suite] = {}
         self.results: dict[str, Results] = {}
+        self.recall = Recall()
         self.reports: dict[str, LatencyReport] = {}
         self.followers: WeakSet[Any] = WeakSet()
         self.history = History()
@@ -68,6 +74,12 @@ class Session:
         for follower in list(self.followers):
             follower.follow_cases(name)
 
+    def remember(self, name: str, memory: Memory) -> None:
+        """Keep the last results of the cases of a chain and tell those who show them."""
+        self.recall[name] = memory
+        for follower in list(self.followers):
+            follower.follow_memory(name)
+
     def find(self, name: str, variables: Mapping[str, object]) -> Filter:
         """The filter of this name: the last one built or loaded under it, or a variable that holds one.
 
@@ -91,6 +103,7 @@ class Session:
         self.exchanges.clear()
         self.suites.clear()
         self.results.clear()
+        self.recall.clear()
         self.reports.clear()
         self.followers.clear()
         self.history.clear()

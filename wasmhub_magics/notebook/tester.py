@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import queue
 import threading
@@ -13,13 +14,15 @@ from anywidget import AnyWidget
 from IPython.display import display, update_display
 from traitlets import Bool, Dict, List, Unicode
 
-from ..errors import WasmhubError
+from ..errors import RequestError, WasmhubError
 from ..http import Request
 from ..page import cases_data, exchange_data, request_data, script, style
 from ..page.schema import schema_of
 from ..proxy import Exchange, LogLine
 from ..proxy.view import exchange_html, exchange_text, printable
+from ..testing import Memory, build_key
 from .desk import Desk
+from .figures import sent
 from .marks import mark
 from .session import SESSION
 
@@ -38,7 +41,7 @@ class Tester(AnyWidget):
     The front end asks by messages ``{"type": ..., "id": ...}`` and gets ``{"id": ..., ...}`` back, with
     ``error`` where there is no answer; they are answered on a thread of their own, so that neither waits for
     the other. ``build`` changes when a filter of the chain has been built again. ``form`` is what is typed,
-    ``cases`` the table of cases.
+    ``cases`` the table of cases, ``memory`` their last results and those of the build before.
     """
 
     _esm = script()
@@ -51,6 +54,7 @@ class Tester(AnyWidget):
     answer = Dict().tag(sync=True)
     build = Unicode().tag(sync=True)
     cases: Any = List().tag(sync=True)
+    memory: Any = Dict().tag(sync=True)
     schemas = Dict().tag(sync=True)
     variables = List(Unicode()).tag(sync=True)
     alone = Bool(False).tag(sync=True)
@@ -60,7 +64,8 @@ class Tester(AnyWidget):
         self._versions = 0
         self._picture = ""
         self._outdated = False
-        self._ran: tuple[list[Filter], tuple[LogLine, ...]] | None = None
+        self._logs: dict[str, tuple[LogLine, ...]] = {}
+        self._heard = False
         self.desk = Desk(list(filters), variables or {})
         self._work: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         super().__init__(names=[made.name for made in filters], variables=self.desk.answerers)
@@ -69,7 +74,9 @@ class Tester(AnyWidget):
         suite = SESSION.suites.get(filters[-1].name)
         self.cases = cases_data(suite) if suite is not None else []
         self.on_msg(self._receive)
+        self.memory = SESSION.recall[self.title].to_data()
         self.observe(self._keep_cases, "cases")
+        self.observe(self._keep_memory, "memory")
         SESSION.followers.add(self)
         weakref.finalize(self, self.desk.close)
 
@@ -84,6 +91,7 @@ class Tester(AnyWidget):
             return
         before = self._built[made.name]
         self._built[made.name] = made
+        self._logs.clear()
         self.desk.replace(list(self._built.values()))
         if made.plugin.configuration != before.plugin.configuration:
             self.form = {**self.form, "configs": {**self.form["configs"], made.name: _config(made)}}
@@ -93,6 +101,11 @@ class Tester(AnyWidget):
         """Take the cases that a cell has set."""
         if name == self.names[-1]:
             self.cases = cases_data(SESSION.suites[name])
+
+    def follow_memory(self, name: str) -> None:
+        """Take the last results of the cases, as another run of them left them."""
+        if name == self.title:
+            self.memory = SESSION.recall[name].to_data()
 
     def show_picture(self) -> None:
         """Display the last exchange as a picture that is kept up to date: what viewers without a kernel see.
@@ -110,6 +123,8 @@ class Tester(AnyWidget):
 
     def reply(self, content: Mapping[str, Any]) -> bool:
         """Answer one message of the front end, and tell whether there is something to settle after it."""
+        if content.get("build", self.build) != self.build:
+            return False  # what the page tells of a build that another has taken the place of
         buffers: list[bytes] = []
         filters = list(self._built.values())
         try:
@@ -122,23 +137,29 @@ class Tester(AnyWidget):
             answer = {"error": f"{type(error).__name__}: {error}"}
         if "id" in content:
             self.send({**answer, "id": content["id"]}, buffers)
-        if self.desk.log is not None:
-            self._ran = (filters, self.desk.log)
+        if self.desk.log is not None and filters == list(self._built.values()):
+            self._logs["cases" if _about_cases(content) else "request"] = self.desk.log
+            self._heard = True
         if content.get("type") in ("send", "shown") and "error" not in answer and self.exchange is not None:
             if len(filters) == 1:
                 SESSION.exchanges[filters[0].name] = (filters[0], self.exchange)
             self._outdated = bool(self._picture)
-        return self._outdated or self._ran is not None
+        return self._outdated or self._heard
 
     def settle(self) -> None:
-        """Bring the picture and the marks in the filters' cells up to date."""
+        """Bring the picture, and the marks and figures at the filters' cells, up to date."""
         if self._outdated:
             self._outdated = False
             self.draw()
-        if self._ran is not None:
-            (filters, log), self._ran = self._ran, None
-            for made in filters:
-                mark(made, log)
+        if not self._heard:
+            return
+        self._heard = False
+        log = [line for lines in list(self._logs.values()) for line in lines]
+        for made in list(self._built.values()):
+            mark(made, log)
+            kept = SESSION.exchanges.get(made.name)
+            if kept is not None and kept[0] is made:
+                SESSION.history.measured(made.name, sent(made, kept[1]))
 
     def draw(self) -> None:
         """Bring the picture up to date."""
@@ -160,6 +181,12 @@ class Tester(AnyWidget):
         except WasmhubError:
             return  # the view tells of a mistake when the cases run
 
+    def _keep_memory(self, change: Mapping[str, Any]) -> None:
+        with contextlib.suppress(RequestError):
+            memory = Memory.from_data(change["new"])
+            if memory != SESSION.recall[self.title]:
+                SESSION.remember(self.title, memory)
+
     def _describe(self) -> None:
         filters = list(self._built.values())
         self.title = " → ".join(made.name for made in filters)
@@ -169,7 +196,7 @@ class Tester(AnyWidget):
         self.schemas = {made.name: schema_of(made.module) for made in filters}
         self.variables = self.desk.answerers
         self._versions += 1
-        self.build = f"{self._versions} {' '.join(made.digest for made in filters)}"
+        self.build = f"{self._versions} {build_key(filters)}"
 
     def _start(self, last: tuple[Filter, Exchange] | None) -> None:
         """Begin with the last request, and with its answer where that is the answer of this very build."""
@@ -220,6 +247,10 @@ def _answer_all(tester: weakref.ref[Tester], work: queue.SimpleQueue[Mapping[str
             alive.settle()
             stale = False
         del alive
+
+
+def _about_cases(content: Mapping[str, Any]) -> bool:
+    return content.get("type") in ("case", "cases") or content.get("about") == "cases"
 
 
 def _config(made: Filter) -> str:

@@ -206,10 +206,12 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body class="wht-alone">
+<main>
 <h1 style="font-size:18px">{title}</h1>
 <p>A filter for Envoy, and the proxy that runs it: all of it is in this page, and nothing leaves it.</p>
 <div id="tester"></div>
 {sections}
+</main>
 <script type="application/json" id="data">{data}</script>
 <script type="module">
 {script}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .case import Case, Expectation
 from .fault import Fault, faulty
+from .memory import Memory, Remembered, build_key
 from .result import CaseResult, Miss, Results
 from .run import run_case, run_cases
 from .simulation import Simulation, simulate
@@ -14,10 +15,13 @@ __all__ = [
     "CaseResult",
     "Expectation",
     "Fault",
+    "Memory",
     "Miss",
+    "Remembered",
     "Results",
     "Simulation",
     "Suite",
+    "build_key",
     "faulty",
     "read_suite",
     "run_case",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ..proxy import Exchange
 from .case import Case, Expectation, seen
+from .memory import Remembered, fingerprint, short
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["CaseResult", "Change", "Miss", "Results"]
 
 Change = Literal["", "new", "now passes", "now fails", "answers differently"]
-_RANDOM = {"date", "x-request-id", "x-envoy-upstream-service-time"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +52,13 @@ class CaseResult:
         return self.error or "; ".join(str(miss) for miss in self.misses)
 
     @property
-    def print(self) -> tuple[object, ...]:
-        """All of the answer that is the same in every run, to tell whether another one differs."""
-        found = self.exchange
-        if found is None:
-            return (self.error,)
-        response, upstream = found.response, found.upstream_request
-        return (
-            found.outcome,
-            None if response is None else (response.status, _steady(response.headers.pairs), response.body),
-            None if upstream is None else (upstream.method, upstream.path, _steady(upstream.headers.pairs)),
-            tuple(str(line).partition("\n")[0] for line in found.log),
-        )
+    def remembered(self) -> Remembered:
+        """What is kept of it, to tell whether another run's differs."""
+        first = self.error.partition("\n")[0]
+        return Remembered(self.told, short(first) if self.exchange is None else fingerprint(self.exchange))
 
     def __str__(self) -> str:
         return f"{'pass' if self.passed else 'FAIL'}  {self.case.name}" + (f": {self.told}" * bool(self.told))
-
-
-def _steady(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(pair for pair in pairs if pair[0] not in _RANDOM)
 
 
 def missed(case: Case, exchange: Exchange) -> tuple[Miss, ...]:
@@ -93,14 +81,14 @@ def _shown(found: object) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run in the order of the cases; ``before`` are those of the run that it follows.
+    """The results of a run in the order of the cases; ``before`` is what is kept of the run that it follows.
 
     ``module`` is the digest of the module that the cases are for, the last one of the chain.
     """
 
     results: tuple[CaseResult, ...]
     engine: str = "embedded"
-    before: Results | None = field(default=None, repr=False)
+    before: Mapping[str, Remembered] | None = field(default=None, repr=False)
     module: str = ""
 
     @property
@@ -118,20 +106,24 @@ class Results:
         """For each result what changed against the run before: nothing where there was none."""
         if self.before is None:
             return tuple("" for _ in self.results)
-        known = {result.case.name: result for result in self.before.results}
-        return tuple(self._change(result, known.get(result.case.name)) for result in self.results)
+        return tuple(self._change(each.remembered, self.before.get(each.case.name)) for each in self.results)
 
     @staticmethod
-    def _change(now: CaseResult, before: CaseResult | None) -> Change:
+    def _change(now: Remembered, before: Remembered | None) -> Change:
         if before is None:
             return "new"
-        if now.passed != before.passed:
-            return "now passes" if now.passed else "now fails"
+        if bool(now.told) != bool(before.told):
+            return "now fails" if now.told else "now passes"
         return "" if now.print == before.print else "answers differently"
 
-    def after(self, before: Results | None) -> Results:
+    @property
+    def remembered(self) -> dict[str, Remembered]:
+        """What is kept of each case, by its name, to mark what changes in a later run."""
+        return {result.case.name: result.remembered for result in self.results}
+
+    def after(self, before: Results | Mapping[str, Remembered] | None) -> Results:
         """The same results as those that follow a run before, so that changes show."""
-        earlier = None if before is None else Results(before.results)
+        earlier = before.remembered if isinstance(before, Results) else before
         return Results(self.results, self.engine, earlier, self.module)
 
     def __iter__(self) -> Iterator[CaseResult]:

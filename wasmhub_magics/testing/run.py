@@ -11,6 +11,7 @@ from ..plugin import HasPlugin, Plugin, as_plugin
 from ..proxy import AnyProxy, Cluster, Proxy
 from .answers import cluster_from, upstream_from
 from .case import Case
+from .memory import Remembered
 from .result import CaseResult, Results, missed
 
 __all__ = ["Engine", "run_case", "run_cases"]
@@ -30,7 +31,7 @@ def run_cases(
     cases: Iterable[Case],
     *,
     engine: Engine = "embedded",
-    before: Results | None = None,
+    before: Results | Mapping[str, Remembered] | None = None,
 ) -> Results:
     """Run cases and tell which passed; ``before`` is an earlier run, against which changes are marked.
 

@@ -17,7 +17,7 @@ from wasmhub_magics.proxy import Failure
 from wasmhub_magics.proxy.cluster import Answer
 from wasmhub_magics.proxy.grpc import GrpcReply
 
-__all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "probe"]
+__all__ = ["Case", "Exchanged", "Filter", "Message", "Step", "lean", "probe", "tuples"]
 
 Abi: TypeAlias = Literal["0.1.0", "0.2.0", "0.2.1"]
 # The callback and the call (probe.c), the operation, its arguments; text stands for bytes in Latin-1.
@@ -233,16 +233,16 @@ class Case:
             "about": self.about,
             "seed": self.seed,
             **({"upstream2": True} if self.upstream2 else {}),
-            "filters": [_lean(each, Filter()) for each in self.filters],
+            "filters": [lean(each, Filter()) for each in self.filters],
             "exchanges": [
                 {
-                    "request": _lean(each.request, Message(())),
-                    "response": _lean(each.response, Message(())),
+                    "request": lean(each.request, Message(())),
+                    "response": lean(each.response, Message(())),
                     "scripts": each.scripts,
                     "asks": each.asks,
                     **({"http2": True} if each.http2 else {}),
                     **(
-                        {"answers": [[p, _lean(m, Message(()))] for p, m in each.answers]}
+                        {"answers": [[p, lean(m, Message(()))] for p, m in each.answers]}
                         if each.answers
                         else {}
                     ),
@@ -254,15 +254,15 @@ class Case:
     @classmethod
     def load(cls, data: dict[str, Any]) -> Case:
         return cls(
-            tuple(Filter(**_tuples(each)) for each in data["filters"]),
+            tuple(Filter(**tuples(each)) for each in data["filters"]),
             tuple(
                 Exchanged(
-                    Message(**_tuples(each["request"])),
-                    Message(**_tuples(each["response"])),
+                    Message(**tuples(each["request"])),
+                    Message(**tuples(each["response"])),
                     _tuple(each["scripts"]),
                     each["asks"],
                     each.get("http2", False),
-                    tuple((p, Message(**_tuples(m))) for p, m in each.get("answers", ())),
+                    tuple((p, Message(**tuples(m))) for p, m in each.get("answers", ())),
                 )
                 for each in data["exchanges"]
             ),
@@ -272,12 +272,14 @@ class Case:
         )
 
 
-def _lean(value: Any, default: Any) -> dict[str, Any]:
+def lean(value: Any, default: Any) -> dict[str, Any]:
+    """Its fields, without those that are as in the default."""
     plain = asdict(default)
     return {name: content for name, content in asdict(value).items() if content != plain[name]}
 
 
-def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+def tuples(data: dict[str, Any]) -> dict[str, Any]:
+    """The same with tuples, which JSON has not."""
     return {name: _tuple(value) for name, value in data.items()}
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from .model import Case, Exchanged, Filter, Message
+from .tcp_model import Client, TcpCase
 
-__all__ = ["shrink"]
+__all__ = ["shrink", "shrink_tcp"]
 
 Shows = Callable[[Case], bool]
 
@@ -32,6 +33,35 @@ def shrink(case: Case, number: int | None, shows: Shows, seconds: float = 20.0) 
                 case, smaller = candidate, True
                 break
     return case
+
+
+def shrink_tcp(
+    case: TcpCase, number: int, first: Callable[[list[TcpCase]], TcpCase | None], seconds: float = 60.0
+) -> TcpCase:
+    """The smallest case found in that time; ``first`` picks the first of some that shows what was found."""
+    deadline = time.monotonic() + seconds
+    alone = replace(case, clients=case.clients[number : number + 1])
+    found: TcpCase | None = first([alone, replace(case, clients=case.clients[: number + 1])]) or case
+    while found is not None and time.monotonic() < deadline:
+        case = found
+        found = first(list(_connections(case)))
+    return case
+
+
+def _connections(case: TcpCase) -> Iterator[TcpCase]:
+    if len(case.clients) > 1:
+        for place in range(len(case.clients)):
+            yield replace(case, clients=_without(case.clients, place))
+    if len(case.filters) > 1:
+        for place in range(len(case.filters)):
+            yield replace(case, filters=_without(case.filters, place))
+    for place, a_filter in enumerate(case.filters):
+        for lean in _filters(a_filter):
+            yield replace(case, filters=(*case.filters[:place], lean, *case.filters[place + 1 :]))
+    for place, client in enumerate(case.clients):
+        for pieces in _pieces(client.pieces):
+            fewer = Client(pieces, client.abort)
+            yield replace(case, clients=(*case.clients[:place], fewer, *case.clients[place + 1 :]))
 
 
 def _first(small: Case, large: Case, shows: Shows) -> Case:

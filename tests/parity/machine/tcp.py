@@ -1,4 +1,4 @@
-"""Random TCP connections through network filters, in the embedded proxy and in the real Envoy."""
+"""TCP connections through network filters, in the embedded proxy and in the real Envoy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import socket
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,144 +19,17 @@ from wasmhub_magics.envoy.barrier import Barrier
 from wasmhub_magics.envoy.binary import find_envoy
 from wasmhub_magics.envoy.log import filter_lines
 from wasmhub_magics.envoy.process import EnvoyProcess
+from wasmhub_magics.envoy.report import Difference
 from wasmhub_magics.plugin import Plugin
 from wasmhub_magics.proxy import Proxy
 from wasmhub_magics.proxy.tcp import Connection
 
-from .beside import Beside
-from .model import Filter, Step, probe
+from .tcp_model import TcpCase, tcp_cases
 
-__all__ = ["Client", "RealTcp", "TcpCase", "connections", "tcp_cases"]
+__all__ = ["RealTcp", "Verdict", "connections", "played"]
 
 PATIENCE = 5.0
 TYPE = "type.googleapis.com/envoy.extensions.filters.network."
-PATHS = (
-    *("plugin_name", "request.path", "response.code", "connection.mtls", "connection.tls_version"),
-    *("connection.requested_server_name", "connection.nothing", "connection", "source", "metadata"),
-    *("filter_state", "mine", "nothing", "", "plugin_root_id", "filter_state.wasm.mine"),
-)
-PLACES = ("source.address", "source.port", "destination.address", "destination.port", "connection.id")
-ANYWHERE = ("n1", "D1", "D2", "D*", "D$", "U1", "U$", "f1", "u1", "l1", "d1", "c1")
-
-
-@dataclass(frozen=True)
-class Client:
-    """What a client sends, piece by piece, and whether it goes away instead of ending."""
-
-    pieces: tuple[bytes, ...]
-    abort: bool = False
-
-
-@dataclass(frozen=True)
-class TcpCase:
-    """Network filters, whose steps run for every connection, and clients one after another."""
-
-    filters: tuple[Filter, ...]
-    clients: tuple[Client, ...]
-    seed: str = ""
-
-    def plugins(self, vm: str) -> tuple[Plugin, ...]:
-        return tuple(
-            replace(each.plugin(index, vm), module=probe(each.abi, tcp=True))
-            for index, each in enumerate(self.filters)
-        )
-
-
-class Connecting(Beside):
-    """Makes cases of connections."""
-
-    def tcp_step(self, when: str) -> Iterator[Step]:
-        op = self.weighted(
-            buf=6, bst=3, put=4, prop=6, propsize=2, setprop=2, get=1, add=0.5, pairs=1, context=1,
-            status=1, log=1, close=0.3, go=0.5, wasi=1, shared=2, level=0.3, time=0.3,
-        )  # fmt: skip
-        late = when[0] in "fuldx"
-        kinds = ("4", "5", "6", "7", "9") if late else ("2", "3", "2", "3", "0", "1", "4", "6")
-        match op:
-            case "buf":
-                yield when, op, self.pick(*kinds), self.number(), self.number()
-            case "bst":
-                yield when, op, self.pick(*kinds)
-            case "put":
-                kind = self.pick("4", "9") if late else self.pick("2", "3", "2", "3", "0")
-                yield when, op, kind, self.number(), self.number(), self.pick("hello", "a", "!300")
-            case "prop":
-                yield when, op, self.pick(*PATHS).replace(".", "\0")
-            case "propsize":
-                yield when, op, self.pick(*PLACES).replace(".", "\0")
-            case "setprop":
-                yield when, op, self.pick("mine", "other"), self.value()
-            case "get":
-                yield when, op, self.pick("0", "2", "6"), ":path"
-            case "add":
-                yield when, op, self.pick("0", "2"), "x-a", "1"
-            case "pairs":
-                yield when, op, self.pick("0", "1", "2", "5")
-            case "context":
-                yield when, op, self.pick("self", "root", "999")
-            case "log":
-                yield when, op, self.pick("1", "3", "6"), self.value()
-            case "close" | "go":
-                if when[0] in "DU":
-                    other = self.pick("0", "1", "9")  # what belongs to HTTP, or is nothing
-                    stream = self.pick("2", "3") if op == "close" else self.pick(other, "3")
-                    yield when, "close" if op == "close" else "continue", stream
-            case "wasi":
-                yield when, op, str(self.random.randrange(18)), self.pick("0", "1", "2", "8")
-            case "shared":
-                yield from self.shared(when)
-            case _:
-                yield when, op
-
-    def tcp_filter(self, side: str, *, traps: bool) -> Filter:
-        steps: list[Step] = []
-        closed = False
-        for when in ANYWHERE:
-            if not self.chance(0.35):
-                continue
-            for _ in range(self.random.randint(1, 3)):
-                for step in self.tcp_step(when):
-                    if step[1] == "close" and step[2] in "23":
-                        if closed:
-                            continue
-                        closed = True
-                    steps.append(step)
-        if self.chance(0.25) and not closed:
-            when = side + self.pick("1", "*")
-            steps.append((when, "return", self.pick("1", "1", "2", "4")))
-            if when[0] == "D" and self.chance(0.5):
-                steps.append((when, "continue", "2"))
-        if traps and not closed:
-            steps.append((self.pick("n1", "D1", "D2", "U1", "f1", "u1"), "trap", self.pick("0", "1", "2")))
-        abi = self.pick("0.2.1", "0.2.1", "0.2.0")
-        steps = [s for s in steps if s[1] != "level" or abi == "0.2.1"]
-        return Filter(
-            abi=abi,
-            policy=self.pick("closed", "open"),
-            root_id=self.pick("", "root"),
-            vm_configuration=self.pick("", "the vm"),
-            steps=tuple(steps),
-        )
-
-    def tcp_case(self, clients: int) -> TcpCase:
-        trapper = self.random.randrange(8)
-        side = self.pick("D", "U")  # where both ends are held back nobody closes the connection
-        filters = tuple(
-            self.tcp_filter(side, traps=place == trapper) for place in range(self.pick(1, 1, 2, 3))
-        )
-        many = []
-        for _ in range(clients):
-            words = ("one", "two", "", "x" * 300, "\0\xff")
-            pieces = [self.pick(*words).encode("latin-1") for _ in range(self.random.randint(0, 3))]
-            many.append(Client(tuple(p for p in pieces if p), self.chance(0.15)))
-        return TcpCase(filters, tuple(many))
-
-
-def tcp_cases(seed: str, cases: int, clients: int = 4) -> Iterator[TcpCase]:
-    """Cases from a seed."""
-    for number in range(cases):
-        name = f"{seed}.tcp{number}"
-        yield replace(Connecting(name).tcp_case(clients), seed=name)
 
 
 class RealTcp:
@@ -286,33 +160,40 @@ def _answer(data: bytes) -> bytes:
     return b"<" + data + b">"
 
 
-def connections(seed: str, cases: int) -> Iterator[tuple[str, Connection, list[str]]]:
-    """Each connection of random cases: its name, what the embedded proxy made of it, the differences."""
-    many = list(tcp_cases(seed, cases))
-    chains = [case.plugins(f"t{number}") for number, case in enumerate(many)]
+def connections(seed: str, cases: int) -> Iterator[Verdict]:
+    """Each connection of random cases from a seed."""
+    return played(list(tcp_cases(seed, cases)))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one connection of a case went."""
+
+    case: TcpCase
+    number: int
+    differences: tuple[Difference, ...]
+    embedded: Connection
+
+
+def played(cases: Sequence[TcpCase]) -> Iterator[Verdict]:
+    """Each connection of some cases, in the embedded proxy and in one Envoy for all of them."""
+    chains = [case.plugins(f"t{number}") for number, case in enumerate(cases)]
     with RealTcp(chains) as real:
-        for number, (case, chain) in enumerate(zip(many, chains, strict=True)):
-            with Proxy(chain) as embedded:
-                for place, client in enumerate(case.clients):
+        for chain, (case, plugins) in enumerate(zip(cases, chains, strict=True)):
+            with Proxy(plugins) as embedded:
+                for number, client in enumerate(case.clients):
                     mine = embedded.connect(client.pieces, _answer, abort=client.abort)
                     logged = [line.message.partition("\n")[0] for line in mine.log]
                     there, back, lines = real.connect(
-                        client.pieces, _answer, client.abort, number, ends=any(map(_ended, logged))
+                        client.pieces, _answer, client.abort, chain, ends=any(map(_ended, logged))
                     )
                     pairs = [
-                        ("upstream", mine.upstream_received, there),
-                        ("client", mine.client_received, back),
+                        ("upstream", repr(mine.upstream_received), repr(there)),
+                        ("client", repr(mine.client_received), repr(back)),
                         *(
                             (f"log line {at + 1}", *both)
-                            for at, both in enumerate(_side_by_side(logged, lines))
+                            for at, both in enumerate(zip_longest(logged, lines, fillvalue="no line"))
                         ),
                     ]
-                    found = [
-                        f"{name}:\n  embedded: {a!r}\n  envoy:    {b!r}" for name, a, b in pairs if a != b
-                    ]
-                    yield f"{case.seed}, connection {place}", mine, found
-
-
-def _side_by_side(left: list[str], right: list[str]) -> Iterator[tuple[str, str]]:
-    for at in range(max(len(left), len(right))):
-        yield left[at] if at < len(left) else "no line", right[at] if at < len(right) else "no line"
+                    found = tuple(Difference(number, *each) for each in pairs if each[1] != each[2])
+                    yield Verdict(case, number, found, mine)

@@ -25,7 +25,16 @@ function expectFrom(exchange) {
 }
 
 function casesControl({ model, engines, current, load, tell }) {
-  let results = {};
+  const build = () => model.get("build").replace(/^\d+ /, "");
+  const remembered = () => model.get("memory") ?? {};
+  /** The memory that this view wrote, and what its run is compared with where there is no build before. */
+  let own = { memory: null, against: {} };
+  /** What is shown: the last results, where they are of this build. */
+  const known = () => {
+    const memory = remembered();
+    if (memory.build !== build()) return {};
+    return withChanges(memory.last ?? {}, memory === own.memory ? own.against : memory.before ?? {});
+  };
   const body = make("tbody", {});
   const summary = make("div", { class: "wht-summary", role: "status", "aria-live": "polite" });
   const text = area("Cases as text", { rows: 8, hidden: true });
@@ -38,6 +47,7 @@ function casesControl({ model, engines, current, load, tell }) {
   };
 
   function draw() {
+    const results = known();
     body.replaceChildren(...entries().map((each, place) => {
       const found = results[each.name];
       const mark = !found ? "not run" : found.told ? "✗ fail" : "✓ pass";
@@ -64,7 +74,7 @@ function casesControl({ model, engines, current, load, tell }) {
       });
       return make("tr", { class: !found ? "" : found.told ? "wht-red" : "wht-green" },
         make("td", {}, make("b", { class: "wht-mark", textContent: mark }), found?.change ? make("div", { class: "wht-changed", textContent: found.change }) : null),
-        make("td", {}, name, button(`${each.request.method} ${each.request.path}`, () => load(each), { class: "wht-link", title: "Load into the form", "aria-label": `Load ${each.name} into the form` })),
+        make("td", {}, name, button(`${each.request.method} ${each.request.path}`, () => load(each), { class: "wht-link", title: "Load into the form", "aria-label": `Load ${each.name} into the form: ${each.request.method} ${each.request.path}` })),
         make("td", {}, expect, found?.told ? make("div", { class: "wht-miss", textContent: found.told }) : null),
         make("td", {}, button("×", () => {
           keep(entries().filter((_, at) => at !== place));
@@ -92,14 +102,16 @@ function casesControl({ model, engines, current, load, tell }) {
   async function runAll() {
     const cases = entries();
     if (!cases.length) return;
-    const before = results;
+    const now = build();
+    const version = model.get("build");
     const engine = current().engine;
     const found = {};
+    const log = [];
     summary.textContent = `running ${cases.length} cases …`;
     if (engine === "envoy" && engines.kernel.here) {
       try {
         const { told } = await engines.kernel.ask("cases", { cases, engine });
-        for (const each of told) found[each.name] = { told: each.told, print: each.exchange ? fingerprint(each.exchange) : each.told };
+        for (const each of told) found[each.name] = { told: each.told, print: each.exchange ? fingerprint(each.exchange) : short(each.told.split("\n")[0]) };
       } catch (error) {
         summary.textContent = error.message;
         return;
@@ -108,25 +120,31 @@ function casesControl({ model, engines, current, load, tell }) {
       for (const each of cases) {
         try {
           const exchange = await engines.sendCase(each);
+          log.push(...exchange.log);
           found[each.name] = { told: misses(exchange, each.expect).join("; "), print: fingerprint(exchange) };
         } catch (error) {
-          found[each.name] = { told: error.message, print: error.message };
+          log.push(...(error.log ?? []));
+          found[each.name] = { told: error.message, print: short(error.message.split("\n")[0]) };
         }
       }
+      engines.heard("cases", log, version);
     }
-    const known = Object.keys(before).length > 0;
-    for (const [name, each] of Object.entries(found)) {
-      const old = before[name];
-      if (!old) each.change = known ? "new" : "";
-      else if (Boolean(old.told) !== Boolean(each.told)) each.change = each.told ? "now fails" : "now passes";
-      else each.change = old.print === each.print ? "" : "answers differently";
-    }
-    results = found;
+    remember(now, found);
+    const results = known();
     const failed = Object.values(found).filter((each) => each.told).length;
-    const changed = Object.values(found).filter((each) => each.change).length;
+    const changed = Object.values(results).filter((each) => each.change).length;
     const where = engine === "envoy" ? "real Envoy" : "the embedded proxy";
     summary.textContent = `${cases.length} case${cases.length > 1 ? "s" : ""} in ${where}: ${failed ? `${failed} failed` : "all pass"}${changed ? `, ${changed} changed` : ""}`;
     draw();
+  }
+
+  /** Keep results of a build, and those of the build before. */
+  function remember(now, found) {
+    const memory = remembered();
+    const before = (memory.build === now ? memory.before : memory.last) ?? {};
+    own = { memory: { build: now, last: found, before }, against: against(memory, now) };
+    model.set("memory", own.memory);
+    model.save_changes();
   }
 
   function add() {
@@ -191,7 +209,6 @@ function casesControl({ model, engines, current, load, tell }) {
     try {
       const { cases } = await engines.kernel.ask("cases-read", { text: text.value });
       keep(cases);
-      results = {};
       draw();
       note.textContent = `${cases.length} cases read`;
       await run();
@@ -205,7 +222,7 @@ function casesControl({ model, engines, current, load, tell }) {
   const part = section("Cases", false,
     make("div", { class: "wht-line" }, button("Add the request above as a case", add, { class: "wht-second" }), button("Run all cases", run, { class: "wht-second" })),
     summary,
-    make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected", ""].map((head) => make("th", { textContent: head })))), body)),
+    make("div", { class: "wht-scroll" }, make("table", { class: "wht-cases" }, make("thead", {}, make("tr", {}, ...["result", "case", "expected"].map((head) => make("th", { textContent: head })), make("td"))), body)),
     make("div", { class: "wht-line" }, kernel ? forms : null, button("Show as text", () => show(forms.value)), kernel ? button("Read this text", () => (reading = take())) : null, button("Copy", () => copy(text.value, (told) => (note.textContent = told)), { "aria-label": "Copy the cases" }), kernel ? button("Keep as a cell", keepAsCell, { title: "Write the cases into the notebook, as a cell of text" }) : null, kernel ? button("Save beside the notebook", async () => {
       try {
         await reading;
@@ -216,5 +233,5 @@ function casesControl({ model, engines, current, load, tell }) {
     }) : null, note),
     text);
   draw();
-  return { ...part, draw, run, forget: () => (results = {}) };
+  return { ...part, draw, run, outdated: () => entries().length > 0 && Boolean(remembered().build) && remembered().build !== build() };
 }

@@ -205,11 +205,40 @@ function misses(exchange, expect) {
   });
 }
 
-/** All of an exchange that is the same in every run: to tell whether another one differs. */
+const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
+  return byte;
+});
+
+/** A text's length and check sum, which stand for it. */
+function short(text) {
+  const bytes = new TextEncoder().encode(text);
+  let sum = 0xffffffff;
+  for (const byte of bytes) sum = (sum >>> 8) ^ CRC[(sum ^ byte) & 0xff];
+  return `${bytes.length}:${(~sum >>> 0).toString(16).padStart(8, "0")}`;
+}
+
+/** All of an exchange that is the same in every run, in a few letters: testing/memory.py is the reference. */
 function fingerprint(exchange) {
   const random = ["date", "x-request-id", "x-envoy-upstream-service-time"];
   const steady = (message) => message && [message.status ?? `${message.method} ${message.path}`, message.headers.filter(([name]) => !random.includes(name)), message.body];
-  return JSON.stringify([exchange.outcome, steady(exchange.response), steady(exchange.upstream_request), exchange.log.map((line) => `${line.level} ${line.message.split("\n")[0]}`)]);
+  return short(JSON.stringify([exchange.outcome, steady(exchange.response), steady(exchange.upstream_request), exchange.log.map((line) => `${line.level} ${line.message.split("\n")[0]}`)]));
+}
+
+/** The results of cases with what changed against those of before: nothing where there are none. */
+function withChanges(results, before) {
+  const known = Object.keys(before).length > 0;
+  const changeOf = (each, old) => {
+    if (!old) return known ? "new" : "";
+    if (Boolean(old.told) !== Boolean(each.told)) return each.told ? "now fails" : "now passes";
+    return old.print === each.print ? "" : "answers differently";
+  };
+  return Object.fromEntries(Object.entries(results).map(([name, each]) => [name, { ...each, change: changeOf(each, before[name]) }]));
+}
+
+/** What of a memory a run of this build is compared with: the build before, or the last run where there is none. */
+function against({ build, last = {}, before = {} }, now) {
+  return build === now && Object.keys(before).length ? before : last;
 }
 
 /** Differences between what two engines made of one request, as lines of words. */

@@ -44,6 +44,7 @@ class PageProxy {
     this.url = URL.createObjectURL(new Blob([`(${proxyWorker})(self)`], { type: "text/javascript" }));
     this.key = "";
     this.worker = null;
+    this.turn = Promise.resolve();
     this.limit = 1000 * Math.max(...parts.plugins.map((plugin) => plugin.callback_seconds), 1);
   }
 
@@ -78,7 +79,7 @@ class PageProxy {
       this.waiting.set(id, (answer) => {
         clearTimeout(timer);
         if (answer.error === undefined) done(answer);
-        else fail(Object.assign(new Mistake(answer.error), { start: answer.start, broken: answer.broken }));
+        else fail(Object.assign(new Mistake(answer.error), { start: answer.start, broken: answer.broken, log: answer.log }));
       });
       this.worker.postMessage({ id, type, ...content });
     });
@@ -94,7 +95,18 @@ class PageProxy {
     this.key = key;
   }
 
-  async send(setup, request, upstream) {
+  /** One thing after the other: what is sent runs in the proxy that was prepared for it. */
+  inTurn(work) {
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => {});
+    return done;
+  }
+
+  send(setup, request, upstream) {
+    return this.inTurn(() => this.sendNow(setup, request, upstream));
+  }
+
+  async sendNow(setup, request, upstream) {
     await this.prepare(setup);
     const wait = 1000 * (upstream.delay ?? 0);
     const { exchange } = await this.post("send", { request, upstream }, this.limit + GRACE_MS + wait);
@@ -102,8 +114,12 @@ class PageProxy {
   }
 
   /** Run a request in a loop, in a proxy of its own, where the filter does not fail on it. */
-  async measure(setup, request, upstream) {
-    const exchange = await this.send({ ...setup, fresh: true }, request, { ...upstream, delay: 0 });
+  measure(setup, request, upstream) {
+    return this.inTurn(() => this.measureNow(setup, request, upstream));
+  }
+
+  async measureNow(setup, request, upstream) {
+    const exchange = await this.sendNow({ ...setup, fresh: true }, request, { ...upstream, delay: 0 });
     this.key = "";
     if (exchange.outcome !== "complete") throw new Mistake("the filter leaves this request unanswered, so its cost cannot be measured");
     if (exchange.log.some((line) => /^Function: \w+ failed: /.test(line.message))) throw new Mistake("the filter fails on this request, so its cost cannot be measured");
@@ -209,6 +225,12 @@ class Engines {
     if (!page) return (await this.kernel.ask("case", { request, world })).exchange;
     const setup = { ...this.setup(page, world), clock: "1700000000000000000", seed: "0", fresh: true };
     return page.send(setup, request, world.upstream ?? { echo: true }).finally(() => (page.key = ""));
+  }
+
+  /** Let the kernel know what filters logged in this page, to mark where they failed. */
+  heard(about, log, build) {
+    const failures = log.filter(({ level }) => level === "error" || level === "critical");
+    if (this.kernel.here) this.model.send({ type: "heard", about, log: failures, build });
   }
 
   close() {

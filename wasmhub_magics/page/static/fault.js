@@ -1,6 +1,7 @@
 /** A filter that fails on purpose, and what clients see under each policy: testing/simulation.py is the reference. */
 
 const RELOAD_MS = 1600;
+const TIMEOUT_SECONDS = 0.2;
 
 /** Requests to a filter that fails, under each policy, in a proxy of this page that nobody else uses. */
 async function simulateHere(engines, { request, world }, fault) {
@@ -21,7 +22,7 @@ async function simulateHere(engines, { request, world }, fault) {
 function faultOf({ parts }, fault) {
   const shapes = ABI.types[fault.callback];
   const [parameters, results] = shapes[parts.plugins.at(-1).abi] ?? Object.values(shapes)[0];
-  return { ...fault, parameters, results, idle: /_(vm_start|configure|done)$/.test(fault.callback) ? 1 : 0 };
+  return { ...fault, seconds: TIMEOUT_SECONDS, parameters, results, idle: /_(vm_start|configure|done)$/.test(fault.callback) ? 1 : 0 };
 }
 
 async function faultRow(policy, send, calls) {
@@ -41,7 +42,7 @@ async function faultRow(policy, send, calls) {
 
 function faultControl({ engines, current }) {
   const kernel = engines.kernel.here;
-  const kind = choice("Fault", [["trap", "trap"], ...(kernel ? [["time-out", "time-out"]] : []), ["memory", "memory limit"]]);
+  const kind = choice("Fault", [["trap", "trap"], ["time-out", "time-out"], ["memory", "memory limit"]]);
   const callbacks = Object.keys(ABI.callbacks).filter((name) => /_(headers|body|trailers|configure|vm_start|log|done|call_response)$|tick$/.test(name));
   const callback = choice("Fault callback", callbacks);
   callback.value = "proxy_on_request_headers";
@@ -55,12 +56,12 @@ function faultControl({ engines, current }) {
       const fault = { kind: kind.value, callback: callback.value, call: Number(call.value) || 1 };
       const { rows, title } = kernel ? await engines.kernel.ask("fault", { request, world, engine, fault }) : await simulateHere(engines, { request, world }, fault);
       const heads = ["policy", "this request", "the next one", "later", "log"];
-      told.replaceChildren(make("div", {}, make("b", { textContent: title }), ", what clients see:"), make("div", { class: "wht-scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { textContent: head })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", { textContent: cell }))))))));
+      told.replaceChildren(make("div", {}, make("b", { textContent: title }), ", what clients see:"), make("div", { class: "wht-scroll", tabIndex: 0, role: "group", "aria-label": "What clients see" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { textContent: head })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", { textContent: cell }))))))));
     } catch (error) {
       told.textContent = error.message;
     }
     go.disabled = false;
   }, { class: "wht-second" });
-  const hint = kernel ? "The fault is built into a copy of the filter; real Envoy runs the same copy." : "A time-out needs a kernel: a page can only end its whole proxy, not one callback.";
+  const hint = kernel ? "The fault is built into a copy of the filter; real Envoy runs the same copy." : "The fault stands before the callback; the filter itself stays as it is.";
   return section("Failure simulator", false, make("div", { class: "wht-line" }, labelled("what", kind), labelled("in", callback), labelled("call", call), go), make("div", { class: "wht-hint", textContent: hint }), told);
 }

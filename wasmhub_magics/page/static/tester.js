@@ -153,6 +153,7 @@ function render({ model, el }) {
     flying = true;
     const serial = ++latest;
     const start = performance.now();
+    const build = model.get("build");
     root.classList.add("wht-busy");
     waiting = setTimeout(() => {
       tell(engine.value === "embedded" ? "No answer yet: the kernel is busy, or what answers is slow. If it was restarted, run this cell again." : "waiting for real Envoy …");
@@ -165,9 +166,10 @@ function render({ model, el }) {
       show(found);
       root.dataset.took = String(performance.now() - start);
       root.dataset.answers = String(Number(root.dataset.answers ?? 0) + 1);
-      if (found.where === "in this page") shown(found.embedded);
+      if (found.where === "in this page") shown(found.embedded, build);
     } catch (error) {
       if (serial === latest) fail(error);
+      if (error.log) engines.heard("request", error.log, build);
     } finally {
       if (serial === latest) release(serial);
     }
@@ -184,10 +186,10 @@ function render({ model, el }) {
   }
 
   /** Let the kernel know what was shown, for the picture that stays in the notebook. */
-  function shown(exchange) {
+  function shown(exchange, build) {
     if (!kernel) return;
     clearTimeout(shownTimer);
-    shownTimer = setTimeout(() => model.send({ type: "shown", exchange }), SHOWN_MS);
+    shownTimer = setTimeout(() => model.send({ type: "shown", exchange, build }), SHOWN_MS);
   }
 
   /** Say something to everybody, or (quietly) only to those who hear the page instead of seeing the answer. */
@@ -272,7 +274,7 @@ function render({ model, el }) {
   });
 
   const casesArrived = () => cases.draw();
-  const listeners = { "change:form": formArrived, "change:build": rebuilt, "change:cases": casesArrived };
+  const listeners = { "change:form": formArrived, "change:build": rebuilt, "change:cases": casesArrived, "change:memory": casesArrived };
   for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
   describe();
   writeState(model.get("form"));
@@ -284,6 +286,7 @@ function render({ model, el }) {
   else tell("Type a request and press Send, or Enter.");
   engines.inPage();
   if ((model.get("cases") ?? []).length) cases.element.open = true;
+  if (cases.outdated() && onRebuild.box.checked) cases.run(); // it was built while no tester was open
 
   return () => {
     clearTimeout(waiting);

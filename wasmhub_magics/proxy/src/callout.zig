@@ -88,8 +88,10 @@ pub fn define(name: []const u8, fixed: ?[]const u8, http2: bool) OutOfMemory!voi
 }
 
 pub fn make(vm: *Vm, root: u32, cluster: *const Cluster, timeout: u64) OutOfMemory!*Call {
+    try waiting.ensureUnusedCapacity(gpa, 1);
     const call = spare.pop() orelse made: {
         const new = try gpa.create(Call);
+        errdefer gpa.destroy(new);
         new.* = .{ .vm = vm, .root = root, .token = 0, .cluster = cluster, .timeout = 0 };
         try new.text.init();
         break :made new;
@@ -104,10 +106,16 @@ pub fn make(vm: *Vm, root: u32, cluster: *const Cluster, timeout: u64) OutOfMemo
     call.headers.clear();
     call.trailers.clear();
     call.text.reset();
-    try waiting.append(gpa, call);
+    waiting.appendAssumeCapacity(call);
     vm.calls += 1;
     call.token = 4 * vm.calls;
     return call;
+}
+
+/// Take back the call that was made last, of which nobody knows yet.
+pub fn unmake(call: *Call) void {
+    waiting.items.len -= 1;
+    spare.append(gpa, call) catch {};
 }
 
 /// Whether a cluster must be asked; what it gets is then in the output.

@@ -3,9 +3,9 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const calls = @import("calls.zig");
+const filter_state = @import("filter_state.zig");
 const declared = @import("declared.zig");
 const log = @import("log.zig");
-const property = @import("property.zig");
 const proto = @import("proto.zig");
 const reply = @import("reply.zig");
 const gpa = @import("arena.zig").gpa;
@@ -185,7 +185,7 @@ fn setFilterState(context: *Context, bytes: []const u8) Error!void {
             value = try reply.number(std.fmt.parseInt(u32, value, 10) catch return error.BadArgument);
         }
         if (context.filter == null and context.connection == null) return error.NotFound;
-        return if (std.mem.eql(u8, path, hidden)) {} else property.keep(name, value);
+        return if (std.mem.eql(u8, path, hidden)) {} else filter_state.keep(name, value);
     }
     if (std.mem.startsWith(u8, path, "envoy.")) {
         log.warn("filter state of the kind {s} is not there in the embedded proxy: the filter got NotFound (1)", .{path});

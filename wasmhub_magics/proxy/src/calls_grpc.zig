@@ -11,6 +11,7 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const proto = @import("proto.zig");
 const worker = @import("worker.zig");
+const Pairs = @import("pairs.zig").Pairs;
 const Context = @import("vm.zig").Context;
 
 const Error = abi.Error;
@@ -107,19 +108,15 @@ fn open(context: *Context, parts: Parts, unary: bool, timeout: u32) Error!*grpc.
         headers.lower(name);
         try map.add(&worker.arena, name, pair[1]);
     }
-    var list: calls.Pairs = .init(parts.metadata);
+    var list: Pairs = .init(parts.metadata);
     while (list.next()) |entry| try map.add(&worker.arena, entry.name, entry.value);
     try encodeBinary(&map);
     try callout.complete(&map, "", timeout);
-    const stream = try grpc.make(vm, plugin.root.id, token, unary, cluster);
-    errdefer {
-        stream.cancelled = true;
-        stream.news = false;
-    }
-    stream.timeout = @as(u64, timeout) * std.time.ns_per_ms;
     const raw = try wire.encoded(&map);
-    defer gpa.free(raw);
-    try stream.head.appendSlice(gpa, raw);
+    errdefer gpa.free(raw);
+    const stream = try grpc.make(vm, plugin.root.id, token, unary, cluster);
+    stream.timeout = @as(u64, timeout) * std.time.ns_per_ms;
+    stream.head = .fromOwnedSlice(raw);
     return stream;
 }
 
@@ -161,7 +158,10 @@ pub fn proxy_grpc_call(
     const content = try vm.read(message, message_len);
     const parts: Parts = .{ .service = try service(where), .name = service_name, .method = method_name, .metadata = pairs };
     const stream = try open(context, parts, true, timeout);
-    try stream.send(content, true);
+    {
+        errdefer grpc.unmake(stream);
+        try stream.send(content, true);
+    }
     try vm.store32(ret_token, stream.token);
 }
 

@@ -9,6 +9,7 @@ const gpa = @import("arena.zig").gpa;
 const exchange = @import("exchange.zig");
 const headers = @import("headers.zig");
 const worker = @import("worker.zig");
+const Pairs = @import("pairs.zig").Pairs;
 
 const Error = abi.Error;
 const current = calls.current;
@@ -39,7 +40,7 @@ pub fn proxy_http_call(
 
     var map: headers.Map = .{ .kind = .request };
     defer map.entries.deinit(gpa);
-    var list: calls.Pairs = .init(raw);
+    var list: Pairs = .init(raw);
     while (list.next()) |entry| try map.add(&worker.arena, entry.name, entry.value);
     if (map.get(":path") == null or map.get(":method") == null or map.get(":authority") == null) {
         return error.BadArgument;
@@ -50,9 +51,12 @@ pub fn proxy_http_call(
 
     const call = try callout.make(vm, plugin.root.id, target, @as(u64, timeout) * std.time.ns_per_ms);
     call.head = std.mem.eql(u8, map.get(":method").?, "HEAD");
-    std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
-    defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
-    try exchange.putMessage(&map, content, &trailers);
+    {
+        errdefer callout.unmake(call);
+        std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
+        defer std.mem.swap(std.ArrayList(u8), &exchange.output, &call.request);
+        try exchange.putMessage(&map, content, &trailers);
+    }
     try vm.store32(ret_token, call.token);
 }
 

@@ -43,6 +43,11 @@ pub fn post(ready: Ready) error{OutOfMemory}!void {
     try posted.pushBack(gpa, ready);
 }
 
+/// Make room for one more.
+pub fn reserve() error{OutOfMemory}!void {
+    try posted.ensureUnusedCapacity(gpa, 1);
+}
+
 /// Forget what waits for a client that has gone.
 pub fn drop() void {
     callout.dropAll();

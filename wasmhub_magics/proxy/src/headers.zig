@@ -59,29 +59,35 @@ pub const Map = struct {
         if (name.len == 0) return nowhere;
         const last = name[name.len - 1];
         var index: usize = 0;
+        while (true) : (index += 1) {
+            index = nextAlike(entries, index, name.len, last);
+            if (index == entries.len) return nowhere;
+            if (sameBytes(entries[index].name.ptr, name.ptr, name.len)) return index;
+        }
+    }
+
+    /// The next name of that length with that last letter: nearly all others are told apart by these.
+    inline fn nextAlike(entries: []const Entry, from: usize, length: usize, last: u8) usize {
+        var index = from;
         // Four at a time: a loop pays for each of its turns.
         while (entries.len - index >= 4) : (index += 4) {
             inline for (0..4) |step| {
-                if (alike(entries[index + step].name, last, name)) return index + step;
+                const name = entries[index + step].name;
+                if (name.len == length and name[length - 1] == last) return index + step;
             }
         }
         while (index < entries.len) : (index += 1) {
-            if (alike(entries[index].name, last, name)) return index;
+            const name = entries[index].name;
+            if (name.len == length and name[length - 1] == last) return index;
         }
-        return nowhere;
-    }
-
-    /// Nearly all names differ in length or in the last letter.
-    inline fn alike(left: []const u8, last: u8, right: []const u8) bool {
-        if (left.len != right.len) return false;
-        if (left[left.len - 1] != last) return false;
-        return sameText(left.ptr, right.ptr, right.len);
+        return entries.len;
     }
 
     /// Add an entry; an inline header that is there already gets the value joined to its own.
-    pub fn add(map: *Map, arena: *Arena, raw: []const u8, value: []const u8) error{OutOfMemory}!void {
+    pub inline fn add(map: *Map, arena: *Arena, raw: []const u8, value: []const u8) error{OutOfMemory}!void {
         const name = map.alias(raw);
         if (isInline(map.kind, name)) {
+            @branchHint(.unlikely);
             const index = map.find(name);
             if (index != nowhere) return join(arena, &map.entries.items[index], value);
         }
@@ -134,19 +140,6 @@ pub const Map = struct {
         }
         map.entries.items.len = kept;
         map.pseudo = pseudo;
-    }
-
-    /// Take out several names at once, none of them a pseudo header.
-    pub fn removeAll(map: *Map, comptime names: []const []const u8) void {
-        var kept: usize = 0;
-        outer: for (map.entries.items) |entry| {
-            inline for (names) |name| {
-                if (same(entry.name, name)) continue :outer;
-            }
-            map.entries.items[kept] = entry;
-            kept += 1;
-        }
-        map.entries.items.len = kept;
     }
 
     /// Names and values together, as Envoy counts `byteSize`.
@@ -217,11 +210,6 @@ inline fn lowerWord(comptime T: type, bytes: [*]u8) void {
 pub inline fn same(left: []const u8, right: []const u8) bool {
     if (left.len != right.len) return false;
     return sameBytes(left.ptr, right.ptr, left.len);
-}
-
-/// Out of the way of a search, which nearly always needs it once.
-noinline fn sameText(left: [*]const u8, right: [*]const u8, size: usize) bool {
-    return sameBytes(left, right, size);
 }
 
 fn sameBytes(left: [*]const u8, right: [*]const u8, size: usize) bool {
@@ -301,7 +289,29 @@ const inline_response = [_][]const u8{
 };
 const inline_response_trailers = [_][]const u8{ "grpc-status", "grpc-message" };
 
-fn isInline(kind: Kind, name: []const u8) bool {
+/// Nearly every other name is told apart by its length and its first letter.
+inline fn isInline(kind: Kind, name: []const u8) bool {
+    if (name.len == 0 or name.len >= longest) return false;
+    const letters = inline_letters[@backingInt(kind)][name.len];
+    return letters >> @truncate(name[0]) & 1 != 0 and isListed(kind, name);
+}
+
+/// For each kind of map and each length, the low five bits of the first letters as places of bits.
+const inline_letters: [4][longest]u32 = made: {
+    @setEvalBranchQuota(20_000);
+    var all: [4][longest]u32 = @splat(@splat(0));
+    for (&all, [_][]const []const u8{
+        &(inline_both ++ inline_request), &.{}, &(inline_both ++ inline_response), &inline_response_trailers,
+    }) |*lengths, names| {
+        for (names) |name| lengths[name.len] |= @as(u32, 1) << @truncate(name[0]);
+    }
+    break :made all;
+};
+
+/// Names are shorter.
+const longest = 48;
+
+noinline fn isListed(kind: Kind, name: []const u8) bool {
     return switch (kind) {
         .request => Table(&(inline_both ++ inline_request)).has(name),
         .response => Table(&(inline_both ++ inline_response)).has(name),
@@ -313,7 +323,6 @@ fn isInline(kind: Kind, name: []const u8) bool {
 /// A set of names as code: by length, then by the first letters as one number, so that nearly every other name is
 /// told apart without a look at the rest.
 fn Table(comptime names: []const []const u8) type {
-    const longest = 48;
     return struct {
         const by_length: [longest][]const []const u8 = sorted: {
             @setEvalBranchQuota(20_000);

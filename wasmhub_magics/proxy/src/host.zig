@@ -16,6 +16,7 @@ const answer_zig = @import("answer.zig");
 const prepared_zig = @import("prepared.zig");
 const router = @import("router.zig");
 const grpc_wire = @import("grpc_wire.zig");
+const input = @import("input.zig");
 const link = @import("link.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
@@ -24,12 +25,8 @@ const queues = @import("queues.zig");
 const shared_data = @import("shared_data.zig");
 const tcp = @import("tcp.zig");
 const trace = @import("trace.zig");
-const vm_zig = @import("vm.zig");
 const worker = @import("worker.zig");
 const Need = @import("stream.zig").Need;
-const Plugin = @import("plugin.zig").Plugin;
-
-const gpa = arena_zig.gpa;
 
 pub const panic = std.debug.FullPanic(onPanic);
 
@@ -42,6 +39,9 @@ fn onPanic(message: []const u8, _: ?usize) noreturn {
 
 comptime {
     link.exportAll();
+    _ = input;
+    _ = @import("setup.zig");
+    _ = @import("plain.zig");
 }
 
 const Status = enum(u32) {
@@ -55,7 +55,6 @@ const Status = enum(u32) {
     grpc,
 };
 
-var input: []u8 = &.{};
 var prepared: prepared_zig.Prepared = .{};
 var answered: answer_zig.Answer = .{};
 var answer_arena: arena_zig.Arena = .{};
@@ -67,9 +66,9 @@ var paused: u64 = 0;
 /// Start the host: `fixed_clock` says whether time starts at `time` and is stepped, `seeded` whether random
 /// numbers come from `seed`.
 export fn start(fixed_clock: u32, time: u64, seeded: u32, seed: u64) void {
-    worker.arena.init() catch outOfMemory();
-    prepared.arena.init() catch outOfMemory();
-    answer_arena.init() catch outOfMemory();
+    worker.arena.init() catch input.outOfMemory();
+    prepared.arena.init() catch input.outOfMemory();
+    answer_arena.init() catch input.outOfMemory();
     clock.start(if (fixed_clock != 0) time else null, if (seeded != 0) seed else null);
 }
 
@@ -77,20 +76,10 @@ export fn mailbox() *worker.Mailbox {
     return &worker.mailbox;
 }
 
-/// Room for what the driver wants to say next.
-export fn reserve(length: usize) [*]u8 {
-    if (input.len < length) {
-        gpa.free(input);
-        input = &.{};
-        input = gpa.alloc(u8, @max(length, 4096)) catch outOfMemory();
-    }
-    return input.ptr;
-}
-
 /// The names by which the trace knows callbacks and host functions: two lists of texts.
 export fn describe() void {
     exchange.openOutput();
-    describeAll() catch outOfMemory();
+    describeAll() catch input.outOfMemory();
     exchange.closeOutput();
 }
 
@@ -102,114 +91,6 @@ fn describeAll() !void {
     for (link.names) |name| try exchange.putText(name);
 }
 
-/// A new VM: version u8, table indices of the bridge and of each callback (0 absent), id, configuration, list
-/// of environment variables.
-export fn vm_new(length: usize) u32 {
-    return vmNew(length) catch outOfMemory();
-}
-
-fn vmNew(length: usize) !u32 {
-    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
-    const vm = try gpa.create(vm_zig.Vm);
-    vm.* = .{
-        .index = @intCast(worker.vms.items.len),
-        .version = @fromBackingInt(@intCast(reader.number(u8))),
-        .bridge = undefined,
-        .callbacks = undefined,
-        .id = undefined,
-        .configuration = undefined,
-        .environment = undefined,
-    };
-    inline for (@typeInfo(vm_zig.Bridge).@"struct".field_names) |name| {
-        @field(vm.bridge, name) = @ptrFromInt(reader.number(u32));
-    }
-    for (&vm.callbacks) |*callback| callback.* = reader.number(u32);
-    vm.id = reader.text();
-    vm.configuration = reader.text();
-    const environment = try gpa.alloc([]const u8, reader.number(u32));
-    for (environment) |*variable| variable.* = reader.text();
-    vm.environment = environment;
-    vm.base = .{ .id = 0, .vm = vm };
-    try worker.vms.append(gpa, vm);
-    return vm.index;
-}
-
-/// Call the VM's start functions, in the order of proxy-wasm-cpp-host.
-export fn vm_initialize(index: u32) void {
-    worker.arena.reset();
-    const vm = worker.vms.items[index];
-    if (vm.has(._initialize)) {
-        vm_zig.initialize(vm, ._initialize);
-        if (vm.has(.main)) {
-            vm_zig.initialize(vm, .main);
-        } else if (vm.has(.__main_void)) {
-            vm_zig.initialize(vm, .__main_void);
-        }
-    } else if (vm.has(._start)) {
-        vm_zig.initialize(vm, ._start);
-    }
-}
-
-/// A new plugin: VM u32, policy u8, allow_on_headers_stop_iteration u8, body limit u32, log limit u32, name,
-/// root id, configuration.
-export fn plugin_new(length: usize) u32 {
-    return pluginNew(length) catch outOfMemory();
-}
-
-fn pluginNew(length: usize) !u32 {
-    var reader: exchange.Reader = .{ .bytes = try gpa.dupe(u8, input[0..length]) };
-    const plugin = try gpa.create(Plugin);
-    const vm = worker.vms.items[reader.number(u32)];
-    plugin.* = .{
-        .index = @intCast(worker.plugins.items.len),
-        .policy = @fromBackingInt(@intCast(reader.number(u8))),
-        .allow_on_headers_stop_iteration = reader.number(u8) != 0,
-        .body_limit = reader.number(u32),
-        .name = undefined,
-        .root_id = undefined,
-        .configuration = undefined,
-        .root = .{ .id = vm.takeContextId(), .vm = vm },
-    };
-    log.limit = reader.number(u32);
-    plugin.name = reader.text();
-    plugin.root_id = reader.text();
-    plugin.configuration = reader.text();
-    plugin.root.plugin = plugin;
-    try worker.plugins.append(gpa, plugin);
-    return plugin.index;
-}
-
-/// Move a plugin to another VM, as after a failure with the policy to reload.
-export fn plugin_move(index: u32, vm_index: u32) void {
-    const vm = worker.vms.items[vm_index];
-    const plugin = worker.plugins.items[index];
-    plugin.root.vm = vm;
-    plugin.root.id = vm.takeContextId();
-    plugin.tick_period = 0;
-}
-
-/// 1 where the plugin has started.
-export fn plugin_start(index: u32) u32 {
-    worker.arena.reset();
-    return @intFromBool(worker.plugins.items[index].start());
-}
-
-/// 1 where the plugin has taken its configuration.
-export fn plugin_configure(index: u32) u32 {
-    worker.arena.reset();
-    return @intFromBool(worker.plugins.items[index].configure());
-}
-
-/// The next filter of the chain is this plugin.
-export fn chain(index: u32) void {
-    worker.chain.append(gpa, worker.plugins.items[index]) catch outOfMemory();
-}
-
-/// Note that what start-up called has trapped.
-export fn start_trapped() void {
-    worker.stream.trapped();
-}
-
 export fn set_trace(on: u32) void {
     trace.on = on != 0;
     trace.clear();
@@ -218,7 +99,7 @@ export fn set_trace(on: u32) void {
 /// Put what was logged since the last look into the output.
 export fn drain() void {
     exchange.openOutput();
-    exchange.putLog() catch outOfMemory();
+    exchange.putLog() catch input.outOfMemory();
     exchange.closeOutput();
     log.clear();
     trace.clear();
@@ -226,7 +107,7 @@ export fn drain() void {
 
 /// Run an exchange.
 export fn send(length: usize) Status {
-    prepared.init(input[0..length]) catch outOfMemory();
+    prepared.init(input.bytes[0..length]) catch input.outOfMemory();
     running = .exchange;
     callout.looping = false;
     log.on = true;
@@ -238,7 +119,7 @@ export fn send(length: usize) Status {
     clock.date(&router.date);
     began = clock.monotonic();
     worker.stream.recording = true;
-    worker.stream.begin(&prepared) catch outOfMemory();
+    worker.stream.begin(&prepared) catch input.outOfMemory();
     return proceed();
 }
 
@@ -246,12 +127,12 @@ export fn send(length: usize) Status {
 export fn trapped(length: usize) void {
     const plugin = worker.mailbox.plugin;
     worker.stream.trapped();
-    log.keep(.err, plugin, input[0..length]);
+    log.keep(.err, plugin, input.bytes[0..length]);
 }
 
 /// Go on after `trapped`.
 export fn proceed() Status {
-    return proceedNow() catch outOfMemory();
+    return proceedNow() catch input.outOfMemory();
 }
 
 fn proceedNow() !Status {
@@ -292,7 +173,7 @@ fn proceedNow() !Status {
 /// A TCP connection goes on, and what is beside it.
 fn runTcp() !Need {
     while (true) {
-        if (try tcp.run()) continue;
+        if (try tcp.run() or try tcp.finish()) continue;
         switch (try events.prompt()) {
             .ran => {},
             .ask => return .call,
@@ -309,7 +190,7 @@ export fn tcp_open(traced: u32) Status {
     trace.clear();
     events.deliveries = 0;
     callout.looping = false;
-    tcp.open() catch outOfMemory();
+    tcp.open() catch input.outOfMemory();
     running = .tcp;
     return proceed();
 }
@@ -318,7 +199,7 @@ export fn tcp_open(traced: u32) Status {
 export fn tcp_data(from_client: u32, length: usize, end: u32) Status {
     log.clear();
     trace.clear();
-    tcp.take(from_client != 0, input[0..length], end != 0) catch outOfMemory();
+    tcp.take(from_client != 0, input.bytes[0..length], end != 0) catch input.outOfMemory();
     running = .tcp;
     return proceed();
 }
@@ -327,7 +208,7 @@ export fn tcp_data(from_client: u32, length: usize, end: u32) Status {
 export fn tcp_close(peer: u32) Status {
     log.clear();
     trace.clear();
-    tcp.close(peer) catch outOfMemory();
+    tcp.close(peer) catch input.outOfMemory();
     running = .tcp;
     return proceed();
 }
@@ -337,14 +218,14 @@ var asked: u64 = 0;
 /// What the cluster answers that was called: outcome u8 (0 a response, 1 refused, 2 closed, 3 broken off, 4
 /// nothing), delay u64 in nanoseconds, and for a response an answer.
 export fn answer_call(length: usize) Status {
-    callout.answered(input[0..length]) catch outOfMemory();
+    callout.answered(input.bytes[0..length]) catch input.outOfMemory();
     paused += clock.monotonic() -% asked;
     return proceed();
 }
 
 /// What the cluster answers to the gRPC call that there was news of; see grpc.zig.
 export fn answer_grpc(length: usize) Status {
-    grpc_wire.answered(input[0..length]) catch outOfMemory();
+    grpc_wire.answered(input.bytes[0..length]) catch input.outOfMemory();
     paused += clock.monotonic() -% asked;
     return proceed();
 }
@@ -366,12 +247,12 @@ export fn beside(nanoseconds: u64, traced: u32) Status {
 
 /// Who can be called from now on: a list of name, flags u8 (1 a text follows: what answers each call in a loop, 2 speaks HTTP/2).
 export fn clusters(length: usize) void {
-    clustersNow(length) catch outOfMemory();
+    clustersNow(length) catch input.outOfMemory();
 }
 
 fn clustersNow(length: usize) !void {
     for (callout.clusters.items) |cluster| cluster.gone = true;
-    var reader: exchange.Reader = .{ .bytes = input[0..length] };
+    var reader: exchange.Reader = .{ .bytes = input.bytes[0..length] };
     for (0..reader.number(u32)) |_| {
         const name = reader.text();
         const flags = reader.number(u8);
@@ -381,7 +262,7 @@ fn clustersNow(length: usize) !void {
 
 /// What properties are from now on, before all that the proxy knows: a list of path, its parts joined by 0, and value.
 export fn properties(length: usize) void {
-    property.give(input[0..length]) catch outOfMemory();
+    property.give(input.bytes[0..length]) catch input.outOfMemory();
 }
 
 /// Milliseconds of time that have been jumped over.
@@ -392,7 +273,7 @@ export fn jumped() u32 {
 /// Put metrics, shared data, queues, timers and pending calls into the output.
 export fn state() void {
     exchange.openOutput();
-    stateNow() catch outOfMemory();
+    stateNow() catch input.outOfMemory();
     exchange.closeOutput();
 }
 
@@ -406,9 +287,9 @@ fn stateNow() !void {
 /// What the upstream answers.
 export fn answer(length: usize) Status {
     answer_arena.reset();
-    var reader: exchange.Reader = .{ .bytes = answer_arena.dupe(input[0..length]) catch outOfMemory() };
-    answered.init(&answer_arena, &reader) catch outOfMemory();
-    worker.stream.respond(&answered) catch outOfMemory();
+    var reader: exchange.Reader = .{ .bytes = answer_arena.dupe(input.bytes[0..length]) catch input.outOfMemory() };
+    answered.init(&answer_arena, &reader) catch input.outOfMemory();
+    worker.stream.respond(&answered) catch input.outOfMemory();
     paused += clock.monotonic() -% router.upstream_asked.?;
     return proceed();
 }
@@ -422,7 +303,7 @@ export fn abort() void {
 
 /// Make an exchange ready for `loop`; it must bring the upstream's answer along.
 export fn prepare(length: usize) void {
-    prepared.init(input[0..length]) catch outOfMemory();
+    prepared.init(input.bytes[0..length]) catch input.outOfMemory();
 }
 
 /// Run the prepared exchange again and again.
@@ -446,36 +327,4 @@ export fn histogram() [*]const u64 {
 
 export fn histogram_size() usize {
     return bench.histogram.counts.len;
-}
-
-/// What the host's own functions that are not part of any protocol answer.
-export fn pthread_equal(left: u32, right: u32) u32 {
-    return @intFromBool(left == right);
-}
-
-export fn emscripten_notify_memory_growth(_: u32) void {}
-
-/// Envoy logs and returns, so a filter that goes on after it usually hits `unreachable`.
-export fn wasi_proc_exit(code: u32) void {
-    if (trace.on) trace.hostCall(link.names.len, &.{code});
-    log.warn("the filter called proc_exit({d}), which returns to it as in Envoy", .{code});
-    if (trace.on) trace.result(0);
-}
-
-/// A filter has called a function that its plugin may not use; see restriction.py.
-export fn restricted(function: u32) void {
-    const context = worker.context orelse return;
-    if (trace.on) trace.hostCall(@intCast(function), &.{});
-    const name = if (function < link.names.len) link.names[function] else "wasi_proc_exit";
-    const wasi = std.mem.startsWith(u8, name, "wasi_");
-    if (wasi) {
-        log.print(.err, context.pluginIndex(), "Attempted call to restricted WASI capability: {s}", .{name[5..]});
-    } else {
-        log.print(.err, context.pluginIndex(), "Attempted call to restricted proxy-wasm capability: {s}", .{name});
-    }
-    if (trace.on) trace.result(if (wasi) 76 else 10);
-}
-
-fn outOfMemory() noreturn {
-    @panic("out of memory");
 }

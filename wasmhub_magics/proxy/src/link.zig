@@ -9,6 +9,8 @@ const trace = @import("trace.zig");
 
 const groups = .{
     .{ @import("calls.zig"), "" },
+    .{ @import("calls_headers.zig"), "" },
+    .{ @import("calls_buffers.zig"), "" },
     .{ @import("calls_http.zig"), "" },
     .{ @import("calls_grpc.zig"), "" },
     .{ @import("calls_foreign.zig"), "" },

@@ -54,14 +54,14 @@ pub fn stepMetadata(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         frame.phase = .returned;
         frame.result = 0;
         if (hears(filter, side)) {
-            frame.result = null;
+            frame.result = Frame.trapped;
             if (filter.failed()) return;
             filter.stop = false;
             frame.result = invoke(filter, side, of(stream, side)[frame.metadata]);
         }
     }
     if (try stream.act()) return;
-    if (frame.result == null) return stream.fail(filter);
+    if (frame.result == Frame.trapped) return stream.fail(filter);
     frame.position += 1;
     frame.phase = .enter;
 }

@@ -123,11 +123,14 @@ pub const Frame = struct {
     source: Source = .chunk,
     trailers_before: bool = false,
     trailers_added: ?usize = null,
-    /// The return value of the last callback; null where it trapped.
-    result: ?u32 = 0,
+    /// The return value of the last callback, or `trapped` until it has come back. No optional: those are written in
+    /// two parts and read in one, which a processor waits for.
+    result: u64 = 0,
     next_chunk: usize = 0,
     /// METADATA frames from this one on, to that one, are told of one after another.
     metadata: u32 = 0,
     metadata_end: u32 = 0,
     first_position: usize = 0,
+
+    pub const trapped = @import("std").math.maxInt(u64);
 };

@@ -3,9 +3,10 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const clock = @import("clock.zig");
-const declared = @import("declared.zig");
 const exchange = @import("exchange.zig");
+const filter_state = @import("filter_state.zig");
 const headers = @import("headers.zig");
+const pairs = @import("pairs.zig");
 const worker = @import("worker.zig");
 const arena_gpa = @import("arena.zig").gpa;
 const Context = @import("vm.zig").Context;
@@ -83,7 +84,7 @@ pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
     if (given.len > 4) if (givenValue(raw)) |value| return value;
     var path: Path = .init(raw);
     const first = try path.next();
-    const root = std.meta.stringToEnum(Root, first) orelse return path.last(try state(context, "wasm.", first));
+    const root = std.meta.stringToEnum(Root, first) orelse return path.last(try filter_state.get(context, "wasm.", first));
     switch (root) {
         .plugin_name => return path.last(if (context.plugin) |plugin| plugin.name else return error.NotFound),
         .plugin_root_id => return path.last(if (context.plugin) |plugin| plugin.root_id else return error.NotFound),
@@ -108,7 +109,7 @@ pub fn get(context: *Context, raw: []const u8) Error![]const u8 {
         .filter_state => if (path.parts.peek() == null)
             error.SerializationFailure
         else
-            state(context, "", path.parts.rest()),
+            filter_state.get(context, "", path.parts.rest()),
         .metadata => metadata(&path),
         else => unreachable,
     };
@@ -121,7 +122,7 @@ fn ofConnection(context: *Context, root: Root, path: *Path) Error![]const u8 {
         .destination => address(listener, listener_port, path),
         .connection => connection(path.parts.next() orelse return error.SerializationFailure),
         .connection_id => path.last(try number(1)),
-        .filter_state => if (path.parts.peek() == null) error.SerializationFailure else state(context, "", path.parts.rest()),
+        .filter_state => if (path.parts.peek() == null) error.SerializationFailure else filter_state.get(context, "", path.parts.rest()),
         .metadata => metadata(path),
         else => error.NotFound,
     };
@@ -345,37 +346,6 @@ fn address(text: []const u8, port: u32, path: *Path) Error![]const u8 {
     return error.NotFound;
 }
 
-/// Keep a value under a name; it can be read back under the same single segment.
-pub fn set(context: *Context, path: []const u8, value: []const u8) Error!void {
-    if (context.filter == null and context.connection == null) return error.NotFound;
-    const size = 5 + path.len;
-    const name = try worker.arena.take(size);
-    @memcpy(name[0..5], "wasm.");
-    @memcpy(name[5..], path);
-    if (context.plugin.?.prototypes.items.len > 0) try declared.check(context, name);
-    return keep(name, value);
-}
-
-/// Keep filter state with the stream.
-pub fn keep(name: []const u8, value: []const u8) Error!void {
-    const stream = &worker.stream;
-    for (stream.properties.items) |*entry| {
-        if (!std.mem.eql(u8, entry.name, name)) continue;
-        entry.value = value;
-        return;
-    }
-    try stream.properties.append(arena_gpa, .{ .name = name, .value = value });
-}
-
-fn state(context: *Context, comptime prefix: []const u8, name: []const u8) Error![]const u8 {
-    if (context.filter == null and context.connection == null) return error.NotFound;
-    for (worker.stream.properties.items) |entry| {
-        if (!std.mem.startsWith(u8, entry.name, prefix)) continue;
-        if (std.mem.eql(u8, entry.name[prefix.len..], name)) return entry.value;
-    }
-    return error.NotFound;
-}
-
 fn find(map: *const headers.Map, name: []const u8) Error![]const u8 {
     return map.get(name) orelse error.NotFound;
 }
@@ -395,7 +365,7 @@ fn ofMap(map: *const headers.Map, path: *Path) Error![]const u8 {
             list[count] = .{ .name = entry.name, .value = (try joined(entries, entry.name)).? };
             count += 1;
         }
-        return serialized(list[0..count]);
+        return pairs.serialized(list[0..count]);
     };
     if (path.parts.peek() != null) return error.NotFound;
     const lower = try worker.arena.dupe(name);
@@ -415,32 +385,6 @@ fn joined(entries: []const headers.Entry, name: []const u8) Error!?[]const u8 {
         try all.appendSlice(arena_gpa, entry.value);
     }
     return if (found) try worker.arena.dupe(all.items) else null;
-}
-
-/// A header map as the ABI serialises it; an empty one is no bytes at all.
-pub fn pairs(map: *const headers.Map) Error![]const u8 {
-    return if (map.entries.items.len == 0) "" else serialized(map.entries.items);
-}
-
-fn serialized(entries: []const headers.Entry) Error![]const u8 {
-    var size: usize = 4;
-    for (entries) |entry| size += 8 + entry.name.len + 1 + entry.value.len + 1;
-    const bytes = try worker.arena.take(size);
-    std.mem.writeInt(u32, bytes[0..4], @intCast(entries.len), .little);
-    var at: usize = 4;
-    for (entries) |entry| {
-        std.mem.writeInt(u32, bytes[at..][0..4], @intCast(entry.name.len), .little);
-        std.mem.writeInt(u32, bytes[at + 4 ..][0..4], @intCast(entry.value.len), .little);
-        at += 8;
-    }
-    for (entries) |entry| {
-        for ([_][]const u8{ entry.name, entry.value }) |text| {
-            @memcpy(bytes[at..][0..text.len], text);
-            bytes[at + text.len] = 0;
-            at += text.len + 1;
-        }
-    }
-    return bytes;
 }
 
 fn number(value: u64) Error![]const u8 {

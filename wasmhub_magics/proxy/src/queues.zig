@@ -62,7 +62,9 @@ pub fn proxy_enqueue_shared_queue(token: u32, data: u32, data_len: u32) Error!vo
     const context = try current();
     const bytes = try context.vm.read(data, data_len);
     const queue = try known(token);
-    try queue.messages.pushBack(gpa, try gpa.dupe(u8, bytes));
+    try queue.messages.ensureUnusedCapacity(gpa, 1);
+    try events.reserve();
+    queue.messages.pushBackAssumeCapacity(try gpa.dupe(u8, bytes));
     try events.post(.{ .vm = queue.vm, .root = queue.root, .token = token });
 }
 

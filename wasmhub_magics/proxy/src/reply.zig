@@ -18,6 +18,7 @@ pub fn build(reply: *const Reply, map: *headers.Map, prepared: *const prepared_z
     const arena = &worker.arena;
     try map.append(":status", try number(reply.status));
     for (reply.headers) |entry| try map.add(arena, entry.name, entry.value);
+    try map.set(":status", try number(reply.status)); // Envoy writes it once more after what a filter adds
     if (prepared.grpc) {
         try map.set(":status", "200");
         try map.set("content-type", "application/grpc");

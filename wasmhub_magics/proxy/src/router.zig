@@ -59,9 +59,29 @@ pub fn forRouter(map: *headers.Map) OutOfMemory!void {
 
 /// What the connection manager makes of a response after all filters.
 pub fn finishHeaders(map: *headers.Map) OutOfMemory!void {
-    map.removeAll(&.{ "connection", "proxy-connection", "transfer-encoding", "upgrade" });
-    if (map.get("date") == null) try map.append("date", &date);
-    try map.set("server", "envoy");
+    var kept: usize = 0;
+    var dated = false;
+    var served = false;
+    for (map.entries.items) |entry| {
+        const name = entry.name;
+        map.entries.items[kept] = entry;
+        switch (name.len) {
+            4 => dated = dated or headers.same(name, "date"),
+            6 => if (!served and headers.same(name, "server")) {
+                served = true;
+                map.entries.items[kept].value = "envoy";
+            },
+            7 => if (headers.same(name, "upgrade")) continue,
+            10 => if (headers.same(name, "connection")) continue,
+            16 => if (headers.same(name, "proxy-connection")) continue,
+            17 => if (headers.same(name, "transfer-encoding")) continue,
+            else => {},
+        }
+        kept += 1;
+    }
+    map.entries.items.len = kept;
+    if (!dated) try map.append("date", &date);
+    if (!served) try map.append("server", "envoy");
 }
 
 /// Like Envoy's, it is made anew only now and then: before each exchange, and before a loop.

@@ -40,16 +40,23 @@ pub fn proxy_set_shared_data(key: u32, key_len: u32, value: u32, value_len: u32,
     const bytes = try vm.read(value, value_len);
     const full = try name(vm.id, text);
     const item = items.get(full) orelse made: {
+        try items.ensureUnusedCapacity(gpa, 1);
+        try order.ensureUnusedCapacity(gpa, 1);
         const kept = try gpa.dupe(u8, full);
+        errdefer gpa.free(kept);
         const item = try gpa.create(Item);
+        errdefer gpa.destroy(item);
         item.* = .{ .vm_id = vm.id, .key = kept[kept.len - text.len ..] };
-        try items.put(gpa, kept, item);
-        try order.append(gpa, item);
+        try item.value.ensureTotalCapacity(gpa, bytes.len);
+        items.putAssumeCapacity(kept, item);
+        order.appendAssumeCapacity(item);
         break :made item;
     };
     if (cas != 0 and item.cas != 0 and cas != item.cas) return error.CasMismatch;
+    // Where there is no room for the new value the old one stays.
+    try item.value.ensureTotalCapacity(gpa, bytes.len);
     item.value.clearRetainingCapacity();
-    try item.value.appendSlice(gpa, bytes);
+    item.value.appendSliceAssumeCapacity(bytes);
     item.cas = takeCas();
 }
 

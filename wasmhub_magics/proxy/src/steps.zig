@@ -2,7 +2,6 @@
 
 const abi = @import("abi.zig");
 const arena_zig = @import("arena.zig");
-const events = @import("events.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply_zig = @import("reply.zig");
@@ -17,83 +16,35 @@ const Side = stream_zig.Side;
 const Source = stream_zig.Source;
 const Stream = stream_zig.Stream;
 
-pub fn step(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-    switch (frame.kind) {
-        .headers => try stream.stepHeaders(frame),
-        .data => try stream.stepData(frame),
-        .trailers => try stream.stepTrailers(frame),
-        .metadata => try stream.stepMetadata(frame),
-        .late_metadata => metadata_zig.stepLate(stream, frame),
-        .continuation => try stream.stepContinuation(frame),
-        .request_source, .response_source => try stream.stepSource(frame),
-    }
-}
-
-/// The peer sends its message: headers, data frames, an empty last frame or trailers, as HTTP/1 does.
-pub fn stepSource(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
-    const side = frame.side;
-    const flow_of = stream.flow(side);
-    const chunks = if (side == .request) stream.prepared.chunks else stream.answer_source.chunks;
-    const trailers = if (side == .request) &stream.prepared.trailers else &stream.answer_source.trailers;
-    switch (frame.phase) {
-        .enter => {
-            const bodiless = side == .response and stream.asked_for_head;
-            const metadata = if (bodiless) &.{} else metadata_zig.of(stream, side);
-            const empty = bodiless or (chunks.len == 0 and !trailers.exists and metadata.len == 0);
-            const open = side == .request and stream.prepared.tunnel;
-            flow_of.headers.exists = true;
-            flow_of.complete = empty and !open;
-            stream.upstream_complete = empty and side == .response;
-            if (empty) stream.pop() else frame.phase = .rest;
-            if (metadata.len > 0) try metadata_zig.push(stream, side, 0, 0, @intCast(metadata.len));
-            return stream.push(.{ .kind = .headers, .side = side, .end_stream = empty and !open });
-        },
-        .rest => {
-            if (flow_of.stalled) {
-                flow_of.unread = frame.next_chunk;
-                return stream.pop();
-            }
-            // Frames arrive one by one, and what was put into queues is told before the next.
-            if (frame.next_chunk > 0 and frame.next_chunk < chunks.len) {
-                if (try stream.act()) return;
-                if (events.told()) return;
-            }
-            if (frame.next_chunk < chunks.len) {
-                const bytes = chunks[frame.next_chunk];
-                frame.next_chunk += 1;
-                flow_of.bytes += bytes.len;
-                try flow_of.chunk.set(bytes);
-                const http2 = if (side == .request) stream.prepared.http2 else stream.answer_source.http2;
-                if (http2 and frame.next_chunk == chunks.len and !trailers.exists) {
-                    // The last frame says itself that it is the last.
-                    stream.pop();
-                    flow_of.complete = true;
-                    stream.upstream_complete = side == .response;
-                    return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
-                }
-                return stream.push(.{ .kind = .data, .side = side, .trailers_before = flow_of.trailers.exists });
-            }
-            stream.pop();
-            flow_of.complete = true;
-            stream.upstream_complete = side == .response;
-            if (trailers.exists) {
-                try flow_of.trailers.copy(trailers);
-                return stream.push(.{ .kind = .trailers, .side = side });
-            }
-            try flow_of.chunk.set("");
-            return stream.push(.{ .kind = .data, .side = side, .end_stream = true });
-        },
-        else => unreachable,
+/// Take steps until no frame is left.
+pub fn run(stream: *Stream) error{OutOfMemory}!void {
+    while (stream.frames.items.len > 0) {
+        const frame = &stream.frames.items[stream.frames.items.len - 1];
+        switch (frame.kind) {
+            .headers => try stream.stepHeaders(frame),
+            .data => try stream.stepData(frame),
+            .trailers => try stream.stepTrailers(frame),
+            .metadata => try stream.stepMetadata(frame),
+            .late_metadata => metadata_zig.stepLate(stream, frame),
+            .continuation => try stream.stepContinuation(frame),
+            .request_source, .response_source => try stream.stepSource(frame),
+        }
     }
 }
 
 pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
     const side = frame.side;
-    if (frame.position == stream.filters.items.len) {
-        const end_stream = frame.end_stream;
-        stream.pop();
-        return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+    while (frame.position < stream.filters.items.len) {
+        if (!try filterHeaders(stream, frame)) return;
     }
+    const end_stream = frame.end_stream;
+    stream.pop();
+    return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+}
+
+/// True where the headers have gone on, and nothing else is to be done before the next filter.
+inline fn filterHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool {
+    const side = frame.side;
     const filter = stream.filterAt(side, frame.position);
     const half = filter.half(side);
     if (frame.phase == .enter) {
@@ -106,11 +57,12 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             const position = frame.position;
             frame.position += 1;
             frame.phase = .enter;
-            if (half.metadata_waiting > 0) try metadata_zig.pushWaiting(stream, side, position, position);
-            return;
+            if (half.metadata_waiting == 0) return true;
+            try metadata_zig.pushWaiting(stream, side, position, position);
+            return false;
         }
-        frame.result = null;
-        if (filter.failed()) return;
+        frame.result = Frame.trapped;
+        if (filter.failed()) return false;
         if (!filter.created) {
             create(filter);
             if (stream.replies()) {
@@ -128,18 +80,22 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         half.headers = true;
         filter.end_of_stream = frame.end_stream;
         filter.stop = false;
-        frame.result = null;
+        frame.result = Frame.trapped;
         // The frame must be found again: a callback cannot push frames, so the pointer stays good.
         frame.result = switch (side) {
             .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
             .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
         };
-        if (frame.result != null and frame.result.? & ~@as(u32, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
+        if (frame.result & ~@as(u64, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
             half.headers = false; // an answer that the creation asked for is made after this
         }
     }
-    if (try stream.act()) return;
-    const value = frame.result orelse return stream.fail(filter);
+    if (try stream.act()) return false;
+    if (frame.result == Frame.trapped) {
+        try stream.fail(filter);
+        return false;
+    }
+    const value: u32 = @truncate(frame.result);
     const allowed = filter.context.plugin.?.allow_on_headers_stop_iteration;
     half.iteration = if (filter.stop) .stopped_all_watermark else switch (value) {
         0, 2 => .going,
@@ -156,8 +112,10 @@ pub fn stepHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         half.headers_continued = true;
         frame.position += 1;
         frame.phase = .enter;
+        if (half.metadata_waiting == 0) return true;
     }
     if (half.metadata_waiting > 0 and !half.stoppedAll()) try metadata_zig.pushWaiting(stream, side, position, position);
+    return false;
 }
 
 pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
@@ -169,14 +127,21 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         if (added) |position| try stream.pushAdded(side, position);
         return;
     }
-    if (frame.position == stream.filters.items.len) {
-        const end_stream = frame.end_stream;
-        const body = flow_of.body(frame.source);
-        const added = if (stream.unheard) null else frame.trailers_added;
-        stream.pop();
-        if (added) |position| try stream.pushAdded(side, position);
-        return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
+    while (frame.position < stream.filters.items.len) {
+        if (!try filterData(stream, frame)) return;
     }
+    const end_stream = frame.end_stream;
+    const body = flow_of.body(frame.source);
+    const added = if (stream.unheard) null else frame.trailers_added;
+    stream.pop();
+    if (added) |position| try stream.pushAdded(side, position);
+    return if (side == .request) stream.routeData(body, end_stream) else stream.sendData(body, end_stream);
+}
+
+/// True where the frame has gone on.
+inline fn filterData(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool {
+    const side = frame.side;
+    const flow_of = stream.flow(side);
     const filter = stream.filterAt(side, frame.position);
     const half = filter.half(side);
     if (frame.phase == .enter) {
@@ -186,17 +151,20 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             const source = frame.source;
             stream.pop();
             _ = try stream.hold(side, source);
-            return;
+            return false;
         }
-        if (half.end_stream) return stream.pop();
+        if (half.end_stream) {
+            stream.pop();
+            return false;
+        }
         half.end_stream = frame.end_stream and !flow_of.trailers.exists;
         frame.phase = .returned;
         frame.result = 0;
         const silent = filter.skipped or !filter.created or (side == .response and filter.failure_sent);
         if (!silent) {
-            frame.result = null;
-            if (filter.failed()) return;
-            if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return;
+            frame.result = Frame.trapped;
+            if (filter.failed()) return false;
+            if (half.holding and frame.source == .chunk and try stream.hold(side, .chunk)) return false;
             half.body = if (half.holding or frame.source == .held) .held else .chunk;
             half.data = true;
             const size: u32 = @intCast(stream.visibleBody(filter, side).?.bytes.items.len);
@@ -208,8 +176,12 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
             };
         }
     }
-    if (try stream.act()) return;
-    const value = frame.result orelse return stream.fail(filter);
+    if (try stream.act()) return false;
+    if (frame.result == Frame.trapped) {
+        try stream.fail(filter);
+        return false;
+    }
+    const value: u32 = @truncate(frame.result);
     if (!frame.trailers_before and flow_of.trailers.exists and frame.trailers_added == null) {
         frame.end_stream = false;
         frame.trailers_added = frame.position;
@@ -224,12 +196,14 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         if (half.iteration == .stopped) {
             const position = frame.position;
             frame.phase = .rest;
-            if (try stream.hold(side, frame.source)) return;
-            return stream.push(.{ .kind = .continuation, .side = side, .position = position });
+            if (!try stream.hold(side, frame.source)) {
+                try stream.push(.{ .kind = .continuation, .side = side, .position = position });
+            }
+            return false;
         }
         frame.position += 1;
         frame.phase = .enter;
-        return;
+        return true;
     }
     half.iteration = .stopped;
     frame.phase = .rest;
@@ -238,10 +212,11 @@ pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         // An empty buffer makes sure that the last, empty frame is not lost when the stream is continued.
         if (flow_of.complete and !flow_of.trailers.exists) flow_of.held.exists = true;
         if (frame.source == .chunk) arena_zig.clear(&flow_of.chunk.bytes);
-        return;
+        return false;
     }
     flow_of.streaming = status == 2;
     _ = try stream.hold(side, frame.source);
+    return false;
 }
 
 /// Trailers that a filter has made go to those after it, and to itself where what it held up goes on.
@@ -264,7 +239,7 @@ pub fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         frame.phase = .returned;
         frame.result = 0;
         if (!filter.skipped and filter.created and !(side == .response and filter.failure_sent)) {
-            frame.result = null;
+            frame.result = Frame.trapped;
             if (filter.failed()) return;
             const count: u32 = @intCast(stream.flow(side).trailers.entries.items.len);
             half.trailers = true;
@@ -276,7 +251,8 @@ pub fn stepTrailers(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
         }
     }
     if (try stream.act()) return;
-    const value = frame.result orelse return stream.fail(filter);
+    if (frame.result == Frame.trapped) return stream.fail(filter);
+    const value: u32 = @truncate(frame.result);
     half.end_stream = true;
     if (value == 0 and !filter.stop) {
         half.trailers = false;

@@ -188,7 +188,7 @@ pub const Stream = struct {
     pub fn run(stream: *Stream) error{OutOfMemory}!Need {
         while (true) {
             if (stream.frames.items.len > 0) {
-                try stream.step(&stream.frames.items[stream.frames.items.len - 1]);
+                try steps_zig.run(stream);
                 continue;
             }
             switch (stream.stage) {
@@ -272,7 +272,9 @@ pub const Stream = struct {
         if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
             try stream.response.headers.append(entry.name, entry.value);
         }
-        try stream.response.headers.set("x-envoy-upstream-service-time", try router.serviceTime());
+        const map = &stream.response.headers;
+        const time: headers.Entry = .{ .name = "x-envoy-upstream-service-time", .value = try router.serviceTime() };
+        if (map.reserved) try map.set(time.name, time.value) else try map.append(time.name, time.value);
         if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
         try stream.push(.{ .kind = .response_source, .side = .response });
     }
@@ -382,8 +384,7 @@ pub const Stream = struct {
     // The two ends of the chain: the router and the connection to the client.
 
     // What it does is told elsewhere.
-    pub const step = steps_zig.step;
-    pub const stepSource = steps_zig.stepSource;
+    pub const stepSource = @import("source.zig").stepSource;
     pub const stepHeaders = steps_zig.stepHeaders;
     pub const stepData = steps_zig.stepData;
     pub const pushAdded = steps_zig.pushAdded;

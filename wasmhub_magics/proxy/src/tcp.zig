@@ -50,8 +50,10 @@ var to_upstream: std.ArrayList(u8) = .empty;
 var to_client: std.ArrayList(u8) = .empty;
 var upstream_ended = false;
 var client_ended = false;
-/// The proxy itself has closed the connection.
+/// The connection is over.
 var closed = false;
+/// It is over since both ends have ended, not since the proxy closed it.
+var ended = false;
 pub var alive = false;
 
 pub fn open() OutOfMemory!void {
@@ -75,6 +77,7 @@ pub fn open() OutOfMemory!void {
     upstream_ended = false;
     client_ended = false;
     closed = false;
+    ended = false;
     alive = true;
     try steps.append(gpa, .{ .kind = .read });
 }
@@ -112,6 +115,15 @@ pub fn run() OutOfMemory!bool {
         return true;
     }
     return act();
+}
+
+/// Once both ends have ended the connection closes with the upstream's last event, before all that waits for its
+/// turn; only bytes that still have to go to the client put that off (`onUpstreamEvent` of `tcp_proxy.cc`).
+pub fn finish() OutOfMemory!bool {
+    if (closed or !write_ended or !upstream_ended or to_client.items.len > 0) return false;
+    try close(1);
+    ended = true;
+    return true;
 }
 
 fn pop() void {
@@ -320,7 +332,7 @@ pub fn later(action: Action) OutOfMemory!void {
 /// Flags u8 (1 the proxy has closed, 2 the upstream's half has ended, 4 the client's has), what goes to the
 /// upstream, what goes to the client, and the log.
 pub fn putResult() OutOfMemory!void {
-    const flags = @as(u8, @intFromBool(closed)) | @as(u8, @intFromBool(upstream_ended)) << 1 |
+    const flags = @as(u8, @intFromBool(closed and !ended)) | @as(u8, @intFromBool(upstream_ended)) << 1 |
         @as(u8, @intFromBool(client_ended)) << 2;
     try exchange.put(u8, flags);
     try exchange.putText(to_upstream.items);

@@ -21,7 +21,7 @@ pub const Bridge = struct {
     copy_16: *const fn (to: usize, from: u32) callconv(.c) void,
     copy_16_twice: *const fn (to: usize, first: u32, second: u32) callconv(.c) void,
     copy_out: *const fn (to: u32, from: usize, length: u32) callconv(.c) void,
-    give: *const fn (to: u32, from: usize, length: u32, ret_pointer: u32, ret_length: u32) callconv(.c) void,
+    give: *const fn (to: u32, from: usize, length: u32, returned: u64) callconv(.c) void,
     load32: *const fn (at: u32) callconv(.c) u32,
     store32: *const fn (at: u32, value: u32) callconv(.c) void,
     store64: *const fn (at: u32, value: u64) callconv(.c) void,
@@ -177,7 +177,12 @@ pub const Vm = struct {
     }
 
     /// Copy bytes into memory that the filter's own allocator gives, and tell the filter where they are.
-    pub fn give(vm: *Vm, bytes: []const u8, ret_pointer: u32, ret_length: u32) Error!void {
+    pub inline fn give(vm: *Vm, bytes: []const u8, ret_pointer: u32, ret_length: u32) Error!void {
+        return vm.giveTo(bytes, ret_pointer | @as(u64, ret_length) << 32);
+    }
+
+    /// Both addresses in one number: more parameters than that go through the stack, in two parts.
+    noinline fn giveTo(vm: *Vm, bytes: []const u8, returned: u64) Error!void {
         if (trace.on) trace.given(bytes);
         const length: u32 = @intCast(bytes.len);
         var at: u32 = 0;
@@ -186,9 +191,9 @@ pub const Vm = struct {
             if (at == 0) return error.InvalidMemoryAccess;
             try vm.check(at, length);
         }
-        try vm.check(ret_pointer, 4);
-        try vm.check(ret_length, 4);
-        vm.bridge.give(at, @intFromPtr(bytes.ptr), length, ret_pointer, ret_length);
+        try vm.check(@truncate(returned), 4);
+        try vm.check(@intCast(returned >> 32), 4);
+        vm.bridge.give(at, @intFromPtr(bytes.ptr), length, returned);
     }
 
     fn allocate(vm: *Vm, length: u32) u32 {

@@ -4,7 +4,13 @@ const VERSIONS = ["0.1.0", "0.2.0", "0.2.1"];
 const POLICIES = ["closed", "open", "reload"];
 const LEVELS = ["trace", "debug", "info", "warn", "error", "critical"];
 
-class Start extends Error {}
+/** A filter that did not start, and what it logged. */
+class Start extends Error {
+  constructor(message, log) {
+    super(message);
+    this.log = log;
+  }
+}
 
 /** Filters in VMs of their own behind a host, each started and configured. */
 class Chain extends Host {
@@ -80,7 +86,7 @@ class Chain extends Host {
     for (const [step, callback, words] of [["plugin_start", "proxy_on_vm_start", "refused to start"], ["plugin_configure", "proxy_on_configure", "refused its configuration"]]) {
       if (this.guarded(() => this.host[step](number), plugin)) continue;
       this.drain();
-      throw new Start(this.told(`the plugin ${plugin.name} ${words}: ${callback} returned 0`, `plugin ${plugin.name}`, "see the log lines, and check the configuration"));
+      throw this.start(`the plugin ${plugin.name} ${words}: ${callback} returned 0`, `plugin ${plugin.name}`, "see the log lines, and check the configuration");
     }
   }
 
@@ -94,13 +100,13 @@ class Chain extends Host {
       this.host.start_trapped();
       this.drain();
       this.startLog.push({ level: "error", message: words, plugin: plugin.name });
-      throw new Start(this.told(`the plugin ${plugin.name} did not start: ${callback} failed: ${words.split("\n")[0]}`, `plugin ${plugin.name}, ${callback}`, "see the log lines and the backtrace"));
+      throw this.start(`the plugin ${plugin.name} did not start: ${callback} failed: ${words.split("\n")[0]}`, `plugin ${plugin.name}, ${callback}`, "see the log lines and the backtrace");
     }
   }
 
-  told(what, where, advice) {
+  start(what, where, advice) {
     const log = this.startLog.map((line) => `\n  log: [${line.level}] ${line.message}`).join("");
-    return `${what}\n  where: ${where}\n  do: ${advice}${log}`;
+    return new Start(`${what}\n  where: ${where}\n  do: ${advice}${log}`, this.startLog);
   }
 
   drain() {

@@ -84,6 +84,7 @@ class Host {
       const at = this.field("panic");
       throw new Error(`the host failed: ${decode(new Uint8Array(this.host.memory.buffer).slice(at, at + panic))}`);
     }
+    if (error instanceof Expired) return error.message;
     if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError || error instanceof WebAssembly.Exception)) throw error;
     let what = `Uncaught ${error instanceof WebAssembly.Exception ? "WebAssembly.Exception" : `${error.name}: ${error.message}`}`;
     if (vm && 2 * vm.memory.buffer.byteLength > vm.plugin.memory_bytes) {

@@ -53,7 +53,7 @@ scope.onmessage = ({ data }) => {
       scope.postMessage({ id: data.id, ...(await handle(data)) });
     } catch (error) {
       if (!(error instanceof Start)) worker = null;
-      scope.postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error), start: error instanceof Start });
+      scope.postMessage({ id: data.id, error: error instanceof Error ? error.message : String(error), start: error instanceof Start, log: error.log });
     }
   });
 };
