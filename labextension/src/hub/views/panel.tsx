@@ -22,8 +22,6 @@ export interface PanelUses extends FilterUses, ImageUses {
 export class HubPanel extends VDomRenderer<Hub> {
   /** Whether the focus waits for something to be drawn that can take it. */
   private awaited = false;
-  /** Whether the panel had the focus when it was drawn anew: what had it may be gone. */
-  private held = false;
 
   constructor(
     private readonly hub: Hub,
@@ -51,7 +49,6 @@ export class HubPanel extends VDomRenderer<Hub> {
   /** What cannot be seen is not drawn. */
   protected override onUpdateRequest(message: Message): void {
     if (this.isVisible) {
-      this.held = this.node.contains(document.activeElement);
       super.onUpdateRequest(message);
     }
   }
@@ -61,8 +58,7 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   private settle(): void {
-    const lost = this.held && document.activeElement === document.body;
-    const first = this.awaited || lost ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
+    const first = this.awaited ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
     if (first !== null) {
       this.awaited = false;
       first.focus();
@@ -96,7 +92,7 @@ export class HubPanel extends VDomRenderer<Hub> {
 }
 
 function Drawn({ then, children }: { then: () => void; children: React.ReactNode }): JSX.Element {
-  React.useLayoutEffect(then); // before anything else is drawn
+  React.useEffect(then);
   return <>{children}</>;
 }
 
