@@ -158,7 +158,7 @@ pub const Stream = struct {
         stream.start_time = 0;
         stream.began = events.now;
         events.horizon = events.now;
-        events.deliveries = 0;
+        events.begin();
         stream.stage = .request;
 
         try stream.filters.resize(gpa, worker.chain.items.len);
