@@ -101,9 +101,11 @@ def _one_replier(scripts: Scripts, answers: bool) -> Scripts:
 
 
 def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
-    """Without looks at the upstream where an early answer leaves open whether it was reached."""
+    """Without looks at the upstream where an early answer or a close leaves open whether it was reached."""
     early = answers or any(
-        step[1] == "reply" and _origin(step, steps)[0] in "chbty" for steps in scripts for step in steps
+        step[1] in ("reply", "close") and _origin(step, steps)[0] in "chbty"
+        for steps in scripts
+        for step in steps
     )
 
     replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
@@ -124,6 +126,16 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
 
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
+
+
+def _passed(scripts: Scripts) -> Scripts:
+    """Without changes of request trailers that a later filter may have let pass: who has them is open."""
+
+    def overtaken(place: int, step: Step) -> bool:
+        writes = step[1] in ("add", "set", "del", "setpairs", "rawpairs") and step[2] == "1"
+        return writes and any(s[1] == "continue" for later in scripts[place + 1 :] for s in later)
+
+    return tuple(tuple(s for s in steps if not overtaken(place, s)) for place, steps in enumerate(scripts))
 
 
 def _remembered(scripts: Scripts) -> Scripts:
@@ -278,9 +290,8 @@ def sound(
     """Without what breaks Envoy itself."""
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
-        less = _unfinished(
-            _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
-        )
+        less = _passed(_queued(_timed(_one_replier(scripts, answers), answers)))
+        less = _unfinished(_connected(request, less, answers))
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)
