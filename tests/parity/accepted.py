@@ -26,6 +26,7 @@ LEFT_OUT = (
     "what ends a stream beside the tick that it waits for: Envoy's clock is real",
     "messages of others in the queue that a stream waits for: they continue what is not paused any more",
     "a trap in a callback that has asked for an answer, a continue or a close: Envoy 1.40 answers twice",
+    "a trap after an answer that a filter asks for in its creation: the same",
     "bodies in on_log, on_done and on_delete: Envoy 1.40 reads memory that it has freed",
     "request trailers that change after a later filter has continued: the router has sent them, or not yet",
     "request trailers after the request: Envoy 1.40 makes them there once the body was paused, unseen",

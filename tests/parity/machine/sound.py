@@ -246,9 +246,9 @@ def _resolved(steps: tuple[Step, ...], answers: bool) -> tuple[Step, ...]:
     return tuple(s for s in steps if s[1] != "dns" or not (answers or s[0][0] in asking))
 
 
-def _untrapped(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Without what a callback asks for before it traps: Envoy answers twice then."""
-    steps = tuple(steps)
+def _untrapped(steps: Iterable[Step], answers: bool) -> tuple[Step, ...]:
+    """Without what a callback asks for before it traps, or a trap after an answer of a creation."""
+    steps = tuple(step for step in steps if not (answers and step[1] == "trap"))
     traps = {step[0][0] for step in steps if step[1] == "trap"}
     return tuple(s for s in steps if s[0][0] not in traps or s[1] not in ("reply", "continue", "close"))
 
@@ -295,7 +295,7 @@ def sound(
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)
-        less = tuple(_paused(_one_answer(_untrapped(_resolved(steps, answers)))) for steps in less)
+        less = tuple(_paused(_one_answer(_untrapped(_resolved(steps, answers), answers))) for steps in less)
         if less == scripts:
             return scripts
         scripts = less
