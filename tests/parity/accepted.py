@@ -28,7 +28,7 @@ LEFT_OUT = (
     "a trap in a callback that has asked for an answer, a continue or a close: Envoy 1.40 answers twice",
     "a trap after an answer that a filter asks for in its creation: the same",
     "bodies in on_log, on_done and on_delete: Envoy 1.40 reads memory that it has freed",
-    "request trailers that change after a later filter has continued: the router has sent them, or not yet",
+    "request headers and trailers that change after they have gone on: the router has sent them, or not yet",
     "request trailers after the request: Envoy 1.40 makes them there once the body was paused, unseen",
     "the buffer of call data (8): Envoy 1.40 gives whatever buffer was looked at last, freed or not",
     "changes to a body, its end or its stream where content-length stands: HTTP/1 framing breaks outside",

@@ -128,12 +128,16 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
 
 
-def _passed(scripts: Scripts) -> Scripts:
-    """Without changes of request trailers that a later filter may have let pass: who has them is open."""
+def _passed(filters: tuple[Filter, ...], scripts: Scripts) -> Scripts:
+    """Without changes of request headers and trailers that have gone on: who has them by then is open."""
 
     def overtaken(place: int, step: Step) -> bool:
-        writes = step[1] in ("add", "set", "del", "setpairs", "rawpairs") and step[2] == "1"
-        return writes and any(s[1] == "continue" for later in scripts[place + 1 :] for s in later)
+        if step[1] not in ("add", "set", "del", "setpairs", "rawpairs") or step[2] not in "01":
+            return False
+        if step[2] == "1":
+            return any(s[1] == "continue" for later in scripts[place + 1 :] for s in later)
+        halted = any(s[0][0] == "h" and s[1:3] == ("return", "1") for s in scripts[place])
+        return filters[place].stop_allowed and halted and step[0][0] in "bt" and step[0] != "b1"
 
     return tuple(tuple(s for s in steps if not overtaken(place, s)) for place, steps in enumerate(scripts))
 
@@ -290,7 +294,7 @@ def sound(
     """Without what breaks Envoy itself."""
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
-        less = _passed(_queued(_timed(_one_replier(scripts, answers), answers)))
+        less = _passed(filters, _queued(_timed(_one_replier(scripts, answers), answers)))
         less = _unfinished(_connected(request, less, answers))
         if http2 and response.metadata:
             less = _remembered(less)
