@@ -204,7 +204,7 @@ class Filter(Trials):
     def _summary(self) -> str:
         parts = [self.language, f"{_size(self.module.size)}", f"ABI {self.module.abi}", self.digest[:19]]
         if self.built is not None:
-            parts.append("cached" if self.built.cached else f"built in {self.built.seconds:.2f} s")
+            parts.append(self.built.how)
         return ", ".join(parts)
 
     def _repr_html_(self) -> str:

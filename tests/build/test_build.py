@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -469,3 +469,10 @@ def test_the_cache_may_be_on_another_file_system_than_temporary_files(
     monkeypatch.setenv("WASMHUB_CACHE", str(kept))
     monkeypatch.setattr(tempfile, "tempdir", str(memory))
     assert build_module(starter(language), language, force=True).module.size
+
+
+def test_the_time_of_a_build_is_told_in_a_unit_that_shows_it() -> None:
+    built = replace(build_module("", "python"), cached=False)
+    assert replace(built, seconds=0.0042).how == "built in 4 ms"
+    assert "built in 1.23 s" in repr(replace(built, seconds=1.234))
+    assert replace(built, cached=True).how == "cached"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -445,6 +447,22 @@ def test_flags_go_to_the_compiler_and_to_the_linker() -> None:
     assert request.headers["x"] == "201703"
     assert "--bar" in failure("", BuildOptions(flags=("--bar",))).rendered
     assert "--bar" in failure("", BuildOptions(flags=("-Wl,--bar",))).rendered
+
+
+def test_a_library_comes_by_its_headers_and_its_archive(tmp_path: Path) -> None:
+    (tmp_path / "twice.h").write_text("namespace twice { int of(int number); }\n")
+    (tmp_path / "twice.cc").write_text('#include "twice.h"\nint twice::of(int n) { return 2 * n; }\n')
+    zig = [sys.executable, "-m", "ziglang"]
+    compiler = [*zig, "c++", "-target", "wasm32-wasi", "-O2", "-c", "twice.cc", "-o", "twice.o"]
+    for command in (compiler, [*zig, "ar", "rcs", "libtwice.a", "twice.o"]):
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=240)
+    source = on_request('addRequestHeader("x", std::to_string(twice::of(21)));', "#include <twice.h>\n")
+    options = BuildOptions(flags=(f"-I{tmp_path}", f"-Wl,{tmp_path / 'libtwice.a'}"))
+    with Proxy(plugin(source, options=options)) as proxy:
+        request = proxy.send(Request()).upstream_request
+    assert request is not None
+    assert request.headers["x"] == "42"
+    assert "a library by --flag=-IHEADERS" in failure("#include <twice.h>\n").rendered
 
 
 def test_a_source_on_the_bare_abi_gets_nothing_else() -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from wasmhub_magics import build
 from wasmhub_magics.build import BuildOptions, Toolchain, build_module
 from wasmhub_magics.build.go import Go
+from wasmhub_magics.build.go_sdk import OLD_SDK
+from wasmhub_magics.build.go_sdk import SDK as SDK_PATH
 from wasmhub_magics.envoy import verify
 from wasmhub_magics.errors import BuildError, CompileError, StartError, ToolchainMissing
 from wasmhub_magics.http import Request, Response
@@ -77,6 +80,20 @@ def test_errors_are_told_at_their_lines_and_columns_in_characters_and_without_a_
     ]
     assert "cell:19:15: error: undefined: missing" in error.rendered
     assert not re.search(r"/(tmp|root|home|usr)/|languages/", str(error))
+
+
+def test_a_filter_for_the_sdk_of_old_sets_its_context_in_main_and_is_exported_after_it_moved(
+    tmp_path: Path,
+) -> None:
+    source = sdk('proxywasm.AddHttpRequestHeader("x-old", "yes")').replace("func main() {}", "")
+    source = source.replace("func init()", "func main()").replace(SDK_PATH, OLD_SDK)
+    assert sent(source)["x-old"] == "yes"
+    report = verify([Plugin(build_module(source, "go").module, "old")], [Request()])
+    assert report.agrees, repr(report)
+    with pytest.raises(BuildError, match=f"imports {OLD_SDK}"):
+        build(source, "go", "old").export(tmp_path / "old")
+    with pytest.raises(StartError, match="no context is set"):
+        sent(source.replace(OLD_SDK, SDK_PATH))
 
 
 def test_a_message_of_several_lines_is_told_whole() -> None:

@@ -161,6 +161,12 @@ def test_an_image_that_cannot_be_made_tells_the_step(image: str) -> None:
         make_image(["c"], base=BASE, tag="tests/never:1")  # there is no pip in the base
 
 
+def test_a_base_that_cannot_be_fetched_is_told_with_the_option_for_another(daemon: str) -> None:
+    with pytest.raises(BuildError, match="cannot be made") as caught:
+        make_image(["c"], base="localhost:1/python:3", tag="tests/never:1")
+    assert "localhost:1/python:3, or name an image that is at hand: --base" in caught.value.do
+
+
 def test_without_a_daemon_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with pytest.raises(ToolchainMissing, match=r"no Docker daemon answers: No such file") as caught:

@@ -39,11 +39,17 @@ class Build:
     packages: Packages = ()
     """What is in the module besides the source, where the compiler tells."""
 
+    @property
+    def how(self) -> str:
+        """Whether it was built or was there, in words."""
+        quick = self.seconds < 0.1
+        took = f"{self.seconds * 1000:.0f} ms" if quick else f"{self.seconds:.2f} s"
+        return "cached" if self.cached else f"built in {took}"
+
     def __repr__(self) -> str:
-        how = "cached" if self.cached else f"built in {self.seconds:.2f} s"
         count = sum(each.severity == "warning" for each in self.diagnostics)
         warned = f", {count} warning{'s' * (count > 1)}" if count else ""
-        return f"<Build {self.name}: {self.language}, {self.module.size} bytes, {how}{warned}>"
+        return f"<Build {self.name}: {self.language}, {self.module.size} bytes, {self.how}{warned}>"
 
 
 def build_module(

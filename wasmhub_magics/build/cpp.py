@@ -212,7 +212,10 @@ def _shortened(found: Sequence[Diagnostic]) -> Iterator[Diagnostic]:
 
 
 def _hinted(told: Diagnostic, sources: Sources) -> Diagnostic:
-    """An error about an override, with the callback that was probably meant."""
+    """An error about an override, with the callback that was probably meant, or about a missing header."""
+    if told.message.endswith("file not found"):
+        hint = "a file of yours comes by --file, a library by --flag=-IHEADERS --flag=-Wl,ARCHIVE.a"
+        return replace(told, message=f"{told.message}; {hint}")
     line = sources.line(told.file or SOURCE, told.line)
     if "'override'" not in told.message or line is None:
         return told

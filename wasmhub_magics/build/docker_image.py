@@ -77,7 +77,11 @@ def make_image(
                         progress(line.rstrip())
     if failed:
         why = f"{failed}: {said[-1]}" if said else failed
-        raise BuildError(f"the image cannot be made: {why}", do="read the log, and try again")
+        fetching = bool(said) and "FROM ${BASE}" in said[-1]
+        do = f"check the way to {base}, or name an image that is at hand: --base IMAGE"
+        raise BuildError(
+            f"the image cannot be made: {why}", do=do if fetching else "read the log, and try again"
+        )
     return tag
 
 

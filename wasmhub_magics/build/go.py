@@ -14,23 +14,35 @@ from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .diagnostics import Sources, column_of_byte, failure
+from .go_sdk import (
+    GUEST,
+    OLD_MAIN,
+    OLD_SDK,
+    OURS,
+    SDK,
+    SDK_REQUIRED,
+    SDK_SUM,
+    module_of,
+    packages_of_sdk,
+    sdk_in,
+)
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .packages import in_go_module
 from .process import Finished, run
 from .sources import locked, shared_folder, write_sources
 
-__all__ = ["SDK", "SDK_REQUIRED", "SDK_SUM", "Go", "find_go", "link_flags", "module_of", "packages_of_sdk"]
+__all__ = [
+    "OLD_SDK",
+    "SDK",
+    "SDK_REQUIRED",
+    "SDK_SUM",
+    "Go",
+    "find_go",
+    "link_flags",
+    "module_of",
+    "packages_of_sdk",
+]
 
-GUEST = Path(__file__).parent.parent / "guest" / "go"
-SDK = "github.com/proxy-wasm/proxy-wasm-go-sdk"
-SDK_VERSION = "v0.0.0-20250212164326-ab4161dcf924"
-"""The newest there is: the module has had no release since it moved here."""
-SDK_REQUIRED = f"\nrequire {SDK} {SDK_VERSION}\n"
-SDK_SUM = f"""{SDK} {SDK_VERSION} h1:wTcK6gcyTKJMeDka69AMjZYvisdI8CBXzTEfZ+2pOxI=
-{SDK} {SDK_VERSION}/go.mod h1:9mBRvh8I6Td6sg3CwEY+zGFE4DKaIoieCaca1kQnDBE=
-"""
-OURS = {"proxywasm", "proxywasm/types"}
-"""The packages of the SDK that are here as well, with panics that the log tells in one piece."""
 SOURCE = "cell.go"
 KEPT = ("go.mod", "go.sum")
 OLDEST = (1, 24)
@@ -98,7 +110,7 @@ class Go:
 
     def fingerprint(self) -> str:
         """The digest of the SDK here and of how the compiler is called."""
-        digest = hashlib.sha256("\0".join([*_BUILD, SDK_SUM]).encode())
+        digest = hashlib.sha256("\0".join([*_BUILD, SDK_SUM, OLD_MAIN]).encode())
         for path in sorted(GUEST.rglob("*.go")):
             digest.update(path.read_bytes())
         return digest.hexdigest()
@@ -119,7 +131,9 @@ class Go:
         if used - OURS:
             module, sums = module + SDK_REQUIRED, SDK_SUM
         elif used:
-            folders[SDK] = _sdk(home, self.fingerprint()[:16])
+            folders[SDK] = sdk_in(home, self.fingerprint()[:16])
+        if packages_of_sdk(source, options, OLD_SDK):
+            folders[OLD_SDK] = sdk_in(home, self.fingerprint()[:16]) + "/old"
         for path, at in folders.items():
             module += f"\nrequire {path} v0.0.0\n\nreplace {path} => {at}\n"
         key = hashlib.sha256(f"{module}\0{wanted}".encode()).hexdigest()[:16]
@@ -159,39 +173,8 @@ class Go:
         return Compiled(data, found, in_go_module(data))
 
 
-def packages_of_sdk(source: str, options: BuildOptions) -> set[str]:
-    """What a source imports of the SDK; nothing where somebody names a version or a folder of it."""
-    if SDK in (module_of(each)[0] for each in options.packages):
-        return set()
-    texts = [source, *(text for name, text in options.files if name.endswith(".go"))]
-    return {found for text in texts for found in re.findall(f'"{re.escape(SDK)}/([^"\\s]+)"', text)}
-
-
-def module_of(asked: str) -> tuple[str, str | Path]:
-    """``example.com/m@v1.2.3``, or ``example.com/m=folder``: a module's path, and its version or folder."""
-    parts = re.fullmatch(r"([\w.~-]+(?:/[\w.~-]+)+)(?:(=)(.+)|@([\w.+/-]+))?", asked.strip())
-    if parts is None:
-        raise BuildError(f"{asked!r} names no module", do="write it as github.com/tidwall/gjson@v1.18.0")
-    if parts[2] and not re.match(r"v\d|latest$", parts[3]):
-        folder = Path(parts[3]).expanduser().absolute()
-        if not (folder / "go.mod").is_file():
-            raise BuildError("there is no go.mod", where=str(folder), do="name the folder of a module")
-        return parts[1], folder
-    return parts[1], parts[4] or parts[3] or (SDK_VERSION if parts[1] == SDK else "latest")
-
-
 def _quoted(path: str) -> str:
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _sdk(home: Path, name: str) -> str:
-    """Our SDK in the cache, as seen from a module there: Go writes the path into what it builds."""
-    with locked(home, 60, lambda: None):
-        if not (home / "sdk" / name).is_dir():
-            shutil.rmtree(home / "sdk", ignore_errors=True)
-            shutil.copytree(GUEST, home / "sdk" / ".new")
-            (home / "sdk" / ".new").rename(home / "sdk" / name)
-    return f"../../sdk/{name}"
 
 
 def _environment(home: Path) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from ..abi import CALLBACKS, HOST_FUNCTIONS, WASI_MODULES
-from ..proxy import trace, view
+from ..proxy import view, words
 
 __all__ = ["script", "style"]
 
@@ -68,12 +68,12 @@ def _tables() -> dict[str, object]:
         "types": types,
         "callbacks": {callback.name: callback.params for callback in CALLBACKS},
         "functions": functions,
-        "statuses": trace.STATUSES,
+        "statuses": words.STATUSES,
         "words": {
-            "map": trace.MAPS,
-            "buffer": trace.BUFFERS,
-            "level": trace.LEVELS,
-            "stream": trace.STREAMS,
+            "map": words.MAPS,
+            "buffer": words.BUFFERS,
+            "level": words.LEVELS,
+            "stream": words.STREAMS,
         },
-        "actions": trace.ACTIONS,
+        "actions": words.ACTIONS,
     }

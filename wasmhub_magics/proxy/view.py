@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from http import HTTPStatus
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..http import Request, Response
 from .exchange import Exchange
-from .trace import Change, Trace
+from .timeline import duration, printable, style, timeline
 
-__all__ = ["compared", "exchange_html", "exchange_text", "printable", "trace_html"]
+__all__ = ["compared", "exchange_html", "exchange_text", "printable"]
 
 Mark: TypeAlias = Literal["+", "-", " ", "·"]
 Pair: TypeAlias = tuple[str, str]
@@ -28,8 +25,6 @@ PROXY_HEADERS = {
     "x-envoy-upstream-service-time",
 }
 """Headers that the proxy itself sets (router and connection manager), where no filter has touched them."""
-CALLS_SHOWN = 300
-"""Host calls that are shown; what is left out is counted."""
 BODY_SHOWN = 4000
 """Characters of a body that are shown; what is left out is counted."""
 
@@ -97,20 +92,13 @@ def _answered(exchange: Exchange) -> str:
 def _cost(exchange: Exchange) -> str:
     parts = []
     if exchange.timing.total_ns:
-        parts.append(_duration(exchange.timing.total_ns))
+        parts.append(duration(exchange.timing.total_ns))
     if exchange.timing.fuel is not None:
         parts.append(f"{exchange.timing.fuel:,} instructions")
     parts.append("embedded proxy" if exchange.engine == "embedded" else "real Envoy")
     if exchange.details and exchange.details != "via_upstream":
         parts.append(exchange.details)
     return ", ".join(parts)
-
-
-def _duration(ns: float) -> str:
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.0f} ns"
 
 
 def _body_size(exchange: Exchange) -> str:
@@ -188,21 +176,16 @@ def compared(before: Iterable[Pair], after: Iterable[Pair]) -> list[Line]:
     return rows
 
 
-@cache
-def _style() -> str:
-    return f"<style>{Path(__file__).with_suffix('.css').read_text(encoding='utf-8')}</style>"
-
-
 def exchange_html(exchange: Exchange) -> str:
     """The exchange as one HTML element that brings its own style and no script."""
     parts = [
-        _style(),
+        style(),
         _head(exchange),
         *(f"<div class='wh-warn'>⚠ {html.escape(warning)}</div>" for warning in exchange.warnings),
         f"<div class='wh-cols'>{_request_box(exchange)}{_response_box(exchange)}</div>",
         _body_box(exchange),
         _log_box(exchange),
-        _timeline(exchange.trace),
+        timeline(exchange.trace),
     ]
     return printable(f"<div class='wh-exchange'>{''.join(parts)}</div>")
 
@@ -260,11 +243,6 @@ def _rows(lines: list[Line]) -> str:
     )
 
 
-def printable(text: str) -> str:
-    """The text with bytes that are not UTF-8, which headers carry as surrogate escapes, written out."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _body_box(exchange: Exchange) -> str:
     if exchange.response is None or not exchange.response.body:
         return ""
@@ -280,61 +258,6 @@ def _log_box(exchange: Exchange) -> str:
     )
     count = f"{len(exchange.log)} line{'s' if len(exchange.log) > 1 else ''}"
     return f"<div class='wh-box'>{_title('Log', count)}<pre>{lines}</pre></div>"
-
-
-def trace_html(trace: Trace) -> str:
-    """A trace as one HTML element: the timeline alone."""
-    shown = _timeline(trace, opened=True) or "<i>nothing was recorded</i>"
-    return printable(f"<div class='wh-exchange'>{_style()}{shown}</div>")
-
-
-def _timeline(trace: Trace, *, opened: bool = False) -> str:
-    """The callbacks and the host calls in them, each with a bar that shows when it ran and how long.
-
-    Lines of the log stand where they were written, and what a callback changed stands after it.
-    """
-    callbacks = trace.callbacks
-    if not callbacks:
-        return ""
-    whole = max(1, *(callback.start_ns + callback.ns for callback in callbacks))
-    rows, left = [], CALLS_SHOWN
-    for callback in callbacks:
-        rows.append(
-            _call(str(callback), callback.start_ns, callback.ns, whole, bad=callback.trapped, outer=True)
-        )
-        for call in callback.calls[: max(0, left)]:
-            bad = call.status not in ("Ok", "NotFound", "Empty", "success")
-            rows.append(_call(call.log_line or str(call), call.start_ns, call.ns, whole, bad=bad))
-        left -= len(callback.calls)
-        rows += [_change(change) for change in callback.changes]
-    hidden = max(0, -left) + trace.dropped
-    if hidden:
-        rows.append(f"<div class='wh-dim'>… {hidden:,} more host calls</div>")
-    count = len(trace.host_calls)
-    note = f"{count:,} in {len(callbacks):,} callback{'s' if len(callbacks) > 1 else ''}, {_duration(whole)}"
-    title = f"Host calls <span class='wh-dim'>{note}</span>"
-    state = " open" if opened else ""
-    return f"<details class='wh-box'{state}><summary>{title}</summary>{''.join(rows)}</details>"
-
-
-def _change(change: Change) -> str:
-    kinds = {"+": "wh-add", "-": "wh-cut"}
-    return "".join(
-        f"<div class='wh-row wh-code {kinds[mark]}' data-mark='{mark}' title='{html.escape(change.what)}'>"
-        f"<b>{html.escape(name)}</b>: {html.escape(value)}</div>"
-        for mark, name, value in change.lines
-    )
-
-
-def _call(text: str, start: int, ns: int, whole: int, *, bad: bool = False, outer: bool = False) -> str:
-    kinds = f"wh-call{' wh-outer' if outer else ''}{' wh-error' if bad else ''}"
-    place = f"margin-left:{100 * start / whole:.1f}%;width:{100 * ns / whole:.1f}%"
-    breakable = re.sub(r"(?<=[_(,.])", "<wbr>", html.escape(text))  # a narrow column breaks no word
-    return (
-        f"<div class='{kinds}'><span class='wh-code'>{breakable}</span>"
-        f"<span class='wh-bar' aria-hidden='true'><i style='{place}'></i></span>"
-        f"<span class='wh-dim'>{_duration(ns)}</span></div>"
-    )
 
 
 def _box(title: str, content: str, note: str = "") -> str:

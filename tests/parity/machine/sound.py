@@ -228,6 +228,12 @@ def _framed(
     )
 
 
+def _resolved(steps: tuple[Step, ...], answers: bool) -> tuple[Step, ...]:
+    """Without names that are resolved beside what the same callback asks for: Envoy does that inside then."""
+    asking = {step[0][0] for step in steps if step[1] in ("reply", "continue", "close")}
+    return tuple(s for s in steps if s[1] != "dns" or not (answers or s[0][0] in asking))
+
+
 def _untrapped(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Without what a callback asks for before it traps: Envoy answers twice then."""
     steps = tuple(steps)
@@ -278,7 +284,7 @@ def sound(
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)
-        less = tuple(_paused(_one_answer(_untrapped(steps))) for steps in less)
+        less = tuple(_paused(_one_answer(_untrapped(_resolved(steps, answers)))) for steps in less)
         if less == scripts:
             return scripts
         scripts = less

@@ -110,7 +110,9 @@ class Steps(Messages):
                     "junk",
                     "",
                 )
-                yield when, op, self.map(callback).replace("0", "1").replace("2", "3"), raw
+                trailers = {"0": "1" if callback in "hbty" else "3", "2": "3"}
+                map_ = self.map(callback)
+                yield when, op, trailers.get(map_, map_), raw
             case "buf":
                 yield when, op, self.buffer(callback), self.number(), self.number()
             case "bst":

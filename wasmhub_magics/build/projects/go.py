@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ...errors import BuildError
 from ..build import Build
-from ..go import SDK_REQUIRED, SDK_SUM, link_flags, module_of, packages_of_sdk
+from ..go import link_flags
+from ..go_sdk import OLD_SDK, SDK, SDK_REQUIRED, SDK_SUM, module_of, packages_of_sdk
 from .layout import Layout, identifier
 from .texts import make_test
 
@@ -13,6 +15,11 @@ __all__ = ["layout"]
 def layout(build: Build) -> Layout:
     """Where things are and how they are built."""
     options = build.options
+    if packages_of_sdk(build.source, options, OLD_SDK):
+        raise BuildError(
+            f"only this package builds a source that imports {OLD_SDK}: that SDK is for TinyGo",
+            do=f"import {SDK}, set the context in init instead of main, and export it then",
+        )
     wanted = [module_of(each) for each in options.packages]
     module = f"module {identifier(build.name)}\n\ngo 1.24\n"
     versions = [f"{path}@{at}" for path, at in wanted if isinstance(at, str)]

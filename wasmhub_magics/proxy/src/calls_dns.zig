@@ -52,6 +52,10 @@ fn tellInside(root: *vm_zig.Context, token: u32, addresses: []u8) void {
     const running = vm_zig.suspended();
     tell(root, token, addresses);
     vm_zig.goOn(running);
+    // An answer that the callback has asked for does not stop it any more (`~DeferAfterCallActions`).
+    if (running.caller) |caller| if (caller.filter) |filter| {
+        filter.stop = false;
+    };
 }
 
 pub fn tell(root: *vm_zig.Context, token: u32, addresses: []u8) void {

@@ -63,6 +63,7 @@ type callout struct {
 
 var (
 	machine types.VMContext
+	start   func() // sets the context where nothing of the source's init does: main, in filters for TinyGo
 	active  uint32
 	roots   = map[uint32]uint32{} // of every context that is alive; a plugin's is itself
 	plugins = map[uint32]types.PluginContext{}
@@ -81,6 +82,9 @@ func tell() {
 }
 
 func theMachine() types.VMContext {
+	if machine == nil && start != nil {
+		start()
+	}
 	if machine == nil {
 		panic("no context is set: call proxywasm.SetVMContext, or another Set...Context, in func init")
 	}
