@@ -92,6 +92,30 @@ def test_a_filter_that_asks_for_ever_more_fails_and_the_proxy_does_not(run, repl
     assert proxy.send().details == "wasm_fail_stream"
 
 
+SLOW_TIMER = """
+#include "proxy_wasm.h"
+static uint32_t ticks;
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  proxy_set_effective_context(1);
+  proxy_set_tick_period_milliseconds(1);
+  return PW_PAUSE;
+}
+void proxy_on_tick(uint32_t context) {
+  for (volatile uint32_t n = 0; n < 20000000; n++) {}
+}
+"""
+
+
+def test_callbacks_that_take_too_long_together_are_stopped_too(run):
+    limits = Limits(callback_seconds=60, exchange_seconds=0.5)
+    plugin = Plugin(build_module(SLOW_TIMER, "c", "timer").module, name="timer", limits=limits)
+    proxy = run(plugin, clock=1e9)
+    exchange = proxy.send()
+    assert exchange.outcome == "paused"
+    trap = next(line.message for line in exchange.log if line.level == "error")
+    assert "the callbacks of this exchange took 0.5 s together (limit exchange_seconds)" in trap
+
+
 SWELLING = """
 #include "proxy_wasm.h"
 static char bytes[1 << 20];
