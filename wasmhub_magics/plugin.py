@@ -27,6 +27,8 @@ class Limits:
     """Linear memory of a virtual machine; growth beyond it fails inside the filter."""
     callback_seconds: float = 2.0
     """Time on a processor of one callback, start-up callbacks included; wall time where that is not known."""
+    exchange_seconds: float = 20.0
+    """Time on a processor of one exchange and all that happens beside it: timers and answers as well."""
     log_bytes: int = 1 << 20
     """Log text kept of one exchange; what comes after is counted and dropped."""
     body_bytes: int = 1 << 20

@@ -17,11 +17,11 @@ def told(
     limits = plugin.limits
     what = trap.text
     if isinstance(trap, Stopped):
-        what = (
-            f"stopped after {limits.callback_seconds} s in {callback} (limit callback_seconds)"
-            if trap.why == "time"
-            else f"stopped after {fuel} instructions in {callback} (limit fuel)"
-        )
+        what = {
+            "time": f"stopped after {limits.callback_seconds} s in {callback} (limit callback_seconds)",
+            "budget": f"stopped in {callback}: the callbacks of this exchange took {host.allowed} s "
+            "together (limit exchange_seconds)",
+        }.get(trap.why, f"stopped after {fuel} instructions in {callback} (limit fuel)")
     elif vm is not None and 2 * vm.memory_bytes(host) > vm.limit_bytes:
         used = vm.memory_bytes(host)
         what += f" (its memory has {used:,} bytes of {vm.limit_bytes:,}, limit memory_bytes)"

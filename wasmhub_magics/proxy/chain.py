@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ class Chain:
         self.fuel_limit = min(
             (plugin.limits.fuel for plugin in plugins if plugin.limits.fuel is not None), default=None
         )
+        self.seconds = max((plugin.limits.exchange_seconds for plugin in plugins), default=math.inf)
         self._host = host
         self._fixed = fixed
         self._restarted: tuple[LogLine, ...] = ()

@@ -8,6 +8,7 @@ thread, a callback over its time) does so by moving the engine's epoch on, which
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import queue
 import threading
@@ -53,13 +54,16 @@ class Watch:
     """What the watchdog needs to know about a call that runs.
 
     ``progress`` is the address of a counter that stands still while one callback runs, ``limit`` tells how
-    many seconds that callback may take. ``stopped`` is why the call was ended.
+    many seconds that callback may take, infinity where none runs. ``budget`` is what all callbacks may take
+    since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call was ended.
     """
 
     engine: wasmtime.Engine
     progress: int
     limit: Callable[[], float]
-    stopped: Literal["", "time", "interrupt"] = ""
+    budget: float = math.inf
+    began: float | None = None
+    stopped: Literal["", "time", "budget", "interrupt"] = ""
     seen: int = -1
     since: float = 0.0
 
@@ -160,7 +164,7 @@ class Owner:
                 self._stop(self._watch, "interrupt")
 
     @staticmethod
-    def _stop(watch: Watch, why: Literal["time", "interrupt"]) -> None:
+    def _stop(watch: Watch, why: Literal["time", "budget", "interrupt"]) -> None:
         watch.stopped = why
         watch.engine.increment_epoch()
 
@@ -194,12 +198,17 @@ class Owner:
 
     def _look(self, watch: Watch) -> None:
         now = self._seconds()
+        if watch.began is None:
+            watch.began = now
         progress = ctypes.c_uint32.from_address(watch.progress).value
         if progress != watch.seen:
             watch.seen = progress
             watch.since = now
         elif now - watch.since > watch.limit():
             self._stop(watch, "time")
+            return
+        if now - watch.began > watch.budget and watch.limit() < math.inf:
+            self._stop(watch, "budget")
 
     def _seconds(self) -> float:
         """The owner's own time on a processor: a machine that is busy with others ends no callback.

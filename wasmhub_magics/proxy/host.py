@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
@@ -37,7 +38,7 @@ class GuestTrap(Exception):
 
 
 class Stopped(GuestTrap):
-    """The watchdog ended a callback; ``why`` is time, interrupt or fuel."""
+    """The watchdog ended a callback; ``why`` is time, budget (time of an exchange), interrupt or fuel."""
 
     def __init__(self, why: str, frames: tuple[tuple[int, int, str], ...]) -> None:
         super().__init__(why, frames)
@@ -113,6 +114,7 @@ class Host:
         self._functions: dict[str, Any] = {}
         self._values = (_raw() * 8)()
         self.limit_of_vm: list[float] = []
+        self.allowed = math.inf
         self._watch: Watch | None = None
         mask = (1 << 64) - 1
         self._mailbox = 0
@@ -154,6 +156,12 @@ class Host:
         if trap:
             raise self.explain(wasmtime.Trap._from_ptr(trap))
         return int(values[0].i32) & 0xFFFFFFFF
+
+    def allow(self, seconds: float) -> None:
+        """Let all callbacks take so many seconds together from now on, as the watchdog sees it."""
+        assert self._watch is not None
+        self.allowed = self._watch.budget = seconds
+        self._watch.began = None
 
     @contextlib.contextmanager
     def guarded(self, seconds: float) -> Iterator[None]:
@@ -250,7 +258,7 @@ class Host:
         address = self._watch.progress if self._watch is not None else 0
         vm, running = struct.unpack("<4xI8xI", ctypes.string_at(address, 20))
         if not running or vm >= len(self.limit_of_vm):
-            return 3600.0
+            return math.inf
         limit: float = self.limit_of_vm[vm]
         return limit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -100,9 +101,7 @@ class Worker:
             self._tell_clusters()
         self.chain.reload()
         self._request = request
-        self._calls, self._result, self._looping = [], self._exchange, False
-        if self.host.fuel:
-            self.host.refuel(self.chain.fuel_limit)
+        self._anew(self._exchange)
         version = self._upstream_version
         encoded = encode_request(request, trace=trace, answer=fixed, upstream_version=version)
         self._answered = fixed
@@ -125,21 +124,24 @@ class Worker:
 
     def beside(self, nanoseconds: int, trace: bool) -> Step:
         """Let happen what waits beside streams, and what happens in the next nanoseconds."""
-        self._calls, self._result, self._looping = [], self._activity, False
-        if self.host.fuel:
-            self.host.refuel(self.chain.fuel_limit)
+        self._anew(self._activity)
         return self._finish(self.chain.guarded(lambda: self.host.call("beside", nanoseconds, trace)))
 
     def tcp(self, function: str, *arguments: int, data: bytes | None = None, new: bool = False) -> Step:
         """Let a TCP connection open, go on or end; ``data`` is what comes in, ``new`` resets what it has."""
         if new:
             self.chain.reload()
-        self._calls, self._result, self._looping = [], self._tcp_step, False
-        if self.host.fuel:
-            self.host.refuel(self.chain.fuel_limit)
+        self._anew(self._tcp_step)
         if data is not None:
             arguments = (arguments[0], self.host.say(data), *arguments[1:])
         return self._finish(self.chain.guarded(lambda: self.host.call(function, *arguments)))
+
+    def _anew(self, result: Callable[[Reader], Step]) -> None:
+        """Give what starts now, and ends in such a result, its instructions and its time."""
+        self._calls, self._result, self._looping = [], result, False
+        self.host.allow(self.chain.seconds)
+        if self.host.fuel:
+            self.host.refuel(self.chain.fuel_limit)
 
     def _tcp_step(self, reader: Reader) -> TcpStep:
         flags, to_upstream, to_client = reader.u8(), reader.text(), reader.text()
@@ -187,6 +189,7 @@ class Worker:
             return Loop(n, seconds, counts, used, before, self.memory(), host_before, host.memory_bytes())
 
         self._calls, self._result, self._looping = [], result, True
+        host.allow(math.inf)
         return self._finish(self.chain.guarded(lambda: host.call("loop", n, timed)))
 
     def memory(self) -> tuple[int, ...]:
