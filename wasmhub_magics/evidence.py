@@ -10,7 +10,7 @@ from .latency import LatencyReport
 from .testing import Case, Results, Suite
 from .testing.text import entry_of, read_case
 
-__all__ = ["as_values", "benchmark_value", "read_tests", "suite_value"]
+__all__ = ["as_values", "benchmark_value", "configured", "read_tests", "suite_value"]
 
 
 def as_values(digest: str, tests: object, benchmark: object) -> dict[str, Any]:
@@ -40,6 +40,18 @@ def suite_value(cases: Iterable[Case], results: Results | None = None, digest: s
             "cases": [{"name": r.case.name, "passed": r.passed, "told": r.told} for r in results],
         }
     return value
+
+
+def configured(tests: Any, configuration: str) -> Any:
+    """The value of a suite whose cases bring the configuration that they are for, where they have none.
+
+    Whoever pulls the filter configures it otherwise, or not at all.
+    """
+    listed = tests.get("cases") if isinstance(tests, dict) else None
+    if not configuration or not isinstance(listed, list):
+        return tests
+    cases = [{"config": configuration} | each if isinstance(each, dict) else each for each in listed]
+    return {**tests, "cases": cases}
 
 
 def read_tests(value: object) -> Suite | None:

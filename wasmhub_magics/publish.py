@@ -40,6 +40,10 @@ def publish(
         options |= as_values(plugin.module.digest, options.get("tests"), options.get("benchmark"))
     told = about_build(plugin, built, about or About())
     told = replace(told, **{name: options.pop(name) for name in _FIELDS & options.keys()})
+    if told.tests and told.example_config.encode() == plugin.configuration:  # else it is to stay here
+        from .evidence import configured
+
+        told = replace(told, tests=configured(told.tests, told.example_config))
     if not source:
         told = replace(told, source="", source_name="")
     if built is not None:

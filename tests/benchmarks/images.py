@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import http.client
 import os
 import random
 import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -20,14 +17,13 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import urlsplit
 
 import wasmtime
+from plain_client import get, get_checked, get_image, put, put_checked, put_image
 
 from wasmhub_magics.hub import Entry, pull, push, search
 from wasmhub_magics.hub.index import Index
-from wasmhub_magics.hub.layout import Packed, pack
-from wasmhub_magics.hub.manifest import MANIFEST, Blob
+from wasmhub_magics.hub.layout import pack
 from wasmhub_magics.module import Module
 
 SIZE = 20_000_000
@@ -40,14 +36,15 @@ WORDS = "auth token header rate limit cache trace log metric route retry canary 
 class Moved:
     """Medians in seconds of what was done in turns.
 
-    ``bare`` is the request for the large blob alone. ``floor`` is what no client of a registry is below: the
-    requests for all of an image, one after the other, and the two digests of as many bytes that it must
-    compute, each in a thread of its own.
+    ``bare`` is a PUT or a GET of the large blob by a client that looks at nothing; ``checked`` is the same
+    with one digest of every byte; ``whole`` is the least that an image takes: all its requests, and two
+    digests, of the layer and of what is in it. Those hash in threads of their own while the bytes move.
     """
 
     ours: float
     bare: float
-    floor: float
+    checked: float
+    whole: float
 
     @property
     def ratio(self) -> float:
@@ -99,21 +96,22 @@ def figure(turns: Iterable[list[float]]) -> Moved:
 
 def one_turn(address: str, number: int) -> tuple[list[float], list[float]]:
     """Seconds of all the ways up and of all the ways down, in one order and then in the other."""
-    ours, bare, whole = (f"{address}/bench/r{uuid.uuid4().hex}" for _ in range(3))
+    names = [f"{address}/bench/r{uuid.uuid4().hex}" for _ in range(4)]
     module = big_module(number)
     _ = module.digest  # a build has told it already
-    one, other = (pack(big_module(n * 1000 + number), name="bench") for n in (1, 2))
-    layer = one.blobs[0]
-    _ = [blob.data for packed in (one, other) for blob in packed.blobs]  # whole, as bare requests want them
+    images = [pack(big_module(n * 1000 + number), name="bench") for n in (1, 2, 3)]
+    _ = [blob.data for packed in images for blob in packed.blobs]  # whole, as plain clients want them
     up: list[Callable[[], object]] = [
-        lambda: push(module, f"{ours}:v1"),
-        lambda: put(bare, layer),
-        lambda: (digests(layer.data), put_image(whole, other)),
+        lambda: push(module, f"{names[0]}:v1"),
+        lambda: put(names[1], images[0].blobs[0]),
+        lambda: put_checked(names[2], images[1].blobs[0]),
+        lambda: put_image(names[3], images[2]),
     ]
     down: list[Callable[[], object]] = [
-        lambda: pull(f"{ours}:v1"),
-        lambda: get(bare, layer),
-        lambda: (get_image(whole, other), digests(layer.data)),
+        lambda: pull(f"{names[0]}:v1"),
+        lambda: get(names[1], images[0].blobs[0]),
+        lambda: get_checked(names[2], images[1].blobs[0]),
+        lambda: get_image(names[3], images[2].blobs[0]),
     ]
     return in_order(up, number % 2 == 0), in_order(down, number % 2 == 0)
 
@@ -133,51 +131,6 @@ def own_cache() -> Iterator[None]:
         finally:
             os.environ.pop("WASMHUB_CACHE")
             os.environ |= {"WASMHUB_CACHE": before} if before else {}
-
-
-def digests(data: bytes) -> None:
-    """The digests of a layer and of what it holds, which are of as many bytes."""
-    beside = threading.Thread(target=hashlib.sha256, args=(data,))
-    beside.start()
-    hashlib.sha256(data)
-    beside.join()
-
-
-def put(name: str, blob: Blob) -> None:
-    """The two requests that a registry cannot do without."""
-    answer = request(name, "POST", "blobs/uploads/")
-    place = urlsplit(answer.headers["Location"])
-    request(name, "PUT", f"{place.path}?{place.query}&digest={blob.digest}", blob)
-
-
-def put_image(name: str, packed: Packed) -> None:
-    """The requests for all that makes an image."""
-    for blob in packed.blobs:
-        put(name, blob)
-    request(name, "PUT", "manifests/v1", packed.manifest)
-
-
-def get(name: str, blob: Blob) -> None:
-    request(name, "GET", f"blobs/{blob.digest}")
-
-
-def get_image(name: str, packed: Packed) -> None:
-    request(name, "GET", "manifests/v1")
-    get(name, packed.blobs[0])
-
-
-def request(name: str, method: str, path: str, blob: Blob | None = None) -> http.client.HTTPResponse:
-    """One request to a repository, its answer read."""
-    host, _, repository = name.partition("/")
-    headers = {"Accept": MANIFEST} | ({"Content-Type": blob.media_type} if blob else {})
-    with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as connection:
-        address = path if path.startswith("/") else f"/v2/{repository}/{path}"
-        connection.request(method, address, blob.data if blob else b"", headers)
-        answer = connection.getresponse()
-        answer.read()
-    if answer.status not in (200, 201, 202):
-        raise SystemExit(f"a bare {method} failed: {answer.status}")
-    return answer
 
 
 def big_module(seed: int) -> Module:

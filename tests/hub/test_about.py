@@ -18,6 +18,7 @@ from wasmhub_magics.errors import RequestError
 from wasmhub_magics.hub import About, Store, info, parse_reference, pull, push
 from wasmhub_magics.hub.about import ABOUT, first_sentence
 from wasmhub_magics.hub.manifest import EMPTY, INDEX
+from wasmhub_magics.hub.place import opened
 from wasmhub_magics.hub.registry import Registry
 from wasmhub_magics.module import Module
 
@@ -88,6 +89,19 @@ def test_the_same_facts_have_the_same_digests(module: Module, anywhere: Any) -> 
         }
     assert len(digests) == 1
     assert first.digest == second.digest
+
+
+def test_what_is_told_last_of_the_same_module_counts(anywhere: Any, module: Module) -> None:
+    for reference in (anywhere.fresh(), "team/greeter:v1"):
+        digests = set()
+        for text in ("A", "B", "B", "C", "A"):
+            about = About(title="g", readme=f"# {text}", tests={"cases": []} if text == "A" else None)
+            digests.add(push(module, reference, about=about).digest)
+            told = info(reference).about
+            assert (told.readme, told.tests) == (about.readme, about.tests)
+        assert len(digests) == 1
+        with opened(parse_reference(reference)) as place:
+            assert len(place.referrers(parse_reference(reference), digests.pop(), ABOUT)) == 4
 
 
 def test_files_of_the_same_content_travel_too(anywhere: Any, module: Module) -> None:

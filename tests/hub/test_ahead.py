@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -17,6 +18,8 @@ from wasmhub_magics.errors import HubError, Unauthorized
 from wasmhub_magics.hub import parse_reference, pull, push
 from wasmhub_magics.hub.layout import pack
 from wasmhub_magics.hub.registry import Registry
+from wasmhub_magics.hub.session import PIECE
+from wasmhub_magics.hub.stored import Stored
 from wasmhub_magics.paths import cache_root
 
 Listen = Callable[[Callable[[socket.socket], None]], str]
@@ -45,6 +48,38 @@ def test_an_upload_is_asked_for_before_the_digest_is_known(
     assert methods.count("POST") == 2
     assert [method for method, _ in sent][:2] == ["GET", "POST"]
     assert pull(reference)[0] == big
+
+
+def test_the_first_piece_goes_before_the_digest_is_known(
+    hub: Any, sent: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = threading.Event()
+    plain = Stored.digest.func
+
+    def late(file: Stored) -> str:
+        assert gone.wait(20), "nothing was sent before the digest was known"
+        return str(plain(file))
+
+    def tell(what: str, done: int, total: int) -> None:
+        if done >= PIECE:
+            gone.set()
+
+    monkeypatch.setattr(Stored, "digest", property(late))
+    big, reference = big_module(25), hub.fresh()
+    push(big, reference, moved=tell)
+    assert [method for method, path in sent if "/uploads/" in path][:2] == ["POST", "PATCH"]
+    assert pull(reference)[0] == big
+
+
+def test_a_registry_that_takes_no_pieces_gets_a_layer_whole_that_was_begun_ahead(
+    listen: Listen, sent: list[tuple[str, str]]
+) -> None:
+    kept: dict[str, bytes] = {}
+    with pytest.raises(HubError, match=r"missing|read back"):  # it keeps no bytes
+        push(big_module(26), f"{listen(keeping(kept, pieces=False))}/greeter")
+    layer = pack(big_module(26), name="greeter").blobs[0].digest
+    assert layer in kept
+    assert [method for method, path in sent if "/uploads/" in path].count("PATCH") == 1
 
 
 def test_an_upload_that_was_begun_ahead_and_is_not_needed_is_given_up(

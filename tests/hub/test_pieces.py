@@ -17,7 +17,7 @@ from wasmhub_magics.hub import pull
 from wasmhub_magics.hub.arrival import checked, together
 from wasmhub_magics.hub.layout import LAYER, pack
 from wasmhub_magics.hub.manifest import Blob
-from wasmhub_magics.hub.stored import stored, unstored
+from wasmhub_magics.hub.stored import Stored, unstored
 from wasmhub_magics.module import Module
 
 BLOCK = 0xFFFF
@@ -34,16 +34,17 @@ def cut(data: bytes, size: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 300_000])
 def test_what_is_stored_is_a_gzip_file_that_is_read_in_any_pieces(size: int) -> None:
     data = noise(size)
-    parts, digest = stored(tuple(cut(data, 1 + size // 3)))
-    whole = b"".join(parts)
-    assert digest == f"sha256:{hashlib.sha256(whole).hexdigest()}"
+    made = Stored(tuple(cut(data, 1 + size // 3)))
+    whole = b"".join(made.parts)
+    assert made.size == len(whole)
+    assert made.digest == f"sha256:{hashlib.sha256(whole).hexdigest()}"
     assert gzip.decompress(whole) == data
     for pieces in (7, BLOCK, BLOCK + 5, 1 << 20):
         assert b"".join(unstored(cut(whole, pieces))) == data
 
 
 def test_nothing_but_one_whole_such_file_is_taken_for_one() -> None:
-    whole = b"".join(stored((noise(100_000),))[0])
+    whole = b"".join(Stored((noise(100_000),)).parts)
     for other in (b"", whole[:-1], whole[:50_000], whole + b"\0", whole + whole, gzip.compress(b"a" * 9999)):
         with pytest.raises(ValueError, match=r"early|compressed|member"):
             list(unstored(cut(other, 9999)))
@@ -85,7 +86,7 @@ def test_an_archive_of_another_order_or_name_is_read_as_istio_reads_it(module: M
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
-    read = pulled(b"".join(stored((buffer.getvalue(),))[0]))
+    read = pulled(b"".join(Stored((buffer.getvalue(),)).parts))
     assert read == made
     assert read.digest == made.digest
 
@@ -93,7 +94,7 @@ def test_an_archive_of_another_order_or_name_is_read_as_istio_reads_it(module: M
 def test_an_archive_that_ends_in_the_module_is_damaged(module: Module) -> None:
     plain = gzip.decompress(pack(large(module), name="g").blobs[0].data)
     with pytest.raises(NotAFilter, match="cannot be unpacked"):
-        pulled(b"".join(stored((plain[:700_000],))[0]))
+        pulled(b"".join(Stored((plain[:700_000],)).parts))
 
 
 def test_other_bytes_than_the_digest_promises_are_told_before_what_is_made_of_them() -> None:

@@ -67,6 +67,20 @@ def test_everything_that_is_told_travels_and_comes_back(
     assert [each.passed for each in again] == [True, False]
 
 
+def test_cases_hold_for_whoever_pulls_a_filter_that_was_configured(greeter: Shell) -> None:
+    greeter.run(
+        "%%wasm_filter tagger --config blue\n"
+        "def on_request_headers(ctx):\n    ctx.request.headers['x-team'] = ctx.configuration.decode()\n"
+    )
+    greeter.run("%%wasm_cases tagger\n- name: tags\n  request: /\n  expect: {upstream.x-team: blue}\n")
+    greeter.run("%wasm_push tagger demo/tagger:v1")
+    greeter.run("%wasm_pull demo/tagger:v1 --as theirs")
+    assert [each.passed for each in greeter.run("%wasm_cases theirs")] == [True]
+    greeter.run("%wasm_push tagger demo/tagger:v2 --example-config TEAM")
+    about = greeter.run("%wasm_info demo/tagger:v2").about
+    assert (about.example_config, "config" in about.tests["cases"][0]) == ("TEAM", False)
+
+
 def test_cases_of_ones_own_are_not_exchanged_for_those_of_an_image(greeter: Shell) -> None:
     greeter.run("%%wasm_cases greeter\n" + CASES)
     greeter.run("%wasm_push greeter demo/greeter:v1")

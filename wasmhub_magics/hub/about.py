@@ -153,8 +153,11 @@ class About:
         return replace(self, **found)
 
 
-def pack_about(about: About, subject: Descriptor) -> Packed | None:
-    """The artifact that holds the longer facts about an image; None where there are none."""
+def pack_about(about: About, subject: Descriptor, edition: int = 0) -> Packed | None:
+    """The artifact that holds the longer facts about an image; None where there are none.
+
+    ``edition`` counts those that the image had before with other facts.
+    """
     files = about.files
     if not files:
         return None
@@ -162,6 +165,7 @@ def pack_about(about: About, subject: Descriptor) -> Packed | None:
     layers = [blob.descriptor.titled(name) for name, blob in files]
     blobs = (*(blob for _, blob in files), empty)
     notes = {key.TITLE: about.title} if about.title else {}
+    notes |= {key.EDITION: str(edition)} if edition else {}
     manifest = manifest_of(empty, layers, notes, artifact_type=ABOUT, subject=subject)
     return Packed(blobs, manifest, subject, ABOUT, notes)
 

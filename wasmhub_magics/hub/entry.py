@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..errors import HubError, RequestError
-from .about import ABOUT, About
+from .about import About
+from .edition import newest
 from .image import Image
 from .manifest import LARGEST_MANIFEST, Descriptor, Manifest
 from .place import Place
@@ -146,15 +147,14 @@ def about_files(
     place: Place, reference: Reference, listed: Iterable[Descriptor], only: str = ""
 ) -> dict[str, bytes]:
     """The files of the artifact that tells more about an image, or one of them, by name."""
+    told = newest(place, reference, listed)
+    if told is None:
+        return {}
     found: dict[str, bytes] = {}
-    for descriptor in listed:
-        if descriptor.artifact_type != ABOUT:
-            continue
-        manifest = Manifest.parse(place.child(reference, descriptor), str(reference))
-        for layer in manifest.layers:
-            wanted = layer.title == only if only else bool(layer.title)
-            if wanted and layer.title not in found and layer.size <= LARGEST_MANIFEST:
-                found[layer.title] = place.blob(reference, layer)
+    for layer in Manifest.parse(place.child(reference, told[0]), str(reference)).layers:
+        wanted = layer.title == only if only else bool(layer.title)
+        if wanted and layer.title not in found and layer.size <= LARGEST_MANIFEST:
+            found[layer.title] = place.blob(reference, layer)
     return found
 
 

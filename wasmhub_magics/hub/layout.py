@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from threading import Event
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import RequestError
@@ -30,8 +31,8 @@ from .notes import (
     TITLE,
     VARIANT,
 )
-from .pieces import sha256
-from .stored import stored, stored_size
+from .pieces import Piece, sha256
+from .stored import Stored
 
 __all__ = [
     "BARE",
@@ -63,6 +64,9 @@ BARE = {
 }
 """Layers that are the module itself, and the name of their layout."""
 
+MOMENT = 0.05
+"""Seconds."""
+
 EPOCH = "1970-01-01T00:00:00Z"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -91,9 +95,15 @@ class Packed:
 
 @dataclass(frozen=True)
 class Coming:
-    """The blobs of an image, the layer of ``size`` bytes first, and what has their digests computed."""
+    """The blobs of an image, and what has their digests computed.
+
+    The first one is the layer, which is of ``size`` bytes and made of ``parts``. Whoever sends it tells when
+    it is ``gone``: the others wait a moment for that, so that a registry on this machine has a processor.
+    """
 
     size: int
+    parts: Callable[[], tuple[Piece, ...]]
+    gone: Event
     start: Callable[[], tuple[Beside[Blob], ...]]
 
 
@@ -144,13 +154,17 @@ def _compat(
 ) -> Packed:
     notes = notes | {VARIANT: "compat"}
     archive = tarred({PLUGIN: module.data, RUNTIME: runtime})
+    file = None if compress else Stored(archive)
 
     def make_layer() -> Blob:
-        return Blob(LAYER, gzipped(archive)) if compress else Blob.hashed(LAYER, *stored(archive))
+        return Blob.hashed(LAYER, file.parts, file.digest) if file else Blob(LAYER, gzipped(archive))
+
+    gone = Event()
 
     def make_config(after: Beside[Blob] | None) -> Blob:
         if after:
             after.result()  # each digest takes as long as all the rest, and this one is not needed first
+            gone.wait(MOMENT)
         value: dict[str, Any] = {
             "architecture": "amd64",
             "os": "linux",
@@ -164,8 +178,8 @@ def _compat(
         layer = Beside(make_layer)
         return layer, Beside(lambda: make_config(layer if ahead else None))
 
-    if ahead and not compress:
-        ahead(Coming(stored_size(archive), start))
+    if ahead and file:
+        ahead(Coming(file.size, lambda: file.parts, gone, start))
     layer, config = (each.result() for each in start())
     return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
 

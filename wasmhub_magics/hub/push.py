@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from ..errors import HubError, ImageNotFound, RequestError
 from ..module import Module
-from .about import About, pack_about
+from .about import About
 from .arrival import together
+from .edition import next_edition
 from .image import Image, describe
 from .keys import PrivateKey, private_key
 from .layout import LAYOUTS, Coming, Layout, Packed, pack
@@ -156,7 +157,7 @@ def _publish(place: Place, plan: _Plan) -> Image:
     place.write(target, packed, plan.moved)
     subject = packed.manifest.descriptor
     beside = replace(target, tag="", digest="")
-    for artifact in _artifacts(plan, subject):
+    for artifact in (next_edition(place, beside, plan.about, subject), *_statements(plan, subject)):
         if artifact is not None:
             place.write(beside, artifact, plan.moved)
     if plan.key is not None:
@@ -164,8 +165,8 @@ def _publish(place: Place, plan: _Plan) -> Image:
     return _read_back(place, plan)
 
 
-def _artifacts(plan: _Plan, subject: Descriptor) -> list[Packed | None]:
-    made = [pack_about(plan.about, subject)]
+def _statements(plan: _Plan, subject: Descriptor) -> list[Packed]:
+    made = []
     if plan.provenance is not None:
         said = statement(subject, PROVENANCE, plan.provenance, plan.target.repository)
         if plan.key is not None:

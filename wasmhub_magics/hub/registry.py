@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -23,9 +24,9 @@ from .manifest import ACCEPTED, LARGEST_BLOB, Blob, Descriptor
 from .place import Moved
 from .reference import Reference
 from .referrers import list_referrer, listed_referrers
-from .session import PIECE, Session
+from .session import PIECE
 from .transport import Transport
-from .upload import begun_ahead, upload
+from .upload import begun_ahead, upload, upload_ahead
 
 __all__ = ["Registry"]
 
@@ -115,7 +116,7 @@ class Registry(Transport):
         return response.status_code == 200 and length in ("", str(descriptor.size))
 
     def begin(self, reference: Reference, coming: Coming, moved: Moved | None = None) -> None:
-        """Send the blobs of a large image as soon as they are computed, and ask for an upload before that.
+        """Send a large image while its digests are computed, and ask for an upload before that.
 
         Asked meanwhile, a registry on this machine answers later: it waits for a processor. What turns out to
         be there is given up. Raises HubError as ``write`` does.
@@ -128,8 +129,20 @@ class Registry(Transport):
         def send(blob: Beside[Blob]) -> None:
             self._send_blob(reference, blob.result())
 
+        def tell(what: str, sent: int, size: int) -> None:
+            if moved:
+                moved(what, sent, size)
+            if sent == size:
+                coming.gone.set()
+
         def send_first() -> None:
-            self._send_blob(reference, first.result(), moved, session)
+            if session is None:
+                self._send_blob(reference, first.result(), tell)
+                return
+            there = Beside(lambda: self._is_there(reference, first.result().descriptor))
+            with self._unless_there(reference, first.result):
+                upload_ahead(session, coming.parts(), first, there, tell)
+            coming.gone.set()
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
         self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
@@ -150,22 +163,20 @@ class Registry(Transport):
         if packed.subject and "OCI-Subject" not in response.headers:
             list_referrer(self, reference, packed)
 
-    def _send_blob(
-        self,
-        reference: Reference,
-        blob: Blob,
-        moved: Moved | None = None,
-        session: Session | None = None,
-    ) -> None:
-        there = Beside(lambda: self._is_there(reference, blob.descriptor)) if session else None
-        if there is None and self._is_there(reference, blob.descriptor):
-            return
+    def _send_blob(self, reference: Reference, blob: Blob, moved: Moved | None = None) -> None:
+        if not self._is_there(reference, blob.descriptor):
+            with self._unless_there(reference, lambda: blob):
+                upload(self, reference, blob, moved)
+
+    @contextmanager
+    def _unless_there(self, reference: Reference, blob: Callable[[], Blob]) -> Iterator[None]:
+        """Let an upload fail where another one has sent the blob meanwhile."""
         try:
-            upload(self, reference, blob, moved, begun=session, there=there)
+            yield
         except (Unauthorized, RegistryUnreachable, NotARegistry):
             raise
         except HubError:
-            if not self._is_there(reference, blob.descriptor):  # another one may have sent it meanwhile
+            if not self._is_there(reference, blob().descriptor):
                 raise
 
     def _is_there(self, reference: Reference, descriptor: Descriptor) -> bool:

@@ -6,16 +6,15 @@ what it holds can be had while it arrives.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 
 from .arrival import Beside
-from .pieces import Piece, Source
+from .pieces import Piece, Source, sha256
 
-__all__ = ["HEAD", "stored", "stored_size", "unstored"]
+__all__ = ["HEAD", "Stored", "unstored"]
 
 _HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 _BLOCK = struct.Struct("<BHH")
@@ -26,31 +25,35 @@ _LARGEST = 0xFFFF
 """Bytes of a block."""
 
 
-def stored(content: Sequence[Piece]) -> tuple[tuple[Piece, ...], str]:
-    """A gzip file of what these make together, in parts that are not copies; and its digest."""
-    check = Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), content, 0))
-    source, left = Source(content), sum(map(len, content))
-    tail = left & 0xFFFFFFFF
-    parts: list[Piece] = [_HEAD]
+class Stored:
+    """A gzip file of what these make together, of ``size`` bytes; its parts are not copies."""
+
+    def __init__(self, content: Sequence[Piece]) -> None:
+        self._check = Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), content, 0))
+        self._length = sum(map(len, content))
+        self._blocks = (_HEAD, *_blocks(content, self._length))
+        self.size = sum(map(len, self._blocks)) + _TAIL.size
+
+    @property
+    def parts(self) -> tuple[Piece, ...]:
+        """The bytes of the file."""
+        return (*self._blocks, _TAIL.pack(self._check.result(), self._length & 0xFFFFFFFF))
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the file, as images name it."""
+        return sha256(part for parts in (self._blocks, self.parts[-1:]) for part in parts)
+
+
+def _blocks(content: Sequence[Piece], left: int) -> Iterator[Piece]:
+    source = Source(content)
     last = False
     while not last:
         size = min(left, _LARGEST)
         left -= size
         last = not left
-        parts += [_BLOCK.pack(last, size, size ^ 0xFFFF), *source.parts(size)]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    parts.append(_TAIL.pack(check.result(), tail))
-    digest.update(parts[-1])
-    return tuple(parts), f"sha256:{digest.hexdigest()}"
-
-
-def stored_size(content: Sequence[Piece]) -> int:
-    """The bytes of that file."""
-    size = sum(map(len, content))
-    blocks = max(1, -(-size // _LARGEST))
-    return len(_HEAD) + blocks * _BLOCK.size + size + _TAIL.size
+        yield _BLOCK.pack(last, size, size ^ 0xFFFF)
+        yield from source.parts(size)
 
 
 def unstored(pieces: Iterable[Piece]) -> Iterator[memoryview[int]]:
