@@ -48,7 +48,7 @@ def test_words_are_those_of_the_language_pack(lab: Lab, context: BrowserContext)
         expect(panel).to_contain_text("No image has all of these words", timeout=ANSWER_MS)
         assert ours(opened) == []
     finally:
-        speak(page, "default")
+        speak(page, "en")
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_visible(timeout=ANSWER_MS)
     opened.close()
 
@@ -56,9 +56,11 @@ def test_words_are_those_of_the_language_pack(lab: Lab, context: BrowserContext)
 def speak(page: Page, locale: str) -> None:
     """Choose a language, as the menu does, and wait for the page that speaks it."""
     page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
-    page.evaluate(
-        "locale => void window.jupyterapp.commands.execute(`jupyterlab-translation:${locale}`)", locale
+    command = f"jupyterlab-translation:{locale}"
+    page.wait_for_function(
+        "name => window.jupyterapp.commands.hasCommand(name)", arg=command, timeout=ANSWER_MS
     )
+    page.evaluate("name => void window.jupyterapp.commands.execute(name)", command)
     with page.expect_navigation():
         page.locator(".jp-Dialog .jp-mod-accept").click(timeout=ANSWER_MS)
     page.wait_for_function(READY, timeout=ANSWER_MS)
