@@ -123,7 +123,7 @@ def test_the_page_answers_while_the_kernel_is_busy(notebook: Notebook, tester: L
     busy(notebook)
     tester.get_by_label("Path").fill("/while/busy")
     tester.get_by_role("button", name="Send").click()
-    expect(tester.locator(".wh-head")).to_contain_text("GET /while/busy", timeout=ANSWER_MS)
+    expect(tester.locator(".wh-head")).to_contain_text(" /while/busy", timeout=ANSWER_MS)
     assert notebook.prompt(3) == "[*]:"
 
 
@@ -169,6 +169,7 @@ def test_a_newcomer_pastes_breaks_finds_out_why_and_mends(notebook: Notebook, te
         expect(tester.locator(".wht-why").last).to_contain_text("TypeError")
         expect(tester.locator(".wht-why").last).to_contain_text('File "cell", line 3')
         expect(tester.locator(".wht-changed")).to_have_text("now fails", timeout=ANSWER_MS)
+        expect(tester.locator(".wht-cost")).to_contain_text("by the build before")
         expect(cell.locator(".cm-lintRange-error").first).to_contain_text("x-greeting", timeout=ANSWER_MS)
         notebook.replace(1, GREETER.replace('"hello " +', '"hello" + " " +'))
         notebook.run(1)

@@ -106,6 +106,15 @@ def test_progress_is_told_each_round_and_stop_ends_early(adder: Plugin) -> None:
     assert "p99.99" in seen[-1].text
 
 
+def test_a_long_round_is_told_on_the_way(adder: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wasmhub_magics.latency.embedded.SLICE_SECONDS", 0.02)
+    seen: list[Progress] = []
+    report = bench(adder, seconds=0.4, progress=seen.append)
+    assert [round(each.done * 24) for each in seen] == list(range(1, 25))
+    assert len(report.filtered.rounds) == 8
+    assert sum(part.count for part in report.filtered.rounds) == report.exchanges
+
+
 def test_a_mix_gives_each_request_its_share(adder: Plugin) -> None:
     seen: list[str] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from wasmhub_magics import build
 from wasmhub_magics.errors import RequestError
 from wasmhub_magics.filter import Filter
-from wasmhub_magics.http import Request
+from wasmhub_magics.http import Request, Response
 from wasmhub_magics.proxy import Proxy
 from wasmhub_magics.testing import Fault, faulty, simulate
 from wasmhub_magics.testing.fault import Kind
@@ -60,6 +61,18 @@ def test_clients_see_what_the_policy_says() -> None:
     assert statuses == {"closed": [503, 503, 503], "open": [503, 200, 200], "reload": [503, 503, 200]}
     assert "reload" in str(found)
     assert "proxy_on_request_headers failed" in str(found)
+
+
+def test_a_slow_machine_does_not_bring_the_reload_forward() -> None:
+    def slow(request: Request) -> Response:
+        time.sleep(1.1)
+        return Response(200)
+
+    fault = Fault("trap", call=2)
+    found = simulate(build(PYTHON, name="seen"), fault, upstream=slow, policies=["reload"])
+    assert [row[1:4] for row in found.rows()] == [
+        ("503, wasm_fail_stream", "503, wasm_fail_stream", "200, upstream asked")
+    ]
 
 
 def test_real_envoy_fails_the_same_way() -> None:

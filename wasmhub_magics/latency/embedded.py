@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import Counter
@@ -27,6 +28,8 @@ from .side import Side
 __all__ = ["bench", "measure"]
 
 ROUNDS = 8
+SLICE_SECONDS = 0.3
+"""A long round is told, and can be stopped, in the middle."""
 CALIBRATION_SECONDS = 0.02
 FUEL_EXCHANGES = 100
 FUEL_CLOCK = 1_700_000_000
@@ -62,8 +65,8 @@ def measure(
     The throughput comes from exchanges of their own that read no clock. An ``upstream`` function is asked
     before and after, and its first answer is used for all exchanges between.
 
-    ``mix`` are requests with weights that take turns in place of one ``request``. ``progress`` is told after
-    each round how far it is, ``stop`` asked whether to end early.
+    ``mix`` are requests with weights that take turns in place of one ``request``. ``progress`` is told every
+    0.3 seconds, at least after each round, how far it is, ``stop`` asked whether to end early.
 
     Raises StartError where a filter does not start, ProxyError where it fails on this request or leaves it
     paused, RequestError for options that measure nothing.
@@ -83,14 +86,17 @@ def measure(
             tracks[-1].open()
             tracks[-1].calibrate()
         rounds = ROUNDS if n is None else min(ROUNDS, n)
-        slot = seconds / rounds / len(tracks)
-        for turn in range(rounds):
+        slices = max(1, math.ceil(seconds / rounds / SLICE_SECONDS)) if n is None else 1
+        slot = seconds / rounds / slices / len(tracks)
+        for turn in range(rounds * slices):
             for track in tracks if turn % 2 == 0 else reversed(tracks):  # so that a drift hits all alike
                 share = None if n is None else (turn + 1) * n // rounds - turn * n // rounds
-                track.round(slot, share)
+                track.run(slot, share, begin=turn % slices == 0)
             if progress is not None:
                 builds = [(name_of(chain), digest_of(chain)) for chain in chains]
-                progress(Progress.of((turn + 1) / rounds, builds, [track.so_far() for track in tracks]))
+                progress(
+                    Progress.of((turn + 1) / rounds / slices, builds, [track.so_far() for track in tracks])
+                )
             if stop is not None and stop():
                 break
         for track in tracks:
@@ -175,11 +181,17 @@ class _Track:
                 return
             count *= 4
 
-    def round(self, seconds: float, share: int | None) -> None:
-        """Half of the time with clock reads, half of it without; or ``share`` exchanges each."""
+    def run(self, seconds: float, share: int | None, *, begin: bool) -> None:
+        """Half of the time with clock reads, half of it without; or ``share`` exchanges each.
+
+        It begins a round, or goes on with the last one.
+        """
         count = max(1, round(seconds / 2 / self.exchange_seconds)) if share is None else share
         histogram, _ = self._loops(count, timed=True)
-        self.timed.append(histogram)
+        if begin:
+            self.timed.append(histogram)
+        else:
+            self.timed[-1] = Histogram.merged((self.timed[-1], histogram))
         self.done.append(histogram.count)
         _, seconds = self._loops(count, timed=False)
         self.rates.append(self.done[-1] / seconds if seconds else 0.0)

@@ -102,14 +102,15 @@ class PageProxy {
     return done;
   }
 
-  send(setup, request, upstream) {
-    return this.inTurn(() => this.sendNow(setup, request, upstream));
+  /** Send a request; where a fault is simulated, so many milliseconds later. */
+  send(setup, request, upstream, later = 0) {
+    return this.inTurn(() => this.sendNow(setup, request, upstream, later));
   }
 
-  async sendNow(setup, request, upstream) {
+  async sendNow(setup, request, upstream, later = 0) {
     await this.prepare(setup);
     const wait = 1000 * (upstream.delay ?? 0);
-    const { exchange } = await this.post("send", { request, upstream }, this.limit + GRACE_MS + wait);
+    const { exchange } = await this.post("send", { request, upstream, later }, this.limit + GRACE_MS + wait);
     return exchange;
   }
 

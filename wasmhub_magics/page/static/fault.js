@@ -11,7 +11,7 @@ async function simulateHere(engines, { request, world }, fault) {
   const upstream = world.upstream ?? { echo: true };
   const rows = [];
   try {
-    for (const policy of ["closed", "open", "reload"]) rows.push(await faultRow(policy, (fresh) => own.send({ ...engines.setup(own, { ...world, policy }), fault: faultOf(own, fault), fresh }, request, upstream), fault.call));
+    for (const policy of ["closed", "open", "reload"]) rows.push(await faultRow(policy, (fresh, later) => own.send({ ...engines.setup(own, { ...world, policy }), fault: faultOf(own, fault), fresh }, request, upstream, later), fault.call));
   } finally {
     own.free();
   }
@@ -32,9 +32,8 @@ async function faultRow(policy, send, calls) {
     let failed = await send(true);
     for (let call = 1; call < calls && !failure(failed); call++) failed = await send(false);
     const next = await send(false);
-    if (policy === "reload") await new Promise((done) => setTimeout(done, RELOAD_MS));
     const told = failure(failed)?.message.split("\n")[0] ?? "";
-    return [policy, shown(failed), shown(next), shown(await send(false)), told];
+    return [policy, shown(failed), shown(next), shown(await send(false, RELOAD_MS)), told];
   } catch (error) {
     return [policy, "did not start", "", "", error.message.split("\n")[0]];
   }

@@ -35,6 +35,8 @@ function render({ model, el }) {
   const chart = document.createElement("div");
   const table = document.createElement("pre");
   table.setAttribute("aria-label", "Figures");
+  table.setAttribute("role", "group");
+  table.tabIndex = 0; // wider than a narrow column: the keyboard scrolls it, too
   head.append(title, " ", stop, " ", state);
   root.append(head, chart, table);
   el.append(root);

@@ -246,6 +246,8 @@ function render({ model, el }) {
 
   function rebuilt() {
     describe();
+    const cost = [...costs].at(-1);
+    measured.textContent = cost ? `${duration(cost[1])} an exchange in this page, by the build before` : "";
     engines.inPage();
     if (!onRebuild.box.checked) return;
     if (last) submit();

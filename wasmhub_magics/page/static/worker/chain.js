@@ -66,7 +66,7 @@ class Chain extends Host {
     told.texts(plugin.environment.map(([name, value]) => `${name}=${value}`));
     const index = this.host.vm_new(this.say(told.whole()));
     this.guarded(() => this.host.vm_initialize(index), plugin);
-    return { index, key, plugin, memory, failed: false, started: performance.now() };
+    return { index, key, plugin, memory, failed: false, started: this.now() };
   }
 
   description(plugin, vm, logLimit) {

@@ -32,8 +32,8 @@ class Embedded extends Chain {
     if (!this.field("failed")) return;
     this.vms.forEach((vm, place) => {
       const owners = this.roots.filter((root) => root.key === vm.key && root.plugin.policy === "reload");
-      if (!vm.failed || !owners.length || performance.now() - vm.started < RELOAD_MS) return;
-      vm.started = performance.now();
+      if (!vm.failed || !owners.length || this.now() - vm.started < RELOAD_MS) return;
+      vm.started = this.now();
       try {
         const fresh = this.newVm(owners[0]);
         this.vms[place] = fresh;
@@ -44,7 +44,7 @@ class Embedded extends Chain {
       } catch (error) {
         if (!(error instanceof Start)) throw error;
         this.vms[place].failed = true;
-        this.vms[place].started = performance.now();
+        this.vms[place].started = this.now();
       }
     });
   }

@@ -7,6 +7,7 @@ class Host {
   constructor(setup) {
     const { code, plugins, clusters, clock, seed, properties } = setup;
     this.setup = setup;
+    this.elapsed = 0;
     this.startLog = [];
     this.warnings = [];
     let exports = null;
@@ -58,6 +59,11 @@ class Host {
     const at = this.host.reserve(bytes.length);
     new Uint8Array(this.host.memory.buffer).set(bytes, at);
     return bytes.length;
+  }
+
+  /** Milliseconds; where a fault is simulated, they pass only as somebody says, so that a busy machine changes nothing. */
+  now() {
+    return this.setup.fault ? this.elapsed : performance.now();
   }
 
   field(name) {

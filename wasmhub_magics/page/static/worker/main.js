@@ -31,7 +31,7 @@ function measure(request, upstream, milliseconds) {
   return { count: Number(count), milliseconds: best };
 }
 
-async function handle({ type, setup, modules, host, bridge, functions, request, upstream, time }) {
+async function handle({ type, setup, modules, host, bridge, functions, request, upstream, time, later }) {
   if (type === "code") {
     code = { functions, host: await WebAssembly.compile(host), bridge: await WebAssembly.compile(bridge), modules: await Promise.all(modules.map((each) => WebAssembly.compile(each))) };
     return { ready: true };
@@ -44,6 +44,7 @@ async function handle({ type, setup, modules, host, bridge, functions, request, 
   }
   if (type === "measure") return measure(request, upstream, time);
   if (!worker) worker = new Embedded({ ...base, code });
+  worker.elapsed += later;
   return { exchange: await worker.send(request, upstream) };
 }
 
