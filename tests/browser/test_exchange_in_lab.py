@@ -31,3 +31,18 @@ def test_added_headers_are_green_and_their_mark_shows(context: BrowserContext, l
     assert background.startswith("rgba(46, 160, 67")
     assert indent >= 0
     assert inside
+
+
+def test_all_bars_of_a_timeline_are_parts_of_one_line_of_time(context: BrowserContext, lab: Lab) -> None:
+    cells = ["%load_ext wasmhub_magics", GREETER, "done = %wasm_send greeter\ndone.trace"]
+    opened = Notebook(context.new_page(), lab, lab.write("time.ipynb", [cell(each) for each in cells]))
+    for number in range(3):
+        opened.run(number)
+    bars = opened.page.locator(".jp-OutputArea-output .wh-call .wh-bar")
+    expect(bars.first).to_be_visible(timeout=ANSWER_MS)
+    places = bars.evaluate_all(
+        "all => all.map(bar => bar.getBoundingClientRect()).map(box => [box.left, box.width])"
+    )
+    opened.close()
+    assert len(places) > 8
+    assert all(place == pytest.approx(places[0], abs=0.5) for place in places)

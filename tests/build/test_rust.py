@@ -155,6 +155,17 @@ def test_the_newest_edition_can_be_asked_for() -> None:
     assert "extern blocks must be unsafe" in failure(BARE + 'extern "C" { fn f(); }', options).rendered
 
 
+def test_a_crate_that_needs_a_newer_compiler_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "lib.rs").touch()
+    manifest = '[package]\nname = "young"\nversion = "1.0.0"\nedition = "2021"\nrust-version = "1.999"\n'
+    (tmp_path / "Cargo.toml").write_text(manifest)
+    options = BuildOptions(packages=(f'young={{path="{tmp_path}"}}',))
+    with pytest.raises(BuildError, match=r"young.* requires rustc 1\.999") as caught:
+        build_module(BARE, "rust", options=options)
+    assert caught.value.do == "name an older release, --crate young==VERSION, or get Rust 1.999 or newer"
+
+
 @pytest.mark.parametrize("name", ["no such", "=1", "a=1\nb=2", 'a="', "1a=1"])
 def test_what_names_no_crate_is_refused(name: str) -> None:
     with pytest.raises(BuildError, match="names no crate"):

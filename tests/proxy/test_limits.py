@@ -13,6 +13,7 @@ from wasmhub_magics.build import build_module
 from wasmhub_magics.errors import HostError, ModuleError, StartError
 from wasmhub_magics.http import Request, Response
 from wasmhub_magics.plugin import Limits, Plugin
+from wasmhub_magics.proxy import Grpc, GrpcReply
 from wasmhub_magics.proxy.foreign import ForeignFunctions
 
 QUICK = Limits(callback_seconds=0.15)
@@ -131,6 +132,51 @@ def test_a_body_that_swells_until_the_host_is_full_is_told_as_that_and_the_next_
     with pytest.raises(HostError, match="the filters hold more than fits"):
         proxy.send()
     assert proxy.send(upstream=Response(204)).response.status == 204
+
+
+SLOW = """
+#include "proxy_wasm.h"
+static uint32_t queue;
+bool proxy_on_configure(uint32_t context, uint32_t size) {
+  return proxy_register_shared_queue("q", 1, &queue) == 0;
+}
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  for (int i = 0; i < 9000; i++) proxy_enqueue_shared_queue(queue, "x", 1);
+  return PW_CONTINUE;
+}
+void proxy_on_queue_ready(uint32_t context, uint32_t token) {
+  for (volatile unsigned i = 0; i < 100 * 1000 * 1000; i++) {}
+}
+"""
+
+
+def test_many_callbacks_that_each_keep_to_their_limit_come_to_an_end_together(run):
+    proxy = run(Plugin(build_module(SLOW, "c", "slow").module, name="slow"), trace=False)
+    start = time.perf_counter()
+    exchange = proxy.send()
+    assert time.perf_counter() - start < 60  # all of them would take a quarter of an hour
+    assert exchange.outcome == "complete"
+    assert "more than 5 s of work on messages" in exchange.warnings[0]
+
+
+CHATTY = """
+#include "proxy_wasm.h"
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  uint32_t token = 0;
+  proxy_grpc_stream("rpc", 3, "s", 1, "m", 1, "", 0, &token);
+  while (proxy_grpc_send(token, "x", 1, 0) == 0) {}
+  return PW_CONTINUE;
+}
+"""
+
+
+def test_a_stream_of_messages_without_end_is_cut_off_and_told(run):
+    plugin = Plugin(build_module(CHATTY, "c", "chatty").module, name="chatty")
+    proxy = run(plugin, clusters={"rpc": Grpc(GrpcReply(b"yes"))}, trace=False)
+    for _ in range(2):
+        exchange = proxy.send()
+        assert exchange.outcome == "complete"
+        assert any("more than 10000 gRPC messages in one exchange" in each for each in exchange.warnings)
 
 
 def test_a_log_flood_is_cut_and_counted(run, puppet):

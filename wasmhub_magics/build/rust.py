@@ -249,6 +249,9 @@ def _manifest_error(text: str, crate: Path) -> BuildError | None:
         return None
     what = "; ".join(line.removeprefix("error: ") for line in said[:4]).replace(f"{crate}/", "")
     do = "check the names and versions of the crates"
+    young = re.search(r"(\w[\w-]*)(?: v|@)\d[^\n]* requires rustc ([\d.]*\d)", text)
+    if young:
+        do = f"name an older release, --crate {young[1]}==VERSION, or get Rust {young[2]} or newer"
     if _is_network(text) and "no matching package" not in text:
         do = "connect to the registry of crates once: what it gave is kept, and needs no network afterwards"
     return BuildError(f"cargo cannot build: {what}", do=do)

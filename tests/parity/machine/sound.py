@@ -101,9 +101,11 @@ def _one_replier(scripts: Scripts, answers: bool) -> Scripts:
 
 
 def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
-    """Without looks at the upstream where an early answer leaves open whether it was reached."""
+    """Without looks at the upstream where an early answer or a close leaves open whether it was reached."""
     early = answers or any(
-        step[1] == "reply" and _origin(step, steps)[0] in "chbty" for steps in scripts for step in steps
+        step[1] in ("reply", "close") and _origin(step, steps)[0] in "chbty"
+        for steps in scripts
+        for step in steps
     )
 
     replied = answers or any(step[1] == "reply" for steps in scripts for step in steps)
@@ -124,6 +126,20 @@ def _connected(request: Message, scripts: Scripts, answers: bool) -> Scripts:
         return step[1:4] == ("del", "0", ":method") and bool(request.body or request.trailers)
 
     return tuple(tuple(s for s in steps if not open_question(s)) for steps in scripts)
+
+
+def _passed(filters: tuple[Filter, ...], scripts: Scripts) -> Scripts:
+    """Without changes of request headers and trailers that have gone on: who has them by then is open."""
+
+    def overtaken(place: int, step: Step) -> bool:
+        if step[1] not in ("add", "set", "del", "setpairs", "rawpairs") or step[2] not in "01":
+            return False
+        if step[2] == "1":
+            return any(s[1] == "continue" for later in scripts[place + 1 :] for s in later)
+        halted = any(s[0][0] == "h" and s[1:3] == ("return", "1") for s in scripts[place])
+        return filters[place].stop_allowed and halted and step[0][0] in "bt" and step[0] != "b1"
+
+    return tuple(tuple(s for s in steps if not overtaken(place, s)) for place, steps in enumerate(scripts))
 
 
 def _remembered(scripts: Scripts) -> Scripts:
@@ -234,9 +250,9 @@ def _resolved(steps: tuple[Step, ...], answers: bool) -> tuple[Step, ...]:
     return tuple(s for s in steps if s[1] != "dns" or not (answers or s[0][0] in asking))
 
 
-def _untrapped(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Without what a callback asks for before it traps: Envoy answers twice then."""
-    steps = tuple(steps)
+def _untrapped(steps: Iterable[Step], answers: bool) -> tuple[Step, ...]:
+    """Without what a callback asks for before it traps, or a trap after an answer of a creation."""
+    steps = tuple(step for step in steps if not (answers and step[1] == "trap"))
     traps = {step[0][0] for step in steps if step[1] == "trap"}
     return tuple(s for s in steps if s[0][0] not in traps or s[1] not in ("reply", "continue", "close"))
 
@@ -278,13 +294,12 @@ def sound(
     """Without what breaks Envoy itself."""
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
-        less = _unfinished(
-            _connected(request, _queued(_timed(_one_replier(scripts, answers), answers)), answers)
-        )
+        less = _passed(filters, _queued(_timed(_one_replier(scripts, answers), answers)))
+        less = _unfinished(_connected(request, less, answers))
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)
-        less = tuple(_paused(_one_answer(_untrapped(_resolved(steps, answers)))) for steps in less)
+        less = tuple(_paused(_one_answer(_untrapped(_resolved(steps, answers), answers))) for steps in less)
         if less == scripts:
             return scripts
         scripts = less

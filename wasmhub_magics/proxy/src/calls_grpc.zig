@@ -199,6 +199,11 @@ pub fn proxy_grpc_send(token: u32, message: u32, message_len: u32, end_of_stream
     const context = try current();
     const content = try context.vm.read(message, message_len);
     const stream = try lookup(context, token, true);
+    if (grpc.sent == grpc.most_sent) {
+        log.warn("more than {d} gRPC messages in one exchange: a filter was told that another one failed", .{grpc.most_sent});
+        return error.InternalFailure;
+    }
+    grpc.sent += 1;
     try stream.send(content, end_of_stream != 0);
 }
 

@@ -24,6 +24,9 @@ pub var busy: bool = false;
 var next_id: u32 = 0;
 /// Looking through them is to stay quick.
 pub const most_open = 250;
+/// Messages that filters have sent since the exchange began. Clusters look at all that came before with each.
+pub var sent: u32 = 0;
+pub const most_sent = 10_000;
 
 /// What is being told, readable by its plugin.
 var telling: ?*Stream = null;

@@ -80,12 +80,8 @@ pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!vo
     // Filters whose state is in the middle of a response are not asked about another one.
     stream.direct = direct;
     if (running) |side| stream.flow(side).aborted = true;
-    const early = stream.asked != null;
+    if (stream.asked == null) stream.reroute();
     stream.asked = null;
-    if (!early and !stream.request_routed and !stream.request.headers.intact) {
-        // The route is looked for once more, in the headers that filters have left.
-        if (router.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
-    }
     const position = if (direct) stream.filters.items.len else 0;
     stream.stage = .response;
     // A data frame waits under the headers, and runs after them.
@@ -93,4 +89,10 @@ pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!vo
         try stream.push(.{ .kind = .data, .side = .response, .position = position, .end_stream = true });
     }
     try stream.push(.{ .kind = .headers, .side = .response, .position = position, .end_stream = head_only });
+}
+
+/// Look for the route once more, in the headers that filters have left: the moment is when an answer is asked for.
+pub fn reroute(stream: *Stream) void {
+    if (stream.request_routed or stream.request.headers.intact) return;
+    if (router.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
 }

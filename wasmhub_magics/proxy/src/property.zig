@@ -254,8 +254,8 @@ fn flags(stream: *const Stream) u64 {
     const upstream_protocol_error = 0x800000;
     if (stream.unread()) return downstream_protocol_error;
     const refused: u64 = if (stream.upstream_refused) upstream_protocol_error else 0;
-    if (stream.hung_up) return downstream_terminated | refused;
-    return if (stream.no_route) no_route_found else refused;
+    const earlier: u64 = if (stream.no_route) no_route_found else refused;
+    return if (stream.hung_up) downstream_terminated | earlier else earlier;
 }
 
 fn ofNone(path: *Path) Error![]const u8 {

@@ -68,6 +68,7 @@ inline fn filterHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool 
             if (stream.replies()) {
                 stream.note(&stream.actions.items[0].reply);
                 stream.asked = stream.actions.items[0].reply;
+                stream.reroute();
             }
         }
         frame.phase = .created;

@@ -158,7 +158,7 @@ pub const Stream = struct {
         stream.start_time = 0;
         stream.began = events.now;
         events.horizon = events.now;
-        events.deliveries = 0;
+        events.begin();
         stream.stage = .request;
 
         try stream.filters.resize(gpa, worker.chain.items.len);
@@ -401,6 +401,7 @@ pub const Stream = struct {
     pub const note = local_reply_zig.note;
     pub const iterating = local_reply_zig.iterating;
     pub const localReply = local_reply_zig.localReply;
+    pub const reroute = local_reply_zig.reroute;
     pub const routeHeaders = ends_zig.routeHeaders;
     pub const routeData = ends_zig.routeData;
     pub const endRequest = ends_zig.endRequest;
