@@ -51,7 +51,7 @@ lint: .make/installed  ## style and types
 
 setup: .make/installed  ## the virtual environment with everything in it
 
-SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* wasmhub_magics/guest/*/src/*/* labextension/*.json) \
+SOURCES := hatch_build.py $(wildcard wasmhub_magics/proxy/src/*.zig wasmhub_magics/guest/*/src/* wasmhub_magics/guest/*/src/*/* labextension/*.json labextension/*.cjs) \
   $(shell find labextension/src labextension/style labextension/schema -type f)
 
 .make/cpp: .make/installed wasmhub_magics/build/cpp_library.py  # the standard library of C++: what a wheel has in it

@@ -117,7 +117,8 @@ def lab_sources() -> list[Path]:
     """What the JupyterLab extension is made of."""
     folders = [LAB / folder for folder in ("src", "style", "schema")]
     files = [each for folder in folders for each in folder.rglob("*") if each.is_file()]
-    return sorted([*files, LAB / "package.json", LAB / "package-lock.json", LAB / "tsconfig.json"])
+    tops = ("package.json", "package-lock.json", "tsconfig.json", "builder.config.cjs")
+    return sorted([*files, *(LAB / name for name in tops)])
 
 
 def make_labextension(target: Path) -> None:

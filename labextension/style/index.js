@@ -1,1 +1,4 @@
-import './index.css';
+import './marks.css';
+import './bar.css';
+import './panel.css';
+import './help.css';

@@ -5,7 +5,7 @@ import { insertNewlineAndIndent } from '@codemirror/commands';
 import { ensureSyntaxTree, indentUnit, type Language, LanguageSupport, StreamLanguage } from '@codemirror/language';
 import { go } from '@codemirror/legacy-modes/mode/go';
 import { EditorState, type Extension } from '@codemirror/state';
-import { type Input, Parser, type TreeFragment } from '@lezer/common';
+import { type Input, Parser, Tree, type TreeBuffer, type TreeFragment } from '@lezer/common';
 import { classHighlighter, highlightTree } from '@lezer/highlight';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -86,6 +86,28 @@ describe('a cell is highlighted', () => {
     expect(coloured(state)).toEqual(coloured(open('cpp', cppLanguage, state.doc.toString())));
   });
 });
+
+describe('an edit', () => {
+  const bodies: [string, Language, (number: number) => string][] = [
+    ['python', pythonLanguage, number => `def f${number}(ctx):\n    ctx.log("line ${number}")\n`],
+    ['rust', rustLanguage, number => `fn f${number}() { log("line ${number}"); }\n`],
+    ['go', goLanguage, number => `func f${number}() { log("line ${number}") }\n`]
+  ];
+  it.each(bodies)('leaves the tree of the rest of %s as it was', (name, body, line) => {
+    const source = `%%wasm_filter a --lang ${name}\n${Array.from({ length: 300 }, (_, number) => line(number)).join('')}`;
+    const before = open(name, body, source);
+    const known = new Set(parts(ensureSyntaxTree(before, before.doc.length, 5000)!));
+    const after = before.update({ changes: { from: source.indexOf('line 150'), insert: 'the ' } }).state;
+    const kept = parts(ensureSyntaxTree(after, after.doc.length, 5000)!).filter(each => known.has(each));
+    expect(kept.reduce((sum, each) => sum + each.length, 0)).toBeGreaterThan(source.length / 3); // a stream is read to its end
+  });
+});
+
+/** The parts of a tree that have no trees in them. */
+function parts(tree: Tree): (Tree | TreeBuffer)[] {
+  const { children } = tree;
+  return children.length === 0 ? [tree] : children.flatMap(each => (each instanceof Tree ? parts(each) : [each]));
+}
 
 describe('in the body', () => {
   const comment = (state: EditorState, at: number): unknown => state.languageDataAt('commentTokens', at, 1)[0];

@@ -13,6 +13,7 @@ import contextlib
 import http.client
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -288,6 +289,8 @@ def main() -> int:
     unknown = set(options.names) - set(ENTRIES)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    # Servers and browsers end with their context managers, which the signal's default would pass by.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     found: dict[str, Entry] = {}
     failed = []
     print(f"{'benchmark':<20}{'value':>12}  {'unit':<22}notes")

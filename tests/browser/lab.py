@@ -58,6 +58,8 @@ class Lab:
         self.home = home
         self.python = python
         self.root = home / "notebooks"
+        self.packages = home / "packages"
+        """Python packages that are put here are installed for this server."""
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -73,7 +75,7 @@ class Lab:
                 # Another's server serves what this Python has for browsers as if it were installed there.
                 f"--LabServerApp.extra_labextensions_path={Path(sys.prefix, 'share/jupyter/labextensions')}",
             ],
-            env=os.environ | self._places() | {"JUPYTER_PREFER_ENV_PATH": "0"},  # for the kernel written here
+            env=self.environment,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -99,6 +101,12 @@ class Lab:
             self._process.wait()
         self._log.close()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of the server's processes: these directories in the place of the user's."""
+        own = {"JUPYTER_PREFER_ENV_PATH": "0"}  # for the kernel written here
+        return os.environ | self._places() | own | {"PYTHONPATH": str(self.packages)}
+
     def write(self, name: str, cells: Sequence[dict[str, Any]]) -> str:
         """Write a notebook and return its name."""
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -119,6 +127,7 @@ class Lab:
         for place in self._places().values():
             Path(place).mkdir(parents=True, exist_ok=True)
         self.root.mkdir(exist_ok=True)
+        self.packages.mkdir(exist_ok=True)
         spec = self.home / "data" / "kernels" / "python3"
         spec.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -213,7 +222,7 @@ class Notebook:
     def restart(self) -> None:
         """Restart the kernel, and wait until it is idle.
 
-        One whose state is not known is asked: its first messages may come before anybody listens.
+        It is asked until it is: its first messages may come before anybody listens.
         """
         self.page.evaluate(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
@@ -221,7 +230,7 @@ class Notebook:
         self.page.wait_for_function(
             """() => {
               const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-              if (kernel.status === 'unknown') kernel.requestKernelInfo().catch(() => {});
+              if (kernel.status !== 'idle') kernel.requestKernelInfo().catch(() => {});
               return kernel.status === 'idle';
             }""",
             polling=500,

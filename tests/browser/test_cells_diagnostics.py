@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.browser.axe import violations
 from tests.browser.cells import caret, editor, ours, wait_for_language
 from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
 
@@ -81,6 +82,20 @@ def test_the_keyboard_reaches_the_errors_and_their_messages(page: Page) -> None:
     expect(tooltip).to_have_count(1)
     page.keyboard.press("Escape")
     expect(tooltip).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_marks_and_their_messages_shut_nobody_out(page: Page, opened: Notebook, theme: str) -> None:
+    opened.theme(theme)
+    try:
+        expect(marked(page, IN_C)).to_have_count(2, timeout=ANSWER_MS)
+        caret(page, IN_C, 0, 0)
+        page.keyboard.press("F8")
+        expect(page.locator(".cm-tooltip-lint")).to_contain_text("wrong", timeout=ANSWER_MS)
+        assert violations(page, ".cm-tooltip-lint", ".cm-gutter-lint", ".wh-bar") == []
+        page.keyboard.press("Escape")
+    finally:
+        opened.theme("JupyterLab Light")
 
 
 def test_marks_go_when_the_source_changes_and_come_back_with_it(page: Page) -> None:

@@ -76,6 +76,10 @@ def test_the_language_follows_the_magic_line_as_it_is_typed(page: Page) -> None:
         ("zig", "const x = 1;", "// const x = 1;"),
         ("wat", "(nop)", ";; (nop)"),
         ("go", "x := 1", "// x := 1"),
+        ("c", "int x;", "// int x;"),
+        ("cpp", "int x;", "// int x;"),
+        ("assemblyscript", "let x = 1;", "// let x = 1;"),
+        ("javascript", "let x = 1;", "// let x = 1;"),
     ],
 )
 def test_comments_are_toggled_in_the_language_of_the_body(
@@ -89,29 +93,36 @@ def test_comments_are_toggled_in_the_language_of_the_body(
     assert source(page, PLAIN) == f"{magic}\n{commented}"
     page.keyboard.press("Control+/")
     assert source(page, PLAIN) == f"{magic}\n{line}"
+    caret(page, PLAIN, 0, 0)
+    page.keyboard.press("Control+/")
+    assert source(page, PLAIN) == f"{magic}\n{line}"  # the magic line cannot be left out
 
 
 @pytest.mark.parametrize(
     ("name", "opening", "indentation"),
     [
-        ("rust", "fn main() ", "    "),
-        ("cpp", "int main() ", "    "),
-        ("zig", "fn main() void ", "    "),
-        ("go", "func main() ", "\t"),
-        ("javascript", "function main() ", "    "),
+        ("python", "def main():", "    "),
+        ("rust", "fn main() {", "    "),
+        ("c", "int main() {", "    "),
+        ("cpp", "int main() {", "    "),
+        ("zig", "fn main() void {", "    "),
+        ("go", "func main() {", "\t"),
+        ("assemblyscript", "function main(): void {", "    "),
+        ("javascript", "function main() {", "    "),
+        ("wat", "(module", "    "),
     ],
 )
 def test_a_new_line_in_a_block_is_indented_as_the_language_does(
     page: Page, opened: Notebook, name: str, opening: str, indentation: str
 ) -> None:
     magic = f"%%wasm_filter x --lang {name}"
-    opened.replace(PLAIN, f"{magic}\n{opening}")
+    opened.replace(PLAIN, f"{magic}\n{opening[:-1]}")
     wait_for_language(page, PLAIN, f"wasm-filter-{name}")
-    caret(page, PLAIN, 1, len(opening))
-    page.keyboard.type("{")
+    caret(page, PLAIN, 1, len(opening) - 1)
+    page.keyboard.type(opening[-1])
     page.keyboard.press("Enter")
     page.keyboard.type("x")
-    assert source(page, PLAIN).startswith(f"{magic}\n{opening}{{\n{indentation}x")
+    assert source(page, PLAIN).startswith(f"{magic}\n{opening}\n{indentation}x")
 
 
 def test_a_cell_without_the_magic_stays_what_it_was(page: Page) -> None:

@@ -183,6 +183,22 @@ def test_shortcuts_work_on_the_filter_of_the_cell_and_in_command_mode(opened: No
     expect(bar(page, "greeter").locator(".wh-bar-detail")).to_have_text("200", timeout=ANSWER_MS)
 
 
+def test_the_palette_has_the_buttons_by_their_names(opened: Notebook) -> None:
+    page = opened.page
+    caret(page, IN_GREETER, 1, 0)
+    page.keyboard.press("Control+Shift+c")
+    page.keyboard.type("WebAssembly Hub")
+    offered = page.locator(".lm-CommandPalette-itemLabel")
+    names = bar(page, "greeter").get_by_role("button").all_text_contents()
+    assert len(names) == 7
+    for name in names:
+        expect(offered.get_by_text(name, exact=True)).to_have_count(1, timeout=ANSWER_MS)
+    page.keyboard.type(" send")
+    expect(offered).to_have_text(["Send"])
+    page.keyboard.press("Enter")
+    expect(bar(page, "greeter").locator(".wh-bar-detail")).to_have_text("200", timeout=ANSWER_MS)
+
+
 def test_a_page_that_is_opened_later_knows_what_the_kernel_has_built(opened: Notebook) -> None:
     page = opened.page
     press(page, "greeter", "Send")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+from statistics import median
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -17,6 +19,15 @@ pytestmark = pytest.mark.browser
 LOAD = "%load_ext wasmhub_magics"
 GREETER = "%%wasm_filter greeter\ndef on_request_headers(ctx):\n    ctx.log('asked')"
 PUBLISH = "%wasm_push greeter demo/greeter:v1 --description 'logs what is asked' --readme @readme"
+
+ASKED = """() => {
+  window.asked = [];
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  kernel.anyMessage.connect((_, { direction, msg }) => {
+    if (direction === 'send' && msg.content.data?.ask === 'deployments') asked.push(performance.now());
+  });
+}"""
+"""Note when the kernel is asked for deployments."""
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +130,7 @@ def test_images_are_searched_read_and_used_in_a_cell(started: Notebook, panel: L
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(before + 1, timeout=ANSWER_MS)
     image.get_by_role("button", name="Try").click()
     tester = page.locator(".jp-Notebook .jp-CodeCell .wht")
+    expect(tester).to_be_in_viewport(timeout=ANSWER_MS)
     tester.get_by_role("button", name="Send").click(timeout=ANSWER_MS)
     expect(tester).to_contain_text("asked", timeout=ANSWER_MS)
     panel.get_by_role("button", name="Back to the list").click()
@@ -170,6 +182,37 @@ def test_deployments_are_watched_rolled_back_and_ended(started: Notebook, panel:
     row.get_by_role("button", name="Undeploy").click()
     expect(panel).to_contain_text("Nothing is deployed", timeout=ANSWER_MS)
     assert ours(started) == []
+
+
+def test_the_setting_says_how_often_deployments_are_asked_for(
+    started: Notebook, panel: Locator, page: Page
+) -> None:
+    run(started, LOAD)
+    page.evaluate(ASKED)
+    panel.get_by_role("tab", name="Deployments").click()
+    page.wait_for_function("() => window.asked.length > 4", timeout=ANSWER_MS)
+    often = gap(page)
+    page.evaluate(
+        "() => window.jupyterapp.commands.execute('settingeditor:open', {query: 'WebAssembly Hub'})"
+    )
+    try:
+        seconds = page.get_by_role("group", name="WebAssembly Hub panel").get_by_role("spinbutton")
+        expect(seconds).to_have_value("0.5", timeout=ANSWER_MS)
+        seconds.fill("1.5")
+        page.get_by_role("tab", name="panel.ipynb").click()
+        page.evaluate("() => window.asked.splice(0)")
+        page.wait_for_function("() => window.asked.length > 4", timeout=ANSWER_MS)
+        assert 2 < gap(page) / often < 8
+        page.get_by_role("tab", name="Settings").click()
+        seconds.fill("0.5")
+    finally:
+        page.get_by_role("tab", name="panel.ipynb").click()
+
+
+def gap(page: Page) -> float:
+    """The median of the times between two questions; it begins to count anew."""
+    moments: list[float] = page.evaluate("() => window.asked.splice(0)")
+    return median(later - earlier for earlier, later in pairwise(moments))
 
 
 def test_a_busy_kernel_keeps_what_was_told_last(lab: Lab, context: BrowserContext) -> None:

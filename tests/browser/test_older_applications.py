@@ -99,6 +99,8 @@ def test_language_servers_go_on_with_cells_that_are_no_filters(page: Page) -> No
     plain = page.locator(".jp-Notebook .jp-CodeCell").nth(PLAIN)
     plain.scroll_into_view_if_needed()
     expect(plain.locator(".cm-lintRange-warning").first).to_have_text("import os", timeout=ANSWER_MS)
+    rust = page.locator(".jp-Notebook .jp-CodeCell").nth(IN_RUST)
+    expect(rust.locator("[class*=cm-lintRange]")).to_have_count(0)  # as Python, it is nothing but errors
 
 
 def test_the_bar_and_the_tester_send_requests(page: Page, opened: Notebook) -> None:

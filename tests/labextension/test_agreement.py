@@ -123,25 +123,24 @@ def test_each_command_with_a_shortcut_is_there() -> None:
 
 
 def test_help_is_about_what_there_is() -> None:
-    entries = json.loads((LAB / "src" / "help" / "api.json").read_text())
+    tables = {each.stem: json.loads(each.read_text()) for each in (LAB / "src" / "help" / "api").iterdir()}
     guest = ROOT / "wasmhub_magics" / "guest"
     header = (guest / "c" / "proxy_wasm.h").read_text()
     python = (ROOT / "docs" / "python.md").read_text()
     cpp = "".join(each.read_text() for each in (guest / "cpp" / "include").rglob("*.h"))
     cpp += (ROOT / "docs" / "cpp.md").read_text()
     hosts = {each.name: each for each in HOST_FUNCTIONS.values()}
-    for each in entries:
-        if each["name"].startswith("proxy_"):
-            named = re.findall(r"(\w+): i\d\d", each["signature"])
-            assert tuple(named) == hosts[each["name"]].params
-        elif "c" in each["languages"]:
-            assert re.search(rf"\b{each['name']}\(", header), each["name"]
-        else:
-            told = cpp if "cpp" in each["languages"] else python
+    for each in tables["host"]:
+        named = re.findall(r"(\w+): i\d\d", each["signature"])
+        assert tuple(named) == hosts[each["name"]].params
+    for each in tables["c"]:
+        assert re.search(rf"\b{each['name']}\(", header), each["name"]
+    for language, told in (("cpp", cpp), ("python", python)):
+        for each in tables[language]:
             # C++ makes the names for responses as it makes those for requests.
             name = each["name"].replace("ResponseHeader", "RequestHeader")
             assert re.search(rf"\b{name}\b", told), name
-    explained = {each["name"] for each in entries if "python" in each["languages"]}
+    explained = {each["name"] for each in tables["python"]}
     words = set(completion.PYTHON_WORDS) - set(keyword.kwlist) - set(dir(builtins))
     assert words <= explained
 

@@ -32,6 +32,7 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._envoy = envoy
         self._over = threading.Event()
         self._one = threading.RLock()
+        self._serving = False
         self._table = HTML()
         self._level = Dropdown(options=LEVELS, description="log level")
         self._button = Button(description="configuration")
@@ -52,7 +53,8 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
         with self._one:  # what was asked before must not be shown after
             now = self._envoy.live()
             self._table.value = now._repr_html_()
-            self._power.description = "stop" if now.state == "serving" else "start"
+            self._serving = now.state == "serving"
+            self._power.description = "stop" if self._serving else "start"
             if now.log_level in LEVELS and now.log_level != self._level.value:
                 self._level.value = now.log_level
 
@@ -76,7 +78,7 @@ class EnvoyWatch(VBox):  # type: ignore[misc]  # ipywidgets has no types
         from ..deploy import local
 
         try:
-            if self._power.description == "stop":
+            if self._serving:
                 local.stop()
             else:
                 local.start()

@@ -35,7 +35,7 @@ export function addCommands(
 ): PaletteItem[] {
   for (const action of ACTIONS) {
     commands.addCommand(commandOf(action), {
-      label: () => trans.__('%1 filter', labelOf(action, trans)),
+      label: labelOf(action, trans),
       caption: captionOf(action, trans),
       describedBy: { args: { type: 'object', properties: {} } },
       isEnabled: () => runner.active() !== null,

@@ -70,7 +70,9 @@ export class Runner {
       return false;
     }
     const target = targetOf(action, place.cell.name, index(), textsOf(panel));
-    return this.runCell(panel, 'index' in target ? target.index : insert(panel, target.before, target.source));
+    return 'index' in target
+      ? this.runCell(panel, target.index)
+      : this.runNew(panel, target.before, target.source);
   }
 
   /** Run a line below a notebook's active cell, in a cell of its own. */
@@ -78,8 +80,7 @@ export class Runner {
     if (!(await this.load(panel))) {
       return false;
     }
-    const index = insert(panel, panel.content.activeCellIndex + 1, source);
-    return this.runCell(panel, index);
+    return this.runNew(panel, panel.content.activeCellIndex + 1, source);
   }
 
   /** Write a cell below a notebook's active cell, and go there. The notebook loads the magics if it did not. */
@@ -110,12 +111,19 @@ export class Runner {
     return index >= 0 ? index : insert(panel, 0, LOAD);
   }
 
+  /** Run a cell that is made for it, and bring it into sight: whoever asked does not know yet where it is. */
+  private runNew(panel: NotebookPanel, before: number, source: string): Promise<boolean> {
+    const index = insert(panel, before, source);
+    const running = this.runCell(panel, index);
+    void panel.content.scrollToItem(index, 'center'); // after the notebook has gone back to its active cell
+    return running;
+  }
+
   private async runCell(panel: NotebookPanel, index: number): Promise<boolean> {
     const cell = panel.content.widgets[index];
     if (cell === undefined) {
       return false;
     }
-    void panel.content.scrollToItem(index, 'auto');
     const { content, sessionContext } = panel;
     return keepingFocus(() =>
       NotebookActions.runCells(content, [cell], sessionContext, this.dialogs ?? undefined, this.translator)

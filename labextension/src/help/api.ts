@@ -3,16 +3,10 @@
 /** A function, a value or a callback. `results` are the codes that it returns, `link` is where the ABI defines it. */
 export interface ApiEntry {
   readonly name: string;
-  readonly languages: readonly string[];
   readonly signature: string;
   readonly meaning: string;
   readonly results: string;
   readonly link: string;
-}
-
-/** The whole table. It is fetched when somebody first asks, and is no burden to those who do not. */
-export async function api(): Promise<readonly ApiEntry[]> {
-  return (await import('./api.json', { with: { type: 'json' } })).default;
 }
 
 /** A whole piece of a program that completion offers. */
@@ -23,24 +17,47 @@ export interface Snippet {
   readonly meaning: string;
 }
 
-/** The pieces that there are, fetched like the table. */
-async function snippets(): Promise<readonly Snippet[]> {
-  return (await import('./snippets.json', { with: { type: 'json' } })).default;
+/** Where the ABI defines a host function: its name follows. */
+const SPEC = 'https://github.com/proxy-wasm/spec/blob/main/abi-versions/v0.2.1/README.md#';
+
+/** The tables of each language that has any. One is fetched when somebody first asks, and is no burden to those who do not. */
+const TABLES: { readonly [language: string]: readonly (() => Promise<readonly ApiEntry[]>)[] | undefined } = {
+  python: [async () => entries((await import('./api/python.json', { with: { type: 'json' } })).default)],
+  c: [async () => entries((await import('./api/c.json', { with: { type: 'json' } })).default), hosts],
+  cpp: [async () => entries((await import('./api/cpp.json', { with: { type: 'json' } })).default), hosts],
+  zig: [hosts],
+  wat: [hosts]
+};
+
+/** Everything that is told of a language. */
+export async function api(language: string): Promise<readonly ApiEntry[]> {
+  return (await Promise.all((TABLES[language] ?? []).map(table => table()))).flat();
 }
 
 /** What a name means in a language; null where it is none of ours. */
 export async function entryOf(name: string, language: string): Promise<ApiEntry | null> {
-  return (await api()).find(each => each.name === name && each.languages.includes(language)) ?? null;
+  return (await api(language)).find(each => each.name === name) ?? null;
 }
 
 /** What may be meant by the start of a word. */
 export async function entriesFor(start: string, language: string): Promise<ApiEntry[]> {
-  return (await api()).filter(each => each.name.startsWith(start) && each.languages.includes(language));
+  return (await api(language)).filter(each => each.name.startsWith(start));
 }
 
 /** Snippets that may be meant: those with a word that starts so, once something has been typed. */
 export async function snippetsFor(start: string, language: string): Promise<Snippet[]> {
-  return (await snippets()).filter(
+  const snippets: readonly Snippet[] = (await import('./snippets.json', { with: { type: 'json' } })).default;
+  return snippets.filter(
     each => each.languages.includes(language) && each.label.split(' ').some(word => start !== '' && word.startsWith(start))
   );
+}
+
+async function hosts(): Promise<readonly ApiEntry[]> {
+  return entries((await import('./api/host.json', { with: { type: 'json' } })).default, SPEC);
+}
+
+type Row = Pick<ApiEntry, 'name' | 'signature' | 'meaning'> & { readonly results?: string | undefined };
+
+function entries(rows: readonly Row[], spec = ''): ApiEntry[] {
+  return rows.map(row => ({ results: '', ...row, link: spec === '' ? '' : spec + row.name }) as ApiEntry);
 }

@@ -20,145 +20,97 @@ import type {
 } from './messages.js';
 
 type Fields = Readonly<Record<string, unknown>>;
+type Read<T> = (value: unknown) => T;
 
 const KINDS: readonly FigureKind[] = ['send', 'bench', 'verify', 'push', 'deploy'];
 
+const readFilter = record<FilterState>({
+  name: text,
+  language: text,
+  line: text,
+  source: text,
+  digest: text,
+  size: number,
+  error: text,
+  findings: some(readFinding),
+  figures: some(readFigure)
+});
+
+const readFailure = record<Failure>({ what: text, where: text, do: text });
+
+const readDeployments = list(
+  record<DeploymentState>({
+    name: text,
+    target: text,
+    place: text,
+    state: text,
+    url: text,
+    digest: text,
+    version: number,
+    since: text,
+    requests: number,
+    errors: number,
+    told: list(text)
+  })
+);
+
+/** The first message. */
+export const readHello = record<Hello>({ protocol: number, version: text, filters: list(readFilter) });
+
 /** Turns a question's answer into its type; what is missing becomes empty. */
-export const ANSWERS: { readonly [Name in keyof Questions]: (value: unknown) => Questions[Name]['answer'] } = {
+export const ANSWERS: { readonly [Name in keyof Questions]: Read<Questions[Name]['answer']> } = {
   hello: readHello,
-  deployments: value => list(value, readDeployment),
-  log: value => list(value, readEntry),
-  versions: value => list(value, readVersion),
-  rollback: value => list(value, readDeployment),
-  undeploy: value => list(value, readDeployment),
-  images: readPage,
-  image: readDetails,
-  examples: value => list(value, readExample),
+  deployments: readDeployments,
+  log: list(record<LogEntry>({ level: text, message: text })),
+  versions: list(record<VersionRow>({ version: number, at: text, digest: text, note: text })),
+  rollback: readDeployments,
+  undeploy: readDeployments,
+  images: record<ImagePage>({
+    text,
+    total: number,
+    offset: number,
+    images: list(
+      record<ImageRow>({
+        reference: text,
+        name: text,
+        description: text,
+        language: text,
+        size: number,
+        created: text,
+        signed: flag
+      })
+    ),
+    problems: list(readFailure)
+  }),
+  image: record<ImageDetails>({
+    reference: text,
+    name: text,
+    description: text,
+    facts: list(readPair),
+    readme: text,
+    verdicts: list(readPair),
+    cell: text,
+    trial: text,
+    schema: text,
+    source: text
+  }),
+  examples: list(record<ExampleRow>({ name: text, title: text, description: text, languages: list(text) })),
   example: text
 };
 
-/** The first message. */
-export function readHello(value: unknown): Hello {
-  const from = fields(value);
-  return { protocol: number(from.protocol), version: text(from.version), filters: list(from.filters, readFilter) };
-}
-
 /** A message of a kernel that has been heard before; null where it is of a kind that this version does not know. */
 export function readMessage(value: unknown): News | Reply | null {
-  const from = fields(value);
-  if (from.news === 'filters') {
-    return { news: 'filters', filters: list(from.filters, readFilter) };
+  const { news, filters, id, result, error } = fields(value);
+  if (news === 'filters') {
+    return { news, filters: list(readFilter)(filters) };
   }
-  if (typeof from.id === 'string') {
-    const error = from.error === null || from.error === undefined ? null : readFailure(from.error);
-    return { id: from.id, result: from.result, error };
-  }
-  return null;
-}
-
-function readFilter(value: unknown): FilterState {
-  const from = fields(value);
-  return {
-    name: text(from.name),
-    language: text(from.language),
-    line: text(from.line),
-    source: text(from.source),
-    digest: text(from.digest),
-    size: number(from.size),
-    error: text(from.error),
-    findings: list(from.findings, readFinding).filter(each => each !== null),
-    figures: list(from.figures, readFigure).filter(each => each !== null)
-  };
+  return typeof id === 'string' ? { id, result, error: error == null ? null : readFailure(error) } : null;
 }
 
 function readFigure(value: unknown): Figure | null {
-  const from = fields(value);
-  const kind = KINDS.find(each => each === from.kind);
-  return kind === undefined
-    ? null
-    : { kind, digest: text(from.digest), ok: from.ok === true, text: text(from.text) };
-}
-
-function readFailure(value: unknown): Failure {
-  const from = fields(value);
-  return { what: text(from.what), where: text(from.where), do: text(from.do) };
-}
-
-function readDeployment(value: unknown): DeploymentState {
-  const from = fields(value);
-  return {
-    name: text(from.name),
-    target: text(from.target),
-    place: text(from.place),
-    state: text(from.state),
-    url: text(from.url),
-    digest: text(from.digest),
-    version: number(from.version),
-    since: text(from.since),
-    requests: number(from.requests),
-    errors: number(from.errors),
-    told: list(from.told, text)
-  };
-}
-
-function readVersion(value: unknown): VersionRow {
-  const from = fields(value);
-  return { version: number(from.version), at: text(from.at), digest: text(from.digest), note: text(from.note) };
-}
-
-function readEntry(value: unknown): LogEntry {
-  const from = fields(value);
-  return { level: text(from.level), message: text(from.message) };
-}
-
-function readPage(value: unknown): ImagePage {
-  const from = fields(value);
-  return {
-    text: text(from.text),
-    total: number(from.total),
-    offset: number(from.offset),
-    images: list(from.images, readRow),
-    problems: list(from.problems, readFailure)
-  };
-}
-
-function readRow(value: unknown): ImageRow {
-  const from = fields(value);
-  return {
-    reference: text(from.reference),
-    name: text(from.name),
-    description: text(from.description),
-    language: text(from.language),
-    size: number(from.size),
-    created: text(from.created),
-    signed: from.signed === true
-  };
-}
-
-function readExample(value: unknown): ExampleRow {
-  const from = fields(value);
-  return {
-    name: text(from.name),
-    title: text(from.title),
-    description: text(from.description),
-    languages: list(from.languages, text)
-  };
-}
-
-function readDetails(value: unknown): ImageDetails {
-  const from = fields(value);
-  return {
-    reference: text(from.reference),
-    name: text(from.name),
-    description: text(from.description),
-    facts: list(from.facts, readPair),
-    readme: text(from.readme),
-    verdicts: list(from.verdicts, readPair),
-    cell: text(from.cell),
-    trial: text(from.trial),
-    schema: text(from.schema),
-    source: text(from.source)
-  };
+  const { kind, digest, ok, text: told } = fields(value);
+  const known = KINDS.find(each => each === kind);
+  return known === undefined ? null : { kind: known, digest: text(digest), ok: flag(ok), text: text(told) };
 }
 
 function readPair(value: unknown): [string, string] {
@@ -166,12 +118,26 @@ function readPair(value: unknown): [string, string] {
   return [text(name), text(told)];
 }
 
-function fields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+/** An object of which each field is read by its own function. */
+function record<T extends object>(readers: { readonly [Name in keyof T]: Read<T[Name]> }): Read<T> {
+  const names = Object.keys(readers) as (keyof T & string)[];
+  return value => {
+    const from = fields(value);
+    return Object.fromEntries(names.map(name => [name, readers[name](from[name])])) as T;
+  };
 }
 
-function list<T>(value: unknown, read: (each: unknown) => T): T[] {
-  return Array.isArray(value) ? value.map(each => read(each)) : [];
+function list<T>(read: Read<T>): Read<T[]> {
+  return value => (Array.isArray(value) ? value.map(each => read(each)) : []);
+}
+
+/** Those of a list that can be read at all. */
+function some<T>(read: Read<T | null>): Read<T[]> {
+  return value => list(read)(value).filter(each => each !== null);
+}
+
+function fields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
 }
 
 function text(value: unknown): string {
@@ -180,4 +146,8 @@ function text(value: unknown): string {
 
 function number(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function flag(value: unknown): boolean {
+  return value === true;
 }

@@ -5,7 +5,6 @@ import { EditorState, type Extension, Prec } from '@codemirror/state';
 
 import { cellLanguage } from './cellParser.js';
 import { type BodyLanguage, magicLineOf } from './magicLine.js';
-import { zigLanguage } from './zig.js';
 
 /** Loads the application's support for the language with a MIME type; null where it has none. */
 export type LoadBase = (mime: string) => Promise<LanguageSupport | null>;
@@ -60,7 +59,7 @@ export class Supports {
 
   private async body(language: BodyLanguage | null): Promise<LanguageSupport | null> {
     if (language?.name === 'zig') {
-      return new LanguageSupport(zigLanguage);
+      return new LanguageSupport((await import('./zig.js')).zigLanguage);
     }
     return language === null ? null : this.loadBase(language.base);
   }

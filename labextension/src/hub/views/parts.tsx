@@ -15,7 +15,7 @@ export function Empty({ title, text, children }: { title: string; text: string; 
   );
 }
 
-/** A button with words on it. */
+/** A button with words on it. One that is disabled keeps the focus, which would be lost for the keyboard. */
 export function Button(props: {
   label: string;
   title?: string;
@@ -28,8 +28,8 @@ export function Button(props: {
       type="button"
       className={props.strong === true ? 'wh-button wh-strong' : 'wh-button'}
       title={props.title}
-      disabled={props.disabled}
-      onClick={props.onClick}
+      aria-disabled={props.disabled}
+      onClick={props.disabled === true ? undefined : props.onClick}
     >
       {props.label}
     </button>

@@ -1,0 +1,60 @@
+"""Whoever has a keyboard and no pointer writes, tries, measures and deploys a filter."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.cells import ours
+from tests.browser.lab import ANSWER_MS, Lab, Notebook, cell
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_filter_goes_from_its_first_line_to_an_envoy_by_keys(lab: Lab, context: BrowserContext) -> None:
+    opened = Notebook(context.new_page(), lab, lab.write("keys.ipynb", [cell("")]))
+    page = opened.page
+    chord(page, "f")
+    bar = page.get_by_role("toolbar", name="Filter greeter")
+    expect(bar).to_contain_text("not built", timeout=ANSWER_MS)
+    chord(page, "b")
+    expect(bar.get_by_role("status")).to_have_text("built", timeout=ANSWER_MS)
+    for key, told in (("s", "200"), ("t", "200"), ("n", "p50"), ("d", "deployed")):
+        chord(page, key)
+        expect(bar).to_contain_text(told, timeout=ANSWER_MS)
+    tester = page.locator(".wht")
+    expect(tester).to_be_attached(timeout=ANSWER_MS)
+    for _ in range(2):  # past the cell that sends
+        page.keyboard.press("ArrowDown")
+    tab_to(page, tester.get_by_label("Path"))
+    page.keyboard.type("/by-keys")
+    page.keyboard.press("Control+Enter")
+    expect(tester.locator(".wh-head").last).to_contain_text("GET /by-keys", timeout=ANSWER_MS)
+    page.keyboard.press("Escape")
+
+    chord(page, "h")
+    panel = page.get_by_role("region", name="WebAssembly Hub")
+    expect(panel.get_by_role("tab", name="Filters")).to_be_focused(timeout=ANSWER_MS)
+    page.keyboard.press("ArrowLeft")
+    row = panel.get_by_role("listitem", name="greeter", exact=True)
+    expect(row).to_contain_text("serving", timeout=ANSWER_MS)
+    tab_to(page, row.get_by_role("button", name="Undeploy"))
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("Nothing is deployed", timeout=ANSWER_MS)
+    assert ours(opened) == []
+    opened.close()
+
+
+def chord(page: Page, key: str) -> None:
+    """Press one of the extension's shortcuts."""
+    page.keyboard.press("Alt+w")
+    page.keyboard.press(key)
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until this has the focus."""
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail(f"Tab does not reach {wanted}")
