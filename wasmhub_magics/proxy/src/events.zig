@@ -31,14 +31,10 @@ pub var now: u64 = 0;
 /// Until here ticks come although nothing but ticks is left.
 pub var horizon: u64 = 0;
 
-/// What filters were told beside streams since the exchange began, and how long the work around it took.
+/// What filters were told beside streams since the exchange began.
 var deliveries: u32 = 0;
-var spent: u64 = 0;
-/// The real time when somebody was last told; 0 where the driver has had its turn since.
-var looked: u64 = 0;
 /// A filter that answers each message by another would go on for ever.
 const most_deliveries = 10_000;
-const most_spent = 5 * std.time.ns_per_s;
 
 /// How long a paused stream waits for a tick to wake it.
 const patience = 5 * std.time.ns_per_s;
@@ -55,14 +51,7 @@ pub fn reserve() error{OutOfMemory}!void {
 /// An exchange begins.
 pub fn begin() void {
     deliveries = 0;
-    spent = 0;
-    looked = 0;
     grpc.sent = 0;
-}
-
-/// What the driver does meanwhile is not counted.
-pub fn leave() void {
-    looked = 0;
 }
 
 /// Forget what waits for a client that has gone.
@@ -74,14 +63,9 @@ pub fn drop() void {
 /// Count one more thing that a filter is told. False where it was too much, and all that waits is given up.
 pub fn another() bool {
     deliveries +|= 1;
-    const time = clock.real();
-    if (looked != 0) spent +|= time -| looked;
-    looked = time;
-    if (deliveries <= most_deliveries and spent <= most_spent) return true;
-    if (spent <= most_spent) {
+    if (deliveries <= most_deliveries) return true;
+    if (deliveries == most_deliveries + 1) {
         log.warn("more than {d} messages, names and answers to calls in one exchange: the rest is given up", .{most_deliveries});
-    } else {
-        log.warn("more than {d} s of work on messages, names and answers to calls in one exchange: the rest is given up", .{most_spent / std.time.ns_per_s});
     }
     while (posted.popFront()) |ready| if (ready.addresses) |addresses| gpa.free(addresses);
     drop();

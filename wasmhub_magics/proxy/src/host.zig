@@ -218,7 +218,6 @@ var asked: u64 = 0;
 /// What the cluster answers that was called: outcome u8 (0 a response, 1 refused, 2 closed, 3 broken off, 4
 /// nothing), delay u64 in nanoseconds, and for a response an answer.
 export fn answer_call(length: usize) Status {
-    events.leave();
     callout.answered(input.bytes[0..length]) catch input.outOfMemory();
     paused += clock.monotonic() -% asked;
     return proceed();
@@ -226,7 +225,6 @@ export fn answer_call(length: usize) Status {
 
 /// What the cluster answers to the gRPC call that there was news of; see grpc.zig.
 export fn answer_grpc(length: usize) Status {
-    events.leave();
     grpc_wire.answered(input.bytes[0..length]) catch input.outOfMemory();
     paused += clock.monotonic() -% asked;
     return proceed();
