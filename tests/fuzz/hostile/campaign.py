@@ -29,7 +29,7 @@ __all__ = ["Campaign", "Figures", "Finding"]
 
 LIFE = 4000
 """Cases after which the proxy is made anew: what filters define and share stays for its life."""
-QUICK = Limits(callback_seconds=0.1, exchange_seconds=1.0)
+QUICK = Limits(callback_seconds=0.03, exchange_seconds=0.3)
 """Programs that jump back to what they have done never end by themselves."""
 SLOW_SECONDS = 20.0
 LOOKS = 200
