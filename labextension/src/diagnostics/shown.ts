@@ -198,6 +198,7 @@ function tooltip(found: readonly Spot[], beside?: Element, leave?: () => void): 
     pos: Math.min(...found.map(each => each.from)),
     end: Math.max(...found.map(each => each.to)),
     above: beside === undefined,
+    clip: beside === undefined, // a gutter is beside what counts as in sight
     create: () => {
       const dom = element('wh-told');
       for (const { severity, message, code } of found.flatMap(each => each.marks)) {
