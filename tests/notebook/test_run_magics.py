@@ -126,6 +126,7 @@ def test_bench_puts_two_filters_side_by_side(greeter: Shell) -> None:
     assert "no build before" in str(greeter.fail("%wasm_bench other --vs before"))
     greeter.run("%%wasm_filter other\n" + PYTHON_GREETER)
     old, new = greeter.run("%wasm_bench other --vs before --seconds 0.2").reports
+    assert (old.name, new.name) == ("other, the build before", "other")
     assert old.digest == comparison.reports[0].digest
     assert old.digest != new.digest
     greeter.run("%%wasm_filter other\ndef on_request_headers(ctx):\n    1 + 'a'")

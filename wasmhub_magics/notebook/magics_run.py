@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import magics_class, no_var_expand
@@ -213,7 +214,7 @@ class RunMagics(Group):
             raise
 
     def _other(self, made: Filter, told: str, request: Request) -> Filter:
-        """The filter that ``--vs`` means: the build before is the last other one that answers the request.
+        """The filter that ``--vs`` means; ``before`` is the newest other build that answers the request.
 
         Raises RequestError where there is none.
         """
@@ -231,7 +232,7 @@ class RunMagics(Group):
                 f"no build of {made.name} before this one answers this request",
                 do="name another filter: --vs NAME",
             )
-        return found
+        return replace(found, plugin=found.plugin.replace(name=f"{made.name}, the build before"))
 
     def _mix(self, name: str) -> tuple[tuple[Request, float], ...]:
         suite = SESSION.suites.get(name)
