@@ -93,7 +93,7 @@ describe('marks', () => {
   ];
   it('are made of the findings about this source, in its order', () => {
     const made = marksFor(source, [{ diagnostics, source: sourceDigest(`${body}\n`) }]);
-    expect(made.map(each => [source.sliceString(each.from, each.to), each.severity, each.source])).toEqual([
+    expect(made.map(each => [source.sliceString(each.from, each.to), each.severity, each.code])).toEqual([
       ['main', 'error', 'E0425'],
       ['wrong', 'info', undefined]
     ]);

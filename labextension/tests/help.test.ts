@@ -22,6 +22,9 @@ describe('help', () => {
     expect((await entryOf('respond', 'python'))?.meaning).toContain('Answer');
     expect(await entryOf('respond', 'c')).toBeNull();
     expect(await entryOf('proxy_log', 'c')).toMatchObject({ results: 'Ok; BadArgument for an unknown level' });
+    expect((await entryOf('proxy_record_metric', 'zig'))?.signature).toBe('proxy_record_metric(id: i32, value: i64) -> i32');
+    expect((await entryOf('proxy_done', 'zig'))?.signature).toBe('proxy_done() -> i32');
+    expect((await entryOf('pw_free', 'c'))?.signature).toBe('void pw_free(pw_text *text)');
     expect((await entryOf('proxy_log', 'wat'))?.link).toMatch(/^https:.*#proxy_log$/);
     expect((await entriesFor('pw_set_h', 'c')).map(each => each.name)).toContain('pw_set_header');
   });

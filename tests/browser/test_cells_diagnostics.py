@@ -40,12 +40,12 @@ def page(opened: Notebook) -> Page:
 
 def marked(page: Page, index: int) -> Locator:
     """What is underlined as an error in a code cell."""
-    return page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".cm-lintRange-error")
+    return page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".wh-mark-error")
 
 
 def gutter(page: Page, index: int) -> Locator:
     """The marks beside a code cell's lines."""
-    return page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".cm-lint-marker-error")
+    return page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".wh-beside-error")
 
 
 def test_errors_are_underlined_where_they_are(page: Page, opened: Notebook) -> None:
@@ -59,19 +59,22 @@ def test_errors_are_underlined_where_they_are(page: Page, opened: Notebook) -> N
 def test_the_message_is_shown_under_the_pointer(page: Page) -> None:
     expect(marked(page, IN_C)).to_have_count(2, timeout=ANSWER_MS)
     marked(page, IN_C).nth(1).hover()
-    tooltip = page.locator(".cm-tooltip-lint")
+    tooltip = page.locator(".wh-told")
     expect(tooltip).to_contain_text("use of undeclared identifier 'other'", timeout=ANSWER_MS)
     page.mouse.move(5, 5)
     expect(tooltip).to_have_count(0, timeout=ANSWER_MS)
     gutter(page, IN_PYTHON).hover()
     expect(tooltip).to_contain_text("invalid syntax", timeout=ANSWER_MS)
+    tooltip.hover()  # it can be read where it lies, and its words be taken
+    expect(tooltip).to_be_visible()
     page.mouse.move(5, 5)
+    expect(tooltip).to_have_count(0, timeout=ANSWER_MS)
 
 
 def test_the_keyboard_reaches_the_errors_and_their_messages(page: Page) -> None:
     expect(marked(page, IN_C)).to_have_count(2, timeout=ANSWER_MS)
     caret(page, IN_C, 0, 0)
-    tooltip = page.locator(".cm-tooltip-lint")
+    tooltip = page.locator(".wh-told")
     for key, name in (("F8", "wrong"), ("F8", "other"), ("Shift+F8", "wrong")):
         page.keyboard.press(key)
         assert page.evaluate("() => document.getSelection().toString()") == name
@@ -91,8 +94,8 @@ def test_marks_and_their_messages_shut_nobody_out(page: Page, opened: Notebook, 
         expect(marked(page, IN_C)).to_have_count(2, timeout=ANSWER_MS)
         caret(page, IN_C, 0, 0)
         page.keyboard.press("F8")
-        expect(page.locator(".cm-tooltip-lint")).to_contain_text("wrong", timeout=ANSWER_MS)
-        assert violations(page, ".cm-tooltip-lint", ".cm-gutter-lint", ".wh-bar") == []
+        expect(page.locator(".wh-told")).to_contain_text("wrong", timeout=ANSWER_MS)
+        assert violations(page, ".wh-told", ".wh-gutter", ".wh-bar") == []
         page.keyboard.press("Escape")
     finally:
         opened.theme("JupyterLab Light")

@@ -116,15 +116,15 @@ def test_the_line_that_trapped_is_marked_until_it_changes(opened: Notebook, butt
     if button == "Test":
         page.locator(".wht").get_by_role("button", name="Send", exact=True).click(timeout=ANSWER_MS)
     expect(state(page, "broken")).to_have_text("failing", timeout=ANSWER_MS)
-    marked = page.locator(".cm-lintRange-error")
+    marked = page.locator(".wh-mark-error")
     expect(marked).to_have_text("return ctx.request.headers['x-b'] + 1", timeout=ANSWER_MS)
-    beside = page.locator(".cm-lint-marker-error")
+    beside = page.locator(".wh-beside-error")
     expect(beside).to_have_count(1)
     for place in (marked, beside):
         place.hover()
-        expect(page.locator(".cm-tooltip-lint")).to_contain_text("KeyError", timeout=ANSWER_MS)
+        expect(page.locator(".wh-told")).to_contain_text("KeyError", timeout=ANSWER_MS)
         page.mouse.move(5, 5)
-        expect(page.locator(".cm-tooltip-lint")).to_have_count(0, timeout=ANSWER_MS)
+        expect(page.locator(".wh-told")).to_have_count(0, timeout=ANSWER_MS)
     opened.replace(IN_BROKEN, BROKEN.replace(" + 1", ""))
     expect(marked).to_have_count(0, timeout=ANSWER_MS)
     expect(beside).to_have_count(0)
@@ -137,7 +137,7 @@ def test_a_trap_in_the_page_itself_is_marked(opened: Notebook) -> None:
     press(page, "broken", "Test")
     tester = page.locator(".wht")
     tester.get_by_role("button", name="Send", exact=True).click(timeout=ANSWER_MS)
-    expect(page.locator(".cm-lintRange-error")).to_have_text("__builtin_trap();", timeout=ANSWER_MS)
+    expect(page.locator(".wh-mark-error")).to_have_text("__builtin_trap();", timeout=ANSWER_MS)
     expect(state(page, "broken")).to_have_text("failing")
 
 

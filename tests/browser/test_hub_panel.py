@@ -128,6 +128,8 @@ def test_images_are_searched_read_and_used_in_a_cell(started: Notebook, panel: L
     before = page.locator(".jp-Notebook .jp-CodeCell").count()
     image.get_by_role("button", name="Use in a cell").click()
     expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(before + 1, timeout=ANSWER_MS)
+    pulled = page.locator(".jp-Notebook .jp-CodeCell").filter(has_text="%wasm_pull")
+    expect(pulled).to_contain_text("--as greeter_2")  # the notebook's own greeter stays as it is
     image.get_by_role("button", name="Try").click()
     tester = page.locator(".jp-Notebook .jp-CodeCell .wht")
     expect(tester).to_be_in_viewport(timeout=ANSWER_MS)

@@ -41,6 +41,35 @@ def test_a_filter_goes_from_its_first_line_to_an_envoy_by_keys(lab: Lab, context
     tab_to(page, row.get_by_role("button", name="Undeploy"))
     page.keyboard.press("Enter")
     expect(panel).to_contain_text("Nothing is deployed", timeout=ANSWER_MS)
+    expect(panel.get_by_role("tab", name="Deployments")).to_be_focused(timeout=ANSWER_MS)
+    assert ours(opened) == []
+    opened.close()
+
+
+def test_undeploying_hands_the_focus_to_the_next_deployment(lab: Lab, context: BrowserContext) -> None:
+    names = ("first", "second")
+    filters = [f"%%wasm_filter {name}\ndef on_log(ctx):\n    pass" for name in names]
+    cells = ["%load_ext wasmhub_magics", *filters, *(f"%wasm_deploy {name} --to envoy" for name in names)]
+    opened = Notebook(context.new_page(), lab, lab.write("next.ipynb", [cell(each) for each in cells]))
+    page = opened.page
+    for index in range(len(cells)):
+        opened.run(index)
+    chord(page, "h")
+    panel = page.get_by_role("region", name="WebAssembly Hub")
+    expect(panel.get_by_role("tab", name="Filters")).to_be_focused(timeout=ANSWER_MS)
+    page.keyboard.press("ArrowLeft")
+    rows = [panel.get_by_role("listitem", name=name, exact=True) for name in names]
+    for row in rows:
+        expect(row).to_contain_text("serving", timeout=ANSWER_MS)
+    tab_to(page, rows[0].get_by_role("button", name="Undeploy"))
+    page.keyboard.press("Enter")
+    expect(rows[0]).to_have_count(0, timeout=ANSWER_MS)
+    expect(rows[1].get_by_role("button", name="Show log")).to_be_focused(timeout=ANSWER_MS)
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("Nothing is deployed", timeout=ANSWER_MS)
+    expect(panel.get_by_role("tab", name="Deployments")).to_be_focused(timeout=ANSWER_MS)
     assert ours(opened) == []
     opened.close()
 

@@ -89,7 +89,7 @@ def test_names_are_completed_and_explained(page: Page, opened: Notebook) -> None
 
 def test_errors_are_underlined_where_they_are(page: Page, opened: Notebook) -> None:
     opened.run(IN_C)
-    errors = page.locator(".jp-Notebook .jp-CodeCell").nth(IN_C).locator(".cm-lintRange-error")
+    errors = page.locator(".jp-Notebook .jp-CodeCell").nth(IN_C).locator(".wh-mark-error")
     expect(errors).to_have_text(["calm", "call", "other"], timeout=ANSWER_MS)
     assert ours(opened) == []
 

@@ -130,17 +130,17 @@ def test_help_is_about_what_there_is() -> None:
     cpp = "".join(each.read_text() for each in (guest / "cpp" / "include").rglob("*.h"))
     cpp += (ROOT / "docs" / "cpp.md").read_text()
     hosts = {each.name: each for each in HOST_FUNCTIONS.values()}
-    for each in tables["host"]:
-        named = re.findall(r"(\w+): i\d\d", each["signature"])
-        assert tuple(named) == hosts[each["name"]].params
-    for each in tables["c"]:
-        assert re.search(rf"\b{each['name']}\(", header), each["name"]
+    for name, parameters, *_ in tables["host"]:
+        named = [each.partition(":")[0] for each in parameters.split(", ") if each]
+        assert tuple(named) == hosts[name].params
+    for name, *_ in tables["c"]:
+        assert re.search(rf"\b{name}\(", header), name
     for language, told in (("cpp", cpp), ("python", python)):
-        for each in tables[language]:
+        for name, *_ in tables[language]:
             # C++ makes the names for responses as it makes those for requests.
-            name = each["name"].replace("ResponseHeader", "RequestHeader")
-            assert re.search(rf"\b{name}\b", told), name
-    explained = {each["name"] for each in tables["python"]}
+            known = name.replace("ResponseHeader", "RequestHeader")
+            assert re.search(rf"\b{known}\b", told), name
+    explained = {name for name, *_ in tables["python"]}
     words = set(completion.PYTHON_WORDS) - set(keyword.kwlist) - set(dir(builtins))
     assert words <= explained
 

@@ -8,6 +8,7 @@ import { MessageLoop } from '@lumino/messaging';
 import { type FilterCell, readFilterText, stateOf } from '../notebook/filterCell.js';
 import type { INotebooks, Place } from '../tokens.js';
 import { type Action, type CellText, targetOf } from './actions.js';
+import { withFreeName } from './naming.js';
 
 const LOAD = '%load_ext wasmhub_magics';
 const LOADS = /^\s*%(?:re)?load_ext\s+wasmhub_magics\b/m;
@@ -81,6 +82,14 @@ export class Runner {
       return false;
     }
     return this.runNew(panel, panel.content.activeCellIndex + 1, source);
+  }
+
+  /** Pull an image below a notebook's active cell, under a name that no filter of the notebook has. */
+  async pull(panel: NotebookPanel, source: string): Promise<boolean> {
+    const written = this.filters(panel).map(each => each.cell.name);
+    const known = this.notebooks.link(panel).filters.map(each => each.name);
+    const sources = textsOf(panel).map(each => each.source);
+    return this.runBelow(panel, withFreeName(source, [...written, ...known], sources));
   }
 
   /** Write a cell below a notebook's active cell, and go there. The notebook loads the magics if it did not. */

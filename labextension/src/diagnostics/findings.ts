@@ -1,6 +1,5 @@
 /** Which findings hold for a source, and how an editor shows them. */
 
-import type { Diagnostic } from '@codemirror/lint';
 import type { Text } from '@codemirror/state';
 
 import type { Output, Outputs } from '../cellModel.js';
@@ -8,8 +7,9 @@ import { magicLineOf } from '../languages/magicLine.js';
 import { sourceDigest } from './digest.js';
 import { rangeOf } from './positions.js';
 import { type Findings, readFindings, type Severity } from './protocol.js';
+import type { Mark } from './shown.js';
 
-const SHOWN: Record<Severity, Diagnostic['severity']> = { error: 'error', warning: 'warning', note: 'info' };
+const SHOWN: Record<Severity, Mark['severity']> = { error: 'error', warning: 'warning', note: 'info' };
 
 /** Every bundle of findings among a cell's outputs. */
 export function findingsIn(outputs: Pick<Outputs, 'length'> & { get(index: number): Output }): Findings[] {
@@ -24,7 +24,7 @@ export function findingsIn(outputs: Pick<Outputs, 'length'> & { get(index: numbe
 }
 
 /** The marks for a source: those of the findings that are about exactly its body. */
-export function marksFor(source: Text, all: readonly Findings[]): Diagnostic[] {
+export function marksFor(source: Text, all: readonly Findings[]): Mark[] {
   const line = all.length === 0 ? null : magicLineOf(source);
   if (line === null) {
     return [];
@@ -37,7 +37,7 @@ export function marksFor(source: Text, all: readonly Findings[]): Diagnostic[] {
       ...rangeOf(finding, source),
       severity: SHOWN[finding.severity],
       message: finding.message,
-      ...(finding.code === '' ? {} : { source: finding.code })
+      ...(finding.code === '' ? {} : { code: finding.code })
     }))
     .sort((one, other) => one.from - other.from || one.to - other.to);
 }

@@ -1,6 +1,5 @@
 /** Keep an editor's marks in step with the cell's outputs and its source. */
 
-import { type Diagnostic, linter, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { Compartment, type Extension } from '@codemirror/state';
 import { type EditorView, type PluginValue, ViewPlugin, type ViewUpdate } from '@codemirror/view';
 
@@ -9,20 +8,18 @@ import { readFilterCell } from '../notebook/filterCell.js';
 import type { INotebooks } from '../tokens.js';
 import { findingsIn, marksFor } from './findings.js';
 import type { Findings } from './protocol.js';
-import { stepping } from './stepping.js';
+import { type Mark, setMarks, showing } from './shown.js';
 
 /** After the last key, the source is compared with what the findings are about: it may be the old one again. */
 const SETTLED_MS = 250;
-
-const SHOWING: Extension = [linter(null), lintGutter(), stepping];
 
 /**
  * An editor extension that marks what is known about the source of its cell: by the cell's outputs, where it did not
  * build, and by the kernel, where it failed at work.
  */
 export function marks(cell: CodeCellModel, notebooks: INotebooks | null): Extension {
-  const showing = new Compartment();
-  return [showing.of([]), ViewPlugin.define(view => new Marks(view, cell, notebooks, showing))];
+  const place = new Compartment();
+  return [place.of([]), ViewPlugin.define(view => new Marks(view, cell, notebooks, place))];
 }
 
 class Marks implements PluginValue {
@@ -36,7 +33,7 @@ class Marks implements PluginValue {
     private readonly view: EditorView,
     private readonly cell: CodeCellModel,
     private readonly notebooks: INotebooks | null,
-    private readonly showing: Compartment
+    private readonly place: Compartment
   ) {
     this.outputs = cell.outputs;
     this.outputs.changed.connect(this.onNews, this);
@@ -88,13 +85,13 @@ class Marks implements PluginValue {
     return filter === null ? [] : [{ diagnostics: filter.findings, source: filter.source }];
   }
 
-  private show(found: readonly Diagnostic[]): void {
+  private show(found: readonly Mark[]): void {
     const shown = found.length > 0 ? JSON.stringify(found) : '';
     // To show them anew would take away the message that is being read.
     if (shown !== this.shown) {
       this.shown = shown;
-      this.view.dispatch({ effects: this.showing.reconfigure(found.length > 0 ? SHOWING : []) });
-      this.view.dispatch(setDiagnostics(this.view.state, found));
+      this.view.dispatch({ effects: this.place.reconfigure(found.length > 0 ? showing : []) });
+      this.view.dispatch(setMarks(found));
     }
   }
 }

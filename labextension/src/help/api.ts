@@ -20,6 +20,11 @@ export interface Snippet {
 /** Where the ABI defines a host function: its name follows. */
 const SPEC = 'https://github.com/proxy-wasm/spec/blob/main/abi-versions/v0.2.1/README.md#';
 
+const UNTYPED = /(?<!: )\b\w+(?=,|$)/g;
+
+/** A row of a table: name, signature with `$` for the name, meaning, results. What is said twice is loaded twice. */
+type Row = readonly string[];
+
 /** The tables of each language that has any. One is fetched when somebody first asks, and is no burden to those who do not. */
 const TABLES: { readonly [language: string]: readonly (() => Promise<readonly ApiEntry[]>)[] | undefined } = {
   python: [async () => entries((await import('./api/python.json', { with: { type: 'json' } })).default)],
@@ -52,12 +57,21 @@ export async function snippetsFor(start: string, language: string): Promise<Snip
   );
 }
 
+/** Host functions: their rows have the parameters alone, those without a type are i32 as every answer is. */
 async function hosts(): Promise<readonly ApiEntry[]> {
-  return entries((await import('./api/host.json', { with: { type: 'json' } })).default, SPEC);
+  const rows: readonly Row[] = (await import('./api/host.json', { with: { type: 'json' } })).default;
+  return entries(
+    rows.map(([name = '', parameters = '', ...rest]) => [name, `$(${parameters.replace(UNTYPED, '$&: i32')}) -> i32`, ...rest]),
+    SPEC
+  );
 }
 
-type Row = Pick<ApiEntry, 'name' | 'signature' | 'meaning'> & { readonly results?: string | undefined };
-
 function entries(rows: readonly Row[], spec = ''): ApiEntry[] {
-  return rows.map(row => ({ results: '', ...row, link: spec === '' ? '' : spec + row.name }) as ApiEntry);
+  return rows.map(([name = '', signature = '', meaning = '', results = '']) => ({
+    name,
+    signature: signature.replace('$', name),
+    meaning,
+    results,
+    link: spec === '' ? '' : spec + name
+  }));
 }

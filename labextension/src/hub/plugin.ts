@@ -43,6 +43,7 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       goTo: index => void goTo(notebooks, index),
       newFilter: () => void app.commands.execute(NEW_FILTER),
       newNotebook: () => void app.commands.execute('notebook:create-new', { activate: true }),
+      pull: line => void (notebooks.current !== null && runner.pull(notebooks.current, line)),
       insert: line => void (notebooks.current !== null && runner.runBelow(notebooks.current, line))
     });
     panel.id = 'wasmhub-panel';

@@ -11,6 +11,8 @@ import { Button, Empty, Problem, size } from './parts.js';
 
 /** What the list does besides showing. */
 export interface ImageUses {
+  /** Make an image's filter one of the notebook's own. */
+  readonly pull: (line: string) => void;
   readonly insert: (line: string) => void;
   readonly rendermime: IRenderMimeRegistry;
 }
@@ -159,7 +161,7 @@ function One({ image, trans, uses }: { image: ImageDetails; trans: TranslationBu
       <h3>{image.name}</h3>
       {image.description !== '' && <p>{image.description}</p>}
       <div className="wh-buttons">
-        <Button strong label={trans.__('Use in a cell')} onClick={() => uses.insert(image.cell)} />
+        <Button strong label={trans.__('Use in a cell')} onClick={() => uses.pull(image.cell)} />
         {image.trial !== '' && (
           <Button
             label={trans.__('Try')}

@@ -12,6 +12,9 @@ import { Filters, type FilterUses } from './filters.js';
 import { ImageList, type ImageUses } from './images.js';
 import { Button, Empty, Problem } from './parts.js';
 
+/** Where the panel is entered: the part that is chosen, or what there is to press without any. */
+const ENTRY = '[role=tab][tabindex="0"], button:not([role=tab])';
+
 /** What the panel does besides showing, and its words. */
 export interface PanelUses extends FilterUses, ImageUses {
   readonly trans: TranslationBundle;
@@ -22,6 +25,8 @@ export interface PanelUses extends FilterUses, ImageUses {
 export class HubPanel extends VDomRenderer<Hub> {
   /** Whether the focus waits for something to be drawn that can take it. */
   private awaited = false;
+  /** What has the focus in the panel or had it when it went, and which item of a list it was in. */
+  private held: { readonly element: Element; readonly item: number } | null = null;
 
   constructor(
     private readonly hub: Hub,
@@ -29,6 +34,16 @@ export class HubPanel extends VDomRenderer<Hub> {
   ) {
     super(hub);
     this.addClass('wh-panel');
+    this.node.addEventListener('focusin', ({ target }) => {
+      const element = target as Element;
+      this.held = { element, item: this.items().findIndex(each => each.contains(element)) };
+    });
+    this.node.addEventListener('focusout', ({ relatedTarget }) => {
+      // What is taken away gives the focus to nobody.
+      if (relatedTarget !== null) {
+        this.held = null;
+      }
+    });
   }
 
   protected override onAfterShow(message: Message): void {
@@ -58,11 +73,23 @@ export class HubPanel extends VDomRenderer<Hub> {
   }
 
   private settle(): void {
-    const first = this.awaited ? this.node.querySelector<HTMLElement>('[role=tab][tabindex="0"], button') : null;
+    const first = this.awaited ? this.node.querySelector<HTMLElement>(ENTRY) : null;
     if (first !== null) {
       this.awaited = false;
       first.focus();
+    } else if (this.held !== null && !this.held.element.isConnected && document.activeElement === document.body) {
+      this.next(this.held.item)?.focus();
     }
+  }
+
+  /** Where the focus goes from something that is no more: to what is in its place, else to the name of the part. */
+  private next(item: number): HTMLElement | null {
+    const items = item < 0 ? [] : this.items();
+    return (items[item] ?? items.at(-1))?.querySelector<HTMLElement>('button') ?? this.node.querySelector<HTMLElement>(ENTRY);
+  }
+
+  private items(): Element[] {
+    return [...this.node.querySelectorAll('.wh-item')];
   }
 
   private parts(): JSX.Element {
