@@ -128,6 +128,40 @@ def test_callbacks_that_take_too_long_together_are_stopped_too(run, source):
     assert len(traps) == 1
 
 
+BUSY = """
+#include "proxy_wasm.h"
+static uint32_t metric;
+bool proxy_on_configure(uint32_t context, uint32_t size) {
+  return proxy_define_metric(PW_COUNTER, "m", 1, &metric) == 0;
+}
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  for (;;) {
+    CALL;
+  }
+}
+"""
+CALLS = {
+    "log": 'proxy_log(PW_LOG_INFO, "seven", 5)',
+    "header": 'proxy_replace_header_map_value(PW_REQUEST_HEADERS, "x-a", 3, "1", 1)',
+    "metric": "proxy_increment_metric(metric, 1)",
+    "data": 'proxy_set_shared_data("k", 1, "value", 5, 0)',
+}
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_callback_is_stopped_between_two_host_calls_so_that_all_it_did_is_whole(run, call, trace):
+    module = build_module(BUSY.replace("CALL", CALLS[call]), "c", "busy").module
+    plugin = Plugin(module, name="busy", limits=Limits(callback_seconds=0.01, log_bytes=64 << 20))
+    for _ in range(10):
+        exchange = run(plugin, trace=trace, clock=1e9).send()
+        assert exchange.details == "wasm_fail_stream"
+        assert {line.message for line in exchange.log[:-1]} <= {"seven"}
+        assert "limit callback_seconds" in exchange.log[-1].message
+        assert exchange.log[-1].message.splitlines()[-1].endswith("proxy_on_request_headers")
+        assert len(list(exchange.trace)) == trace
+
+
 SWELLING = """
 #include "proxy_wasm.h"
 static char bytes[1 << 20];

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 TICK_SECONDS = 0.01
 IDLE_TICKS = 50
+PATIENCE_TICKS = 3
 INTERRUPT_SECONDS = 0.05
 STACK_BYTES = 1 << 20
 
@@ -55,17 +56,25 @@ class Watch:
 
     ``progress`` is the address of a counter that stands still while one callback runs, ``limit`` tells how
     many seconds that callback may take, infinity where none runs. ``budget`` is what all callbacks may take
-    since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call was ended.
+    since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call was ended. Host
+    functions end it themselves by the word that lies ``stop`` bytes behind ``progress``; ``patience`` counts the
+    looks until it is ended wherever it is.
     """
 
     engine: wasmtime.Engine
     progress: int
+    stop: int
     limit: Callable[[], float]
     budget: float = math.inf
     began: float | None = None
     stopped: Literal["", "time", "budget", "interrupt"] = ""
     seen: int = -1
     since: float = 0.0
+    patience: int = 0
+
+    def wants(self, stop: int) -> None:
+        """Tell the host's functions whether the running callback is to end."""
+        ctypes.c_uint32.from_address(self.progress + self.stop).value = stop
 
 
 @dataclass
@@ -165,8 +174,13 @@ class Owner:
 
     @staticmethod
     def _stop(watch: Watch, why: Literal["time", "budget", "interrupt"]) -> None:
+        """End the call: for an interrupt at once, else between two host calls where it makes any."""
         watch.stopped = why
-        watch.engine.increment_epoch()
+        if why == "interrupt":
+            watch.engine.increment_epoch()
+        else:
+            watch.wants(1)
+            watch.patience = PATIENCE_TICKS
 
     def _serve(self) -> None:
         while True:
@@ -195,6 +209,10 @@ class Owner:
                 idle = idle + 1 if watch is None else 0
                 if watch is not None and not watch.stopped:
                     self._look(watch)
+                elif watch is not None and watch.patience:
+                    watch.patience -= 1
+                    if not watch.patience:
+                        watch.engine.increment_epoch()
 
     def _look(self, watch: Watch) -> None:
         now = self._seconds()

@@ -25,6 +25,8 @@ __all__ = ["GuestTrap", "Host", "Stopped", "bridge_bytes", "host_bytes"]
 
 MEMORY_LIMIT = 2 << 30
 PLENTY_OF_FUEL = 1 << 62
+ENDED = 2
+"""The word of a host function that has ended a callback as it was told (``src/link.zig``)."""
 HOST_NAME = "wasmhub_host.wasm"
 
 
@@ -81,7 +83,9 @@ class Host:
         "panic",
         "panic_length",
         "failed",
+        "stop",
     )
+    STOP: ClassVar = 4 * FIELDS.index("stop")
     names: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
     """Callbacks and host functions by the numbers the trace knows them by."""
 
@@ -120,7 +124,7 @@ class Host:
         self._mailbox = 0
         self.call("start", clock is not None, (clock or 0) & mask, seed is not None, (seed or 0) & mask)
         self._mailbox = self.call("mailbox")
-        self._watch = Watch(self.engine, self.address(self._mailbox), self._limit)
+        self._watch = Watch(self.engine, self.address(self._mailbox), self.STOP, self._limit)
         if not Host.names[0]:
             self.call("describe")
             reader = Reader(self.output())
@@ -142,8 +146,8 @@ class Host:
         ffi.wasmtime_context_set_epoch_deadline(context, 1)
         watch = self._watch
         if watch is not None:
-            watch.stopped = ""
             watch.progress = self.address(self._mailbox)
+            self._resume(watch)
             owner.enter(watch)
         try:
             error = ffi.wasmtime_func_call_unchecked(
@@ -157,6 +161,12 @@ class Host:
             raise self.explain(wasmtime.Trap._from_ptr(trap))
         return int(values[0].i32) & 0xFFFFFFFF
 
+    @staticmethod
+    def _resume(watch: Watch) -> None:
+        if watch.stopped:
+            watch.stopped = ""
+            watch.wants(0)
+
     def allow(self, seconds: float) -> None:
         """Let all callbacks take so many seconds together from now on, as the watchdog sees it."""
         assert self._watch is not None
@@ -167,7 +177,7 @@ class Host:
     def guarded(self, seconds: float) -> Iterator[None]:
         """Let the watchdog look at work that enters wasm by itself, such as an instantiation."""
         assert self._watch is not None
-        watch = Watch(self.engine, self.address(self._mailbox), lambda: seconds)
+        watch = Watch(self.engine, self.address(self._mailbox), self.STOP, lambda: seconds)
         kept, self._watch = self._watch, watch
         self.store.set_epoch_deadline(1)
         owner.enter(watch)
@@ -175,6 +185,7 @@ class Host:
             yield
         finally:
             owner.leave()
+            self._resume(watch)
             self._watch = kept
 
     def _define_foreign(self, linker: wasmtime.Linker) -> None:
@@ -278,18 +289,18 @@ class Host:
                 f"the host failed: {message}", do="please report it with the filter and the request"
             )
         kind = "" if code is None else code.name
-        if kind == "INTERRUPT":
+        guests = tuple(frame for frame in frames if frame[2] != HOST_NAME)
+        if kind == "INTERRUPT" or (self._mailbox and self.field("stop") == ENDED):
             stopped = "" if self._watch is None else self._watch.stopped
-            return Stopped(stopped or "interrupt", frames)
+            return Stopped(stopped or "interrupt", guests)
         if kind == "OUT_OF_FUEL":
-            return Stopped("fuel", frames)
-        guests = [frame for frame in frames if frame[2] != HOST_NAME]
+            return Stopped("fuel", guests)
         innermost_is_host = bool(frames) and frames[0][2] == HOST_NAME
         if not guests or (innermost_is_host and kind != "STACK_OVERFLOW"):
             return HostError(
                 f"the host failed: {trap.message.strip()}", do="please report it with the filter"
             )
-        return GuestTrap(_WORDS.get(kind, trap.message.strip().splitlines()[0]), tuple(guests))
+        return GuestTrap(_WORDS.get(kind, trap.message.strip().splitlines()[0]), guests)
 
 
 def _raw() -> Any:

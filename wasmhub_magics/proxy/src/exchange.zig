@@ -220,7 +220,7 @@ pub fn putResult(stream: *Stream, nanoseconds: u64) OutOfMemory!void {
 
 pub fn putLog() OutOfMemory!void {
     try put(u32, log.count);
-    try output.appendSlice(gpa, log.lines.items);
+    try output.appendSlice(gpa, log.encoded());
     try put(u32, log.dropped_lines);
     try put(u64, log.dropped_bytes);
     try put(u32, @intCast(log.warnings.items.len));

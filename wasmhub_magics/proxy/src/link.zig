@@ -6,6 +6,7 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 const trace = @import("trace.zig");
+const worker = @import("worker.zig");
 
 const groups = .{
     .{ @import("calls.zig"), "" },
@@ -55,6 +56,13 @@ pub fn exportAll() void {
     }
 }
 
+/// End the running callback between two host calls: what they work on is whole there.
+noinline fn stop() void {
+    @branchHint(.cold);
+    worker.mailbox.stop = 2;
+    @trap();
+}
+
 /// A host function as filters call it: traced, and with a failure turned into a number.
 fn Export(comptime id: u8, comptime function: anytype, comptime wasi: bool) type {
     const T = @typeInfo(@TypeOf(function)).@"fn".param_types;
@@ -75,6 +83,7 @@ fn Export(comptime id: u8, comptime function: anytype, comptime wasi: bool) type
                 @branchHint(.unlikely);
                 trace.result(value);
             }
+            if (worker.mailbox.stop != 0) stop();
             return value;
         }
     };

@@ -7,8 +7,10 @@ const arena_zig = @import("arena.zig");
 const gpa = arena_zig.gpa;
 
 /// Encoded as the protocol wants it: level u8, plugin u32, length u32, text.
-pub var lines: std.ArrayList(u8) = .empty;
+var lines: std.ArrayList(u8) = .empty;
+/// How many lines there are, and their bytes: what stands behind them was begun when its callback was stopped.
 pub var count: u32 = 0;
+var whole: usize = 0;
 pub var dropped_lines: u32 = 0;
 pub var dropped_bytes: u64 = 0;
 pub var limit: usize = 1 << 20;
@@ -32,11 +34,13 @@ pub fn write(level: abi.Level, plugin: u32, text: []const u8) void {
 /// Write a line whatever the limit says: it tells why a filter failed.
 pub fn keep(level: abi.Level, plugin: u32, text: []const u8) void {
     if (!on) return;
+    lines.items.len = whole;
     lines.ensureUnusedCapacity(gpa, 9 + text.len) catch return;
     lines.appendAssumeCapacity(@backingInt(level));
     lines.appendSliceAssumeCapacity(std.mem.asBytes(&plugin));
     lines.appendSliceAssumeCapacity(std.mem.asBytes(&@as(u32, @intCast(text.len))));
     lines.appendSliceAssumeCapacity(text);
+    whole = lines.items.len;
     count += 1;
 }
 
@@ -57,8 +61,14 @@ pub fn warn(comptime format: []const u8, values: anytype) void {
     warnings.append(gpa, text) catch gpa.free(text);
 }
 
+/// The bytes of all lines.
+pub fn encoded() []const u8 {
+    return lines.items[0..whole];
+}
+
 pub fn clear() void {
     arena_zig.clear(&lines);
+    whole = 0;
     count = 0;
     dropped_lines = 0;
     dropped_bytes = 0;

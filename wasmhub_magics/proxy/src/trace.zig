@@ -24,6 +24,8 @@ pub var events: std.ArrayList(u8) = .empty;
 pub var dropped: u32 = 0;
 /// Callbacks that were begun and have not returned; a trap leaves one.
 var open: u32 = 0;
+/// The bytes of all events: what stands behind them was begun when its callback was stopped.
+var whole: usize = 0;
 const limit: usize = 8 << 20;
 
 const kept = 4096;
@@ -60,6 +62,7 @@ fn snapshotMap(kind: u32, map: *const Map, moment: u8) void {
             events.appendSliceAssumeCapacity(text);
         }
     }
+    end();
 }
 
 fn snapshot(what: u32, bytes: []const u8, moment: u8) void {
@@ -71,6 +74,7 @@ fn snapshot(what: u32, bytes: []const u8, moment: u8) void {
     put(u32, @intCast(bytes.len));
     put(u32, @intCast(length));
     events.appendSliceAssumeCapacity(bytes[0..length]);
+    end();
 }
 
 fn settle() void {
@@ -88,11 +92,11 @@ pub fn clear() void {
     arena_zig.clear(&events);
     dropped = 0;
     open = 0;
+    whole = 0;
 }
 
 pub fn callback(id: u8, plugin: u32, context: u32, arguments: []const u32) void {
     if (!room(19 + 4 * arguments.len)) return;
-    open += 1;
     put(u8, 1);
     put(u8, id);
     put(u32, plugin);
@@ -100,20 +104,24 @@ pub fn callback(id: u8, plugin: u32, context: u32, arguments: []const u32) void 
     put(u8, @intCast(arguments.len));
     for (arguments) |argument| put(u32, argument);
     put(u64, clock.monotonic());
+    end();
+    open += 1;
 }
 
 pub fn returned(value: ?u32) void {
     settle();
     if (open == 0 or !room(14)) return;
-    open -= 1;
     put(u8, 2);
     put(u8, @intFromBool(value != null));
     put(u32, value orelse 0);
     put(u64, clock.monotonic());
+    end();
+    open -= 1;
 }
 
 /// End what a trap has left open.
 pub fn trapped() void {
+    events.items.len = whole;
     settle();
     while (open > 0) : (open -= 1) {
         if (!room(14)) continue;
@@ -121,6 +129,7 @@ pub fn trapped() void {
         put(u8, 2);
         put(u32, 0);
         put(u64, clock.monotonic());
+        end();
     }
 }
 
@@ -131,6 +140,7 @@ pub fn hostCall(function: u8, arguments: []const u64) void {
     put(u8, @intCast(arguments.len));
     for (arguments) |argument| put(u64, argument);
     put(u64, clock.monotonic());
+    end();
 }
 
 pub fn result(value: u32) void {
@@ -138,6 +148,7 @@ pub fn result(value: u32) void {
     put(u8, 6);
     put(u32, value);
     put(u64, clock.monotonic());
+    end();
 }
 
 pub fn taken(bytes: []const u8) void {
@@ -155,6 +166,7 @@ fn data(tag: u8, bytes: []const u8) void {
     put(u32, @intCast(bytes.len));
     put(u32, @intCast(length));
     events.appendSliceAssumeCapacity(bytes[0..length]);
+    end();
 }
 
 fn room(size: usize) bool {
@@ -167,6 +179,11 @@ fn room(size: usize) bool {
     }
     dropped += 1;
     return false;
+}
+
+/// The event is written.
+inline fn end() void {
+    whole = events.items.len;
 }
 
 fn put(comptime T: type, value: T) void {

@@ -22,6 +22,8 @@ pub const Mailbox = extern struct {
     panic_length: u32 = 0,
     /// 1 where the VM of some plugin has failed.
     failed: u32 = 0,
+    /// The driver wants the running callback to end: 1 when it says so, 2 when a host function has done it.
+    stop: u32 = 0,
 };
 
 pub var mailbox: Mailbox = .{};
