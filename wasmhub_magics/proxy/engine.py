@@ -57,8 +57,8 @@ class Watch:
     ``progress`` is the address of a counter that stands still while one callback runs, ``limit`` tells how
     many seconds that callback may take, infinity where none runs. ``budget`` is what all callbacks may take
     since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call was ended. Host
-    functions end it themselves by the word that lies ``stop`` bytes behind ``progress``; ``patience`` counts the
-    looks until it is ended wherever it is.
+    functions end it by the word that lies ``stop`` bytes behind ``progress``; ``patience`` counts the looks
+    until it is ended wherever it is.
     """
 
     engine: wasmtime.Engine
