@@ -30,7 +30,9 @@ __all__ = ["Campaign", "Figures", "Finding"]
 LIFE = 4000
 """Cases after which the proxy is made anew: what filters define and share stays for its life."""
 QUICK = Limits(callback_seconds=0.03, exchange_seconds=0.3)
-"""Programs that jump back to what they have done never end by themselves."""
+"""Programs that jump back to what they have done never end by themselves, where they may go on for ever."""
+STEPS, PATIENT = 2000, 200
+"""Steps of a program; one of so many has no end, and is stopped by the proxy."""
 SLOW_SECONDS = 20.0
 LOOKS = 200
 """Cases between two looks at the memory of the filter beside the lying one."""
@@ -185,8 +187,9 @@ class Campaign:
         program = case.program()
         image = memory_image(case.blob, program)
         ctypes.memmove(base + DICTIONARY, image, len(image))
-        cells = (ctypes.c_uint32 * 4).from_address(base + CELLS)
-        cells[:] = (PROGRAM, PROGRAM + len(program), *case.allocator)
+        steps = STEPS if self.figures.cases % PATIENT else 0xFFFFFFFF
+        cells = (ctypes.c_uint32 * 6).from_address(base + CELLS)
+        cells[:] = (PROGRAM, PROGRAM + len(program), *case.allocator, 0, steps)
         if self._guided:
             begin, size = self._counters
             ctypes.memset(worker.host.address(begin), 0, size)

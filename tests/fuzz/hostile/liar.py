@@ -31,7 +31,8 @@ __all__ = [
 RESULTS = 0x100
 """Where results are asked to go."""
 CELLS = 0x10
-"""Words: where the program stands, where it ends, how the allocator lies, what it says then."""
+"""Words: where the program stands, where it ends, how the allocator lies, what it says then, what a callback
+returns, and how many steps are left until it has ended wherever it stands."""
 DICTIONARY, BLOB, BLOB_SIZE, PROGRAM, PROGRAM_SIZE, HEAP = 0x1000, 0x6000, 0x800, 0x8000, 0x2000, 0x10000
 START = ("_initialize", "_start", "main", "__main_void")
 
@@ -149,6 +150,9 @@ def _text() -> str:
     (i32.store (i32.const {CELLS + 16}) (i32.const 0)) (return (i32.const 1))))
   (if (i32.ge_u (local.get $at) (i32.const {PROGRAM + PROGRAM_SIZE})) (then
     (i32.store (i32.const {CELLS + 16}) (i32.const 0)) (return (i32.const 1))))
+  (if (i32.eqz (i32.load (i32.const {CELLS + 20}))) (then
+    (i32.store (i32.const {CELLS}) (i32.load (i32.const {CELLS + 4}))) (return (i32.const 1))))
+  (i32.store (i32.const {CELLS + 20}) (i32.sub (i32.load (i32.const {CELLS + 20})) (i32.const 1)))
   (local.set $op (i32.load8_u (local.get $at)))
   (if (i32.eq (local.get $op) (i32.const 255)) (then unreachable))
   (block $wrong (block $stop {opens} (block $dispatch
