@@ -48,11 +48,11 @@ class Kernel:
 
     def run(self, code: str) -> dict[str, Any]:
         """Run a cell to its end and return the reply."""
-        return self._reply(self.client.execute(code))
+        return self._reply(self._send(code))
 
     def interrupt(self, code: str, when: Callable[[], bool]) -> dict[str, Any]:
         """Run a cell, interrupt it once something is so, and return the reply."""
-        sent = self.client.execute(code)
+        sent = self._send(code)
         until = time.monotonic() + SECONDS
         while not when():
             assert time.monotonic() < until, "the cell never came to what was to be interrupted"
@@ -64,6 +64,13 @@ class Kernel:
         """Processes that the kernel has started and that still run."""
         found = self.process.children(recursive=True)
         return [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+    def _send(self, code: str) -> str:
+        """Send a cell; one after it is taken also where it fails.
+
+        A kernel replies first and then aborts the cells that wait, also one that has come in between.
+        """
+        return str(self.client.execute(code, stop_on_error=False))
 
     def _reply(self, sent: str) -> dict[str, Any]:
         while True:
