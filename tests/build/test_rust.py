@@ -292,3 +292,16 @@ def test_a_missing_compiler_is_one_sentence_with_the_command() -> None:
     with pytest.raises(ToolchainMissing) as caught:
         build_module(BARE, Rust(lambda: None))
     assert "rustup target add wasm32-wasip1" in caught.value.do
+
+
+def test_a_compiler_that_did_not_answer_is_asked_again(tmp_path, monkeypatch):
+    script = tmp_path / "rustc"
+    script.write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/awake ] || exit 1\n"
+        f'case "$1" in --version) echo "rustc 1.95.0 (x)";; *) echo {tmp_path};; esac\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert script not in [each.path for each in rustcs()]
+    (tmp_path / "awake").touch()
+    assert script in [each.path for each in rustcs()]

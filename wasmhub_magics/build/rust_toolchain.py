@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from .language import Toolchain
@@ -79,13 +78,19 @@ def rustcs() -> list[Rustc]:
     return list({each.sysroot: each for each in found if each is not None}.values())
 
 
-@cache
+_known: dict[str, Rustc] = {}
+
+
 def _about(path: str) -> Rustc | None:
+    """What a compiler says of itself, asked until it answers: rustup's has no toolchain in another home."""
+    if path in _known:
+        return _known[path]
     number = re.search(r"rustc (\d+)\.(\d+)\.(\d+)", _ask(path, "--version"))
     sysroot = _ask(path, "--print", "sysroot").strip()
     if number is None or not sysroot:
         return None
-    return Rustc(Path(path), (int(number[1]), int(number[2]), int(number[3])), Path(sysroot))
+    _known[path] = Rustc(Path(path), (int(number[1]), int(number[2]), int(number[3])), Path(sysroot))
+    return _known[path]
 
 
 def _ask(*command: str) -> str:
