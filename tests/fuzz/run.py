@@ -19,14 +19,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from hostile.campaign import Campaign  # noqa: E402
+from hostile.campaign import Campaign, Figures  # noqa: E402
 from hostile.modules import broken, random_module, seeds, tried  # noqa: E402
 from hostile.soak import soak  # noqa: E402
 
 HOST_SHARE, LOADER_SHARE, BROKEN_SHARE = 0.6, 0.25, 0.145
 """Of all cases: programs of host calls, bytes for the loader; the rest are modules that run."""
 STEP = 50_000
-"""Programs between two words of how far it is."""
+"""Programs of one campaign: what it keeps is slower the longer it looks, and another one looks elsewhere."""
 
 
 def main() -> int:
@@ -56,20 +56,24 @@ def main() -> int:
 
 def host_functions(cases: int, seed: str) -> tuple[int, int]:
     """Programs of host calls with lying arguments, guided by the counters in the host's blocks."""
-    count = int(cases * HOST_SHARE)
-    with Campaign(f"host {seed}") as campaign:
-        figures = campaign.figures
-        while figures.cases < count:
-            for finding in campaign.run(min(STEP, count - figures.cases)):
+    left = int(cases * HOST_SHARE)
+    whole, campaigns = Figures(), 0
+    while left > 0:
+        with Campaign(f"host {seed} {campaigns}") as campaign:
+            for finding in campaign.run(min(STEP, left)):
                 print(f"{finding.kind}: {finding.what}\n  {finding.case}", flush=True)
-            print(f"... {figures.cases:,} programs, {len(figures.findings)} findings", flush=True)
+            whole += campaign.figures
+        campaigns += 1
+        left -= campaign.figures.cases
+        print(f"... {whole.cases:,} programs, {len(whole.findings)} findings", flush=True)
     print(
-        f"host functions and decoders: {figures.cases:,} programs, {figures.traps:,} traps of the filter, "
-        f"{figures.reached:,} of {figures.blocks:,} blocks reached, {figures.corpus:,} programs kept, "
-        f"slowest {figures.slowest * 1000:.0f} ms, {len(figures.findings)} findings",
+        f"host functions and decoders: {whole.cases:,} programs in {campaigns} campaigns, "
+        f"{whole.traps:,} traps of the filter, {whole.reached:,} of {whole.blocks:,} blocks reached by one, "
+        f"{whole.corpus:,} programs kept, slowest {whole.slowest * 1000:.0f} ms, "
+        f"{len(whole.findings)} findings",
         flush=True,
     )
-    return figures.cases, len(figures.findings)
+    return whole.cases, len(whole.findings)
 
 
 def loader(cases: int, seed: str) -> tuple[int, int]:

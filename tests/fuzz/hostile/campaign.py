@@ -71,6 +71,19 @@ class Figures:
     slowest: float = 0.0
     findings: list[Finding] = field(default_factory=list)
 
+    def __add__(self, other: Figures) -> Figures:
+        """Both together; blocks were reached by one of them or the other, and the higher number is told."""
+        return Figures(
+            cases=self.cases + other.cases,
+            traps=self.traps + other.traps,
+            blocks=max(self.blocks, other.blocks),
+            reached=max(self.reached, other.reached),
+            corpus=self.corpus + other.corpus,
+            seconds=self.seconds + other.seconds,
+            slowest=max(self.slowest, other.slowest),
+            findings=[*self.findings, *other.findings],
+        )
+
 
 class Campaign:
     """A search guided by the counters in the host's blocks; what it draws depends on the seed alone."""
