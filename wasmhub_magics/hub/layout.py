@@ -93,11 +93,11 @@ class Packed:
 class Coming:
     """The blobs of an image, and what has their digests computed.
 
-    The first one is the layer, which is of ``size`` bytes and made of ``parts``.
+    The first one is the layer, which is of ``size`` bytes and begins with ``known``.
     """
 
     size: int
-    parts: Callable[[], tuple[Piece, ...]]
+    known: tuple[Piece, ...]
     start: Callable[[], tuple[Beside[Blob], ...]]
 
 
@@ -170,7 +170,7 @@ def _compat(
         return layer, Beside(lambda: make_config(layer if ahead else None))
 
     if ahead and file:
-        ahead(Coming(file.size, lambda: file.parts, start))
+        ahead(Coming(file.size, file.blocks, start))
     layer, config = (each.result() for each in start())
     return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
 

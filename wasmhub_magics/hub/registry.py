@@ -135,7 +135,7 @@ class Registry(Transport):
                 return
             there = Beside(lambda: self._is_there(reference, first.result().descriptor))
             with self._unless_there(reference, first.result):
-                upload_ahead(session, coming.parts(), first, there, moved)
+                upload_ahead(session, coming.known, first, there, moved)
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
         self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
