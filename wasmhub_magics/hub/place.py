@@ -6,18 +6,20 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias, TypeVar
 
+from ..errors import HubError
 from .arrival import Work
 from .credentials import given_credential
 from .layout import Coming, Packed
 from .manifest import Blob, Descriptor
 from .reference import Reference
 
-__all__ = ["Moved", "Place", "opened"]
+__all__ = ["AGAIN", "Moved", "Place", "looked_for", "opened"]
 
 T = TypeVar("T")
 
 Moved: TypeAlias = Callable[[str, int, int], None]
 """Told of what moves: what it is, bytes so far, bytes in all."""
+AGAIN = "push again; if it stays so, the registry changes what it is given"
 
 
 class Place(Protocol):
@@ -54,7 +56,10 @@ class Place(Protocol):
         ...
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
-        """Put an image or an artifact there; an artifact is listed with what it is about."""
+        """Put an image or an artifact there; an artifact is listed with what it is about.
+
+        Raises HubError where a blob of it is not there afterwards, and others.
+        """
         ...
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
@@ -72,6 +77,16 @@ class Place(Protocol):
     def location(self, reference: Reference) -> str:
         """The name that skopeo knows the image by."""
         ...
+
+
+def looked_for(place: Place, reference: Reference, descriptor: Descriptor) -> None:
+    """Raise HubError where a blob that was written is not there."""
+    if not place.has_blob(reference, descriptor):
+        raise HubError(
+            f"what was pushed is not all there: {descriptor.digest[:19]} is missing",
+            where=str(reference),
+            do=AGAIN,
+        )
 
 
 @contextlib.contextmanager

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import HubError, ImageNotFound, RequestError
 from ..module import Module
 from .about import About
-from .arrival import together
 from .edition import next_edition
 from .image import Image, describe
 from .keys import PrivateKey, private_key
 from .layout import LAYOUTS, Coming, Layout, Packed, pack
 from .listing import announce
-from .manifest import Descriptor, Manifest
-from .place import Moved, Place, opened
+from .manifest import Descriptor
+from .place import AGAIN, Moved, Place, opened
 from .pull import remarks
 from .reference import Reference, is_loopback, parse_reference
 from .signature import sign_at
@@ -179,28 +177,15 @@ def _statements(plan: _Plan, subject: Descriptor) -> list[Packed]:
 
 
 def _read_back(place: Place, plan: _Plan) -> Image:
-    """What is there now under the name. Raises HubError where that is something else than was pushed."""
-    target, manifest = plan.target.at(plan.packed.manifest.digest), plan.packed.manifest
-    again = "push again; if it stays so, the registry changes what it is given"
-    found: list[Image] = []
+    """What is there now under the name; its blobs were looked for when they were written.
 
-    def read() -> None:
-        try:
-            found.append(describe(place, target))
-        except ImageNotFound:
-            raise HubError(
-                "what was pushed cannot be read back under its digest", where=str(target), do=again
-            ) from None
-
-    def look(descriptor: Descriptor) -> None:
-        if not place.has_blob(target, descriptor):
-            raise HubError(
-                f"what was pushed is not all there: {descriptor.digest[:19]} is missing",
-                where=str(target),
-                do=again,
-            )
-
-    named = Manifest.parse(manifest, str(target))
-    parts = (*named.layers, *([named.config] if named.config else []))
-    together([read, *(partial(look, part) for part in parts)], len(parts))
-    return replace(found[0], reference=plan.target)
+    Raises HubError where that is something else than was pushed.
+    """
+    target = plan.target.at(plan.packed.manifest.digest)
+    try:
+        found = describe(place, target)
+    except ImageNotFound:
+        raise HubError(
+            "what was pushed cannot be read back under its digest", where=str(target), do=AGAIN
+        ) from None
+    return replace(found, reference=plan.target)

@@ -21,7 +21,7 @@ from .arrival import Beside, Work, checked, together
 from .credentials import DOCKER_HUB
 from .layout import Coming, Packed
 from .manifest import ACCEPTED, LARGEST_BLOB, Blob, Descriptor
-from .place import Moved
+from .place import Moved, looked_for
 from .reference import Reference
 from .referrers import list_referrer, listed_referrers
 from .session import PIECE
@@ -152,8 +152,10 @@ class Registry(Transport):
         if first:  # a caller is told of the largest one, in his own thread
             tasks = [partial(self._send_blob, reference, blob) for blob in others]
             together([partial(self._send_blob, reference, first, moved), *tasks], THREADS)
-        response = self._put_manifest(reference, packed.manifest)
-        if packed.subject and "OCI-Subject" not in response.headers:
+        answers: list[Any] = []
+        looks = [partial(looked_for, self, reference, blob.descriptor) for blob in packed.blobs]
+        together([lambda: answers.append(self._put_manifest(reference, packed.manifest)), *looks], THREADS)
+        if packed.subject and "OCI-Subject" not in answers[0].headers:
             list_referrer(self, reference, packed)
 
     def _send_blob(self, reference: Reference, blob: Blob, moved: Moved | None = None) -> None:

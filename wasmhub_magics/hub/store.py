@@ -21,7 +21,7 @@ from .image import Image, describe
 from .layout import Coming, Packed
 from .lock import locked
 from .manifest import Blob, Descriptor
-from .place import Moved
+from .place import Moved, looked_for
 from .quota import check_quota, parse_size
 from .reference import Reference, parse_reference
 
@@ -177,6 +177,8 @@ class Store:
                 if moved:
                     moved(blob.digest[:19], blob.size, blob.size)
             folder.add(packed.descriptor, reference.tag, packed.subject.digest if packed.subject else "")
+            for blob in packed.blobs:
+                looked_for(self, reference, blob.descriptor)
 
     def referrers(self, reference: Reference, digest: str, kind: str = "") -> tuple[Descriptor, ...]:
         """The artifacts about the manifest of a digest, of one type or of every type."""
