@@ -101,8 +101,8 @@ class Chain:
                 callback = host.callback
                 vm = next(vm for vm in self._vms.values() if vm.index == host.field("vm"))
                 vm.failed = True
-                if isinstance(trap, Stopped) and trap.why == "fuel":
-                    host.refuel(None)  # what is left of the exchange is the proxy's own work
+                if host.tank is not None and isinstance(trap, Stopped) and trap.why == "fuel":
+                    host.tank.limit = None  # what is left of the exchange is the proxy's own work
                 line = f"Function: {callback} failed: {self._words(trap, callback)}".encode()
                 host.call("trapped", host.say(line))
                 call = self._proceed
@@ -111,6 +111,9 @@ class Chain:
         """Give plugins whose policy is to reload a new VM, where theirs has failed and is old enough."""
         if not self._host.field("failed"):
             return
+        self._host.allow(math.inf)
+        if self._host.tank is not None:
+            self._host.tank.fill(None)
         for key, vm in list(self._vms.items()):
             if not vm.failed:
                 continue
@@ -129,7 +132,9 @@ class Chain:
                     moved.append(number)
                     self._host.call("plugin_move", number, fresh.index)
                     self._start_plugin(self._roots[number][0], number)
-            except (StartError, ModuleError):
+            except (StartError, ModuleError) as error:
+                if isinstance(error, StartError):
+                    self.start_log = error.log
                 # It fails again: streams go on being refused, and the next try comes after the back-off.
                 self._vms[key] = vm
                 for number in moved:

@@ -22,8 +22,10 @@ pub const Mailbox = extern struct {
     panic_length: u32 = 0,
     /// 1 where the VM of some plugin has failed.
     failed: u32 = 0,
-    /// The driver wants the running callback to end: 1 when it says so, 2 when a host function has done it.
+    /// The driver wants the running callback to end: 1 when it says so, 2 when `stopHere` has done it.
     stop: u32 = 0,
+    /// 1 while code of a filter runs, 0 while the host's does: only a filter may be stopped wherever it is.
+    guest: u32 = 0,
 };
 
 pub var mailbox: Mailbox = .{};
@@ -38,3 +40,39 @@ pub var stream: Stream = .{};
 /// The context that made the running callback, and the one it acts for (`set_effective_context`).
 pub var caller: ?*vm_zig.Context = null;
 pub var context: ?*vm_zig.Context = null;
+
+/// A function of the driver that is told whether a filter's code runs from now on or the host's, and says
+/// whether what a filter may use up is used up.
+pub var meter: ?*const fn (guest: u32) callconv(.c) u32 = null;
+
+/// A filter's code runs from now on, unless it is to end: what the host works on is whole here.
+pub inline fn enterGuest() void {
+    if (meter) |tell| {
+        @branchHint(.unlikely);
+        if (tell(1) != 0) stop();
+    }
+    if (mailbox.stop != 0) {
+        @branchHint(.unlikely);
+        stop();
+    }
+    mailbox.guest = 1;
+}
+
+/// The host's code runs from now on, unless the filter is to end.
+pub inline fn leaveGuest() void {
+    mailbox.guest = 0;
+    if (meter) |tell| {
+        @branchHint(.unlikely);
+        _ = tell(0);
+    }
+    if (mailbox.stop != 0) {
+        @branchHint(.unlikely);
+        stop();
+    }
+}
+
+/// No function of its own in the module: its beginning would be a place where the driver can stop the host.
+inline fn stop() noreturn {
+    mailbox.stop = 2;
+    @trap();
+}
