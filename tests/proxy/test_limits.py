@@ -136,6 +136,8 @@ pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
   }
 }
 """
+
+
 @pytest.mark.parametrize("trace", [False, True])
 def test_a_callback_is_stopped_where_all_it_did_is_whole(run, trace):
     module = build_module(BUSY, "c", "busy").module
@@ -152,7 +154,8 @@ def test_a_callback_whose_fuel_runs_out_leaves_all_it_did_whole(run, fuel):
     module = build_module(BUSY, "c", "busy").module
     exchange = run(Plugin(module, name="busy", limits=Limits(fuel=fuel)), clock=1e9).send()
     assert {line.message for line in exchange.log[:-1]} == {"seven"}
-    assert f"stopped after {fuel} instructions in proxy_on_request_headers (limit fuel)" in exchange.log[-1].message
+    told = f"stopped after {fuel} instructions in proxy_on_request_headers (limit fuel)"
+    assert told in exchange.log[-1].message
     (callback,) = exchange.trace
     assert callback.trapped
     assert all(call.result == 0 for call in callback.calls[:-1])

@@ -184,7 +184,7 @@ class Owner:
                 self._stop(self._watch, "interrupt")
 
     def _stop(self, watch: Watch, why: Literal["time", "budget", "interrupt"]) -> None:
-        """End the call: for an interrupt at once, else where the host hands over to a filter or takes over."""
+        """End the call: for an interrupt at once, else where host and filter take turns."""
         watch.stopped = why
         if why == "interrupt":
             watch.engine.increment_epoch()
