@@ -132,9 +132,7 @@ class Chain:
                     moved.append(number)
                     self._host.call("plugin_move", number, fresh.index)
                     self._start_plugin(self._roots[number][0], number)
-            except (StartError, ModuleError) as error:
-                if isinstance(error, StartError):
-                    self.start_log = error.log
+            except (StartError, ModuleError):
                 # It fails again: streams go on being refused, and the next try comes after the back-off.
                 self._vms[key] = vm
                 for number in moved:
@@ -180,9 +178,10 @@ class Chain:
         message = self._words(trap, callback)
         self._host.call("start_trapped")
         self._drain_start()
+        self.start_log += (LogLine("error", message, plugin.name),)
         return StartError(
             f"the plugin {plugin.name} did not start: {callback} failed: {message.partition(chr(10))[0]}",
-            log=(*self.start_log, LogLine("error", message, plugin.name)),
+            log=self.start_log,
             where=f"plugin {plugin.name}, {callback}",
             do="see the log lines and the backtrace",
         )

@@ -60,7 +60,7 @@ class Watch:
     since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call is to end, and
     ``since`` when that or the running callback began. The host ends it by the word that lies ``stop`` bytes
     behind ``progress``; the next word tells whether a filter's code runs. ``patience`` counts the looks
-    until that is ended wherever it is.
+    until that is ended wherever it is; ``idle`` is the word where nothing is to end.
     """
 
     engine: wasmtime.Engine
@@ -73,10 +73,11 @@ class Watch:
     seen: int = -1
     since: float = 0.0
     patience: int = 0
+    idle: int = 0
 
-    def wants(self, stop: int) -> None:
-        """Tell the host's functions whether the running callback is to end."""
-        ctypes.c_uint32.from_address(self.progress + self.stop).value = stop
+    def wants(self, stop: bool) -> None:
+        """Tell the host whether the running callback is to end."""
+        ctypes.c_uint32.from_address(self.progress + self.stop).value = self.idle | stop
 
     @property
     def in_guest(self) -> bool:
@@ -189,11 +190,12 @@ class Owner:
         if why == "interrupt":
             watch.engine.increment_epoch()
         else:
-            watch.wants(1)
+            watch.wants(True)
             watch.patience, watch.since = PATIENCE_TICKS, self._seconds()
 
     def _insist(self, watch: Watch) -> None:
         """End a filter that does not call the host, and a host that does not come to an end by itself."""
+        watch.wants(True)
         watch.patience -= 1
         if watch.patience <= 0 and (watch.in_guest or self._seconds() - watch.since > HOST_SECONDS):
             watch.engine.increment_epoch()

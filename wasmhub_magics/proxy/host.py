@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["GuestTrap", "Host", "Stopped", "bridge_bytes", "host_bytes"]
 
 MEMORY_LIMIT = 2 << 30
-ENDED = 2
-"""The word of a host that has ended a callback as it was told (``src/worker.zig``)."""
+ENDED, METERED = 2, 4
+"""Bits of the word that the host looks at when it and a filter take turns (``src/worker.zig``)."""
 HOST_NAME = "wasmhub_host.wasm"
 
 
@@ -164,7 +164,7 @@ class Host:
     def _resume(watch: Watch) -> None:
         if watch.stopped:
             watch.stopped = ""
-            watch.wants(0)
+            watch.wants(False)
 
     def allow(self, seconds: float) -> None:
         """Let all callbacks take so many seconds together from now on, as the watchdog sees it."""
@@ -176,8 +176,9 @@ class Host:
     def guarded(self, seconds: float) -> Iterator[None]:
         """Let the watchdog look at work that enters wasm by itself, such as an instantiation."""
         assert self._watch is not None
-        watch = Watch(self.engine, self.address(self._mailbox), self.STOP, lambda: seconds)
-        kept, self._watch = self._watch, watch
+        kept = self._watch
+        at = self.address(self._mailbox)
+        self._watch = watch = Watch(self.engine, at, self.STOP, lambda: seconds, idle=kept.idle)
         self.store.set_epoch_deadline(1)
         watch.in_guest = True
         owner.enter(watch)
@@ -257,11 +258,11 @@ class Host:
         import wasmtime
 
         assert self.tank is not None
+        assert self._watch is not None
         i32 = wasmtime.ValType.i32()
-        self.call(
-            "meter",
-            self.put(wasmtime.Func(self.store, wasmtime.FuncType([i32], [i32]), self.tank.meter)),
-        )
+        meter = wasmtime.Func(self.store, wasmtime.FuncType([i32], [i32]), self.tank.meter)
+        self.call("meter", self.put(meter))
+        self._watch.idle = METERED
 
     def memory_bytes(self) -> int:
         """The size of the host's own memory."""
@@ -288,9 +289,9 @@ class Host:
         if self.tank is not None:
             dry = self.tank.dry
             self.tank.meter(0)
-        ended = bool(self._mailbox) and self.field("stop") == ENDED
+        ended = bool(self._mailbox and self.field("stop") & ENDED)
         if ended and self._watch is not None:
-            self._watch.wants(0)
+            self._watch.wants(False)
         if self._mailbox and self.field("panic_length"):
             message = self.read(self.field("panic"), self.field("panic_length")).decode("utf-8", "replace")
             if message == "out of memory":

@@ -94,6 +94,7 @@ fn describeAll() !void {
 /// Tell a function of the table, from now on, whenever a filter's code runs or the host's again.
 export fn meter(function: u32) void {
     worker.meter = @ptrFromInt(function);
+    worker.mailbox.stop |= worker.metered;
 }
 
 export fn set_trace(on: u32) void {
