@@ -195,7 +195,6 @@ class Owner:
 
     def _insist(self, watch: Watch) -> None:
         """End a filter that does not call the host, and a host that does not come to an end by itself."""
-        watch.wants(True)
         watch.patience -= 1
         if watch.patience <= 0 and (watch.in_guest or self._seconds() - watch.since > HOST_SECONDS):
             watch.engine.increment_epoch()
