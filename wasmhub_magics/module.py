@@ -14,7 +14,7 @@ from .abi import FuncType
 from .binary import function_names, parse, uleb
 from .binary_types import Contents, Export, Import, Section, Segment
 from .dwarf import LineTable
-from .errors import LinkError, MalformedModule, ModuleError
+from .errors import LinkError, MalformedModule, ModuleError, WasmhubError
 from .link import Problem
 from .source_map import SECTION, lines_of
 
@@ -52,10 +52,21 @@ class Module:
         object.__setattr__(made, "digest", digest)
         return made
 
+    @classmethod
+    def promised(cls, data: bytes, digest: str, otherwise: WasmhubError) -> Module:
+        """A module that should have this digest; whoever asks for its digest gets the error if it has not."""
+        made = cls(data)
+        object.__setattr__(made, "_promise", (digest, otherwise))
+        return made
+
     @cached_property
     def digest(self) -> str:
-        """``sha256:`` and the hex digest of the bytes."""
-        return "sha256:" + hashlib.sha256(self.data).hexdigest()
+        """``sha256:`` and the hex digest of the bytes. Raises what was said where another was promised."""
+        found = "sha256:" + hashlib.sha256(self.data).hexdigest()
+        digest, otherwise = self.__dict__.get("_promise") or (found, None)
+        if otherwise is not None and found != digest:
+            raise otherwise
+        return found
 
     @property
     def size(self) -> int:

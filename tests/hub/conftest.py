@@ -73,6 +73,7 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setenv("WASMHUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("wasmhub_magics.hub.transport._SPOKEN", {})
     for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "WASMHUB_POLICY", "WASMHUB_QUOTA",
                  "WASMHUB_REGISTRIES", "COSIGN_PASSWORD"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)

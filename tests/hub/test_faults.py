@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.hub.test_upload import big_module
 from wasmhub_magics.errors import (
     HubError,
     ImageNotFound,
@@ -239,6 +240,17 @@ def test_other_bytes_than_the_digest_promises_are_refused(
     address = listen(serving(pack(module, name="g"), layer))
     with pytest.raises(NotAFilter, match="damaged"):
         pull(f"{address}/greeter")
+
+
+def test_a_large_layer_that_lies_is_refused_whole(listen: Listen) -> None:
+    packed = pack(big_module(41), name="g")
+    for place in (20, 1 << 20, packed.blobs[0].size - 1):
+
+        def lie(data: bytes, place: int = place) -> bytes:
+            return answer("200 OK", data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+
+        with pytest.raises(NotAFilter, match="damaged"):
+            pull(f"{listen(serving(packed, lie))}/greeter")
 
 
 def test_another_manifest_than_the_digest_of_the_reference_is_refused(module: Module, listen: Listen) -> None:

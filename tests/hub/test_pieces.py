@@ -109,6 +109,43 @@ def test_other_bytes_than_the_digest_promises_are_told_before_what_is_made_of_th
         checked(cut(good, 1 << 18), Blob("x", good).descriptor, "here", work)
 
 
+def test_bytes_that_the_work_does_not_want_count_too() -> None:
+    good = noise(1_000_000)
+    bad = good[:-1] + bytes([good[-1] ^ 1])
+
+    def first(pieces: Iterator[bytes]) -> bytes:
+        return next(pieces)
+
+    assert checked(cut(good, 1 << 18), Blob("x", good).descriptor, "here", first) == good[: 1 << 18]
+    for other in (bad, good[:-1], good + b"?"):
+        with pytest.raises(NotAFilter, match="damaged"):
+            checked(cut(other, 1 << 18), Blob("x", good).descriptor, "here", first)
+
+
+def test_what_reading_ended_with_is_told_whatever_the_work_makes_of_it() -> None:
+    good = noise(1_000_000)
+
+    def broken() -> Iterator[bytes]:
+        yield good[: 1 << 19]
+        raise OSError("the cable")
+
+    def content(pieces: Iterator[bytes]) -> bytes:
+        try:
+            return b"".join(pieces)
+        except OSError:
+            raise ArithmeticError from None
+
+    def patient(pieces: Iterator[bytes]) -> bytes:
+        try:
+            return b"".join(pieces)
+        except OSError:
+            return good
+
+    for work in (content, patient, b"".join):
+        with pytest.raises(OSError, match="the cable"):
+            checked(broken(), Blob("x", good).descriptor, "here", work)
+
+
 def test_of_tasks_at_the_same_time_the_first_error_is_raised_and_the_rest_not_begun() -> None:
     done: list[int] = []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import tarfile
 import zlib
@@ -32,11 +31,10 @@ class Mixed(Exception):
 
 @dataclass(frozen=True)
 class Boxed:
-    """What a layer holds: a module, its digest where that was told on the way, a runtime configuration."""
+    """What a layer holds: a module and a runtime configuration."""
 
     module: bytes
     runtime: bytes
-    digest: str = ""
 
 
 def tarred(files: Mapping[str, bytes]) -> tuple[bytes, ...]:
@@ -62,7 +60,7 @@ def gzipped(parts: Sequence[bytes]) -> bytes:
 def boxed(pieces: Iterator[bytes], where: str) -> Boxed:
     """The module and the runtime configuration (empty if none) of a layer, by base name as Istio has it.
 
-    One that was written here is unpacked and hashed while it arrives. Raises Mixed where it begins like one
+    One that was written here is unpacked while it arrives. Raises Mixed where it begins like one
     and is none, NotAFilter where it cannot be unpacked or holds no module.
     """
     start = b""
@@ -74,15 +72,13 @@ def boxed(pieces: Iterator[bytes], where: str) -> Boxed:
     source = Source(unstored(chain([start], pieces)))
     try:
         source.take(tarfile.BLOCKSIZE)
-        digest, module = hashlib.sha256(), io.BytesIO(bytes(entry.size))  # whose value is then no copy
-        for part in source.parts(entry.size):
-            digest.update(part)
-            module.write(part)
+        module = io.BytesIO(bytes(entry.size))  # whose value is then no copy
+        module.writelines(source.parts(entry.size))
         source.take(-entry.size % tarfile.BLOCKSIZE)
         runtime = _files(b"".join(source), (RUNTIME,)).get(RUNTIME, b"")
     except _ERRORS as error:
         raise Mixed(str(error)) from None
-    return Boxed(module.getvalue(), runtime, f"sha256:{digest.hexdigest()}")
+    return Boxed(module.getvalue(), runtime)
 
 
 def unpacked(data: bytes, where: str) -> Boxed:

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Generic, Self, TypeVar
 
@@ -22,6 +21,8 @@ Work = Callable[[Iterator[bytes]], T]
 
 SMALL = 1 << 18
 """Bytes that are not worth a thread."""
+AHEAD = 2
+"""Pieces that may wait for a thread."""
 
 
 class Beside(Generic[T]):
@@ -51,21 +52,22 @@ class Beside(Generic[T]):
 class _Follower(Generic[T]):
     """Work on pieces that are put here one by one, and end with the block.
 
-    One piece waits at most: what is worked on is then still in the processor's cache, and its memory is used
-    again for the next one.
+    Few pieces wait: what is worked on is then still in the processor's cache, and its memory is used again.
     """
 
     def __init__(self, work: Work[T]) -> None:
         self._pieces: SimpleQueue[bytes | None] = SimpleQueue()
-        self._room = threading.Semaphore(1)
+        self._room: SimpleQueue[None] = SimpleQueue()  # quicker than a semaphore
+        for _ in range(AHEAD):
+            self._room.put(None)
         self._ended = False
         self._beside = Beside(lambda: self._run(work))
 
     def put(self, piece: bytes) -> None:
         """Hand over the next piece, once there is room for it."""
-        self._room.acquire()
+        self._room.get()
         if self._ended:
-            self._room.release()
+            self._room.put(None)
         else:
             self._pieces.put(piece)
 
@@ -74,11 +76,11 @@ class _Follower(Generic[T]):
             return work(self._taken())
         finally:
             self._ended = True
-            self._room.release()  # whoever has more is not kept waiting
+            self._room.put(None)  # whoever has more is not kept waiting
 
     def _taken(self) -> Iterator[bytes]:
         while (piece := self._pieces.get()) is not None:
-            self._room.release()
+            self._room.put(None)
             yield piece
 
     def __enter__(self) -> Self:
@@ -92,6 +94,34 @@ class _Follower(Generic[T]):
         return self._beside.result()
 
 
+class _Told(Generic[T]):
+    """Pieces on their way to whoever asks for them, of which a follower is told first.
+
+    ``failed`` is what reading them ended with, where it did not end well.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], follower: _Follower[T]) -> None:
+        self._pieces = iter(pieces)
+        self._follower = follower
+        self.size = 0
+        self.failed: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = next(self._pieces)
+            self._follower.put(piece)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self.failed = error
+            raise
+        self.size += len(piece)
+        return piece
+
+
 def checked(pieces: Iterable[bytes], descriptor: Descriptor, where: str, work: Work[T]) -> T:
     """What ``work`` makes of a blob, of which it is given the bytes while they are read and hashed.
 
@@ -101,16 +131,23 @@ def checked(pieces: Iterable[bytes], descriptor: Descriptor, where: str, work: W
         data = b"".join(pieces)
         descriptor.check(data, where)
         return work(iter([data]))
-    with ExitStack() as stack:
-        digest = stack.enter_context(_Follower(sha256))
-        worked = stack.enter_context(_Follower(work))
-        size = 0
-        for piece in pieces:
-            digest.put(piece)
-            worked.put(piece)
-            size += len(piece)
-        descriptor.compare(size, digest.result(), where)
-        return worked.result()
+    with _Follower(sha256) as digest:
+        told = _Told(pieces, digest)
+
+        def compare() -> None:
+            if told.failed:
+                raise told.failed
+            for _ in told:  # what the work did not want
+                pass
+            descriptor.compare(told.size, digest.result(), where)
+
+        try:
+            made = work(told)
+        except Exception:
+            compare()
+            raise
+        compare()
+        return made
 
 
 def together(tasks: Iterable[Callable[[], object]], threads: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -20,7 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Content:
-    """What was read from an image: the module, its digest, and what the image says about running it."""
+    """What was read from an image: the module, and what the image says about running it.
+
+    ``digest`` is the module's where that of its layer, which was checked, is the same; else it is empty.
+    """
 
     data: bytes
     digest: str
@@ -53,7 +55,7 @@ def unpack(manifest: Manifest, fetch: Fetch, where: str) -> Content:
             found = fetch(last, lambda pieces: boxed(pieces, where))
         except Mixed:
             found = fetch(last, lambda pieces: unpacked(b"".join(pieces), where))
-        return _content(found.module, found.digest, kind, found.runtime, where)
+        return _content(found.module, "", kind, found.runtime, where)
     bare = [layer for layer in manifest.layers if layer.media_type in BARE]
     if bare:
         settings = [layer for layer in manifest.layers if layer.media_type == SOLO_CONFIG]
@@ -91,7 +93,6 @@ def _content(data: bytes, digest: str, layout: str, runtime: bytes, where: str) 
     config = value.get("config")
     ids = config.get("rootIds", config.get("root_ids")) if isinstance(config, dict) else None
     versions = value.get("abiVersions", value.get("abi_versions"))
-    digest = digest or f"sha256:{hashlib.sha256(data).hexdigest()}"
     return Content(data, digest, layout, _first(ids), _first(versions).removeprefix("v"))
 
 

@@ -13,6 +13,7 @@ from .consumers import Consumer, consumers
 from .content import unpack
 from .layout import BARE, DOCKER_LAYER, LAYER
 from .manifest import Blob, Manifest
+from .pieces import sha256
 from .place import Place
 from .reference import Reference
 
@@ -24,11 +25,11 @@ class Image:
     """A filter in a registry or in the local store.
 
     ``digest`` is that of the manifest: ``oci://`` addresses are pinned with it; it is empty for a plain file.
-    ``module_digest`` is that of the module itself: addresses of plain ``.wasm`` files are. ``size`` is the
-    module's, in bytes. ``layout`` is ``compat``, ``solo`` or ``cncf`` for what this package pushes, else
-    ``docker``, ``wasm-to-oci`` or ``file``. ``location`` is the name that skopeo knows it by. ``consumers``
-    tell which products can pull it, ``related`` are the same filter in other layouts, ``remarks`` what one
-    should know before relying on it.
+    ``module_digest`` is that of the module itself, as its publisher told it: addresses of plain ``.wasm``
+    files are. ``size`` is the module's, in bytes. ``layout`` is ``compat``, ``solo`` or ``cncf`` for what
+    this package pushes, else ``docker``, ``wasm-to-oci`` or ``file``. ``location`` is the name that skopeo
+    knows it by. ``consumers`` tell which products can pull it, ``related`` are the same filter in other
+    layouts, ``remarks`` what one should know before relying on it.
     """
 
     reference: Reference
@@ -126,7 +127,7 @@ def describe(place: Place, reference: Reference) -> Image:
         abi, root_id = notes.get(key.ABI, "").removeprefix("v"), notes.get(key.ROOT_ID, "")
     else:
         content = unpack(manifest, lambda layer, work: place.read(reference, layer, work), str(reference))
-        digest, size = content.digest, str(len(content.data))
+        digest, size = content.digest or sha256([content.data]), str(len(content.data))
         abi, root_id, layout = content.abi, content.root_id, content.layout
     return Image(
         reference,

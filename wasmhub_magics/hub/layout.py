@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from threading import Event
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import RequestError
@@ -64,9 +63,6 @@ BARE = {
 }
 """Layers that are the module itself, and the name of their layout."""
 
-MOMENT = 0.05
-"""Seconds."""
-
 EPOCH = "1970-01-01T00:00:00Z"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -97,13 +93,11 @@ class Packed:
 class Coming:
     """The blobs of an image, and what has their digests computed.
 
-    The first one is the layer, which is of ``size`` bytes and made of ``parts``. Whoever sends it tells when
-    it is ``gone``: the others wait a moment for that, so that a registry on this machine has a processor.
+    The first one is the layer, which is of ``size`` bytes and begins with ``known``.
     """
 
     size: int
-    parts: Callable[[], tuple[Piece, ...]]
-    gone: Event
+    known: tuple[Piece, ...]
     start: Callable[[], tuple[Beside[Blob], ...]]
 
 
@@ -159,12 +153,9 @@ def _compat(
     def make_layer() -> Blob:
         return Blob.hashed(LAYER, file.parts, file.digest) if file else Blob(LAYER, gzipped(archive))
 
-    gone = Event()
-
     def make_config(after: Beside[Blob] | None) -> Blob:
         if after:
             after.result()  # each digest takes as long as all the rest, and this one is not needed first
-            gone.wait(MOMENT)
         value: dict[str, Any] = {
             "architecture": "amd64",
             "os": "linux",
@@ -179,7 +170,7 @@ def _compat(
         return layer, Beside(lambda: make_config(layer if ahead else None))
 
     if ahead and file:
-        ahead(Coming(file.size, lambda: file.parts, gone, start))
+        ahead(Coming(file.size, file.blocks, start))
     layer, config = (each.result() for each in start())
     return Packed((layer, config), manifest_of(config, [layer.descriptor], notes))
 

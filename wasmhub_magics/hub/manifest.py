@@ -18,6 +18,7 @@ from .pieces import Piece, sha256
 
 __all__ = [
     "ACCEPTED",
+    "DIGEST",
     "DOCKER_MANIFEST",
     "EMPTY",
     "INDEX",
@@ -41,7 +42,7 @@ LARGEST_MANIFEST = 4 << 20
 LARGEST_BLOB = 256 << 20
 """Bytes of a layer and of a module, as Istio's agent limits it (``pkg/wasm/httpfetcher.go``)."""
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,7 +105,7 @@ class Descriptor:
         if not isinstance(value, dict):
             raise _odd("a descriptor is no object", where)
         digest, size, kind = value.get("digest"), value.get("size"), value.get("mediaType", "")
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
             raise _odd(f"the digest {digest!r} is not of sha256", where)
         if not isinstance(size, int) or isinstance(size, bool) or size < 0 or not isinstance(kind, str):
             raise _odd(f"the descriptor of {digest[:19]} is incomplete", where)

@@ -7,15 +7,19 @@ from dataclasses import replace
 from ..errors import NotAFilter, RequestError
 from ..module import Module
 from .consumers import consumers
-from .content import unpack
+from .content import Content, unpack
 from .download import download, is_url
 from .image import Image, find
+from .manifest import DIGEST
 from .notes import MODULE_DIGEST, ROOT_ID
 from .place import Moved, opened
 from .policy import Policy, load_policy
 from .reference import Reference, parse_reference
 
 __all__ = ["pull"]
+
+LARGE = 1 << 20
+"""Bytes whose digest takes as long as a request."""
 
 
 def pull(
@@ -34,8 +38,9 @@ def pull(
 
     Every layout that a proxy reads is read, and those of the CNCF and of wasm-to-oci; of an index the
     linux/amd64 image is taken as Istio does. The address of a ``.wasm`` file, or of one in ``.gz``, ``.tar``
-    or ``.tar.gz``, is taken too. The digests of all that is read are checked; ``sha256`` is what that of the
-    module must be. ``policy`` is what the image must have, by default the user's own; ``moved`` is told of
+    or ``.tar.gz``, is taken too. The digests of all that is read are checked; the own one of a large module
+    in an archive when it is first asked for: if the image told another, that raises NotAFilter. ``sha256`` is
+    what it must be. ``policy`` is what the image must have, by default the user's own; ``moved`` is told of
     bytes that arrive. The other arguments are those of ``push``.
 
     Raises ImageNotFound, Untrusted where the policy is broken, NotAFilter where it holds no module or is
@@ -63,12 +68,8 @@ def pull(
         policy.check(place, name, named.digest, manifest)
         content = unpack(manifest, lambda layer, work: place.read(name, layer, work, moved), where)
         location = place.location(name)
-    module = Module.hashed(content.data, content.digest)
-    told = manifest.annotations.get(MODULE_DIGEST)
-    if told and told != module.digest:
-        raise NotAFilter(
-            "the module is another than the image says", where=where, do="ask its publisher to push it again"
-        )
+    told = manifest.annotations.get(MODULE_DIGEST, "")
+    module = _module(content, told, where)
     if sha256 and module.digest != f"sha256:{sha256.removeprefix('sha256:').lower()}":
         if sha256.removeprefix("sha256:").lower() == named.digest.removeprefix("sha256:"):
             raise RequestError(
@@ -84,7 +85,7 @@ def pull(
     image = Image(
         name,
         named.digest,
-        module.digest,
+        told or module.digest,
         module.size,
         content.layout,
         manifest.annotations,
@@ -94,6 +95,23 @@ def pull(
         consumers(manifest),
     )
     return module, replace(image, remarks=remarks(image))
+
+
+def _module(content: Content, told: str, where: str) -> Module:
+    """The module, whose digest must be the one that the image tells, if it tells any.
+
+    Its bytes are those of a layer whose digest was checked. What the image says beside of a large one is
+    looked at when somebody asks for its digest: a second one takes longer than the bytes are on their way.
+    """
+    error = NotAFilter(
+        "the module is another than the image says", where=where, do="ask its publisher to push it again"
+    )
+    if not content.digest and DIGEST.fullmatch(told) and len(content.data) > LARGE:
+        return Module.promised(content.data, told, error)
+    module = Module.hashed(content.data, content.digest) if content.digest else Module(content.data)
+    if told and told != module.digest:
+        raise error
+    return module
 
 
 def remarks(image: Image) -> tuple[str, ...]:

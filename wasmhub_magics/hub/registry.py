@@ -129,27 +129,20 @@ class Registry(Transport):
         def send(blob: Beside[Blob]) -> None:
             self._send_blob(reference, blob.result())
 
-        def tell(what: str, sent: int, size: int) -> None:
-            if moved:
-                moved(what, sent, size)
-            if sent == size:
-                coming.gone.set()
-
         def send_first() -> None:
             if session is None:
-                self._send_blob(reference, first.result(), tell)
+                self._send_blob(reference, first.result(), moved)
                 return
             there = Beside(lambda: self._is_there(reference, first.result().descriptor))
             with self._unless_there(reference, first.result):
-                upload_ahead(session, coming.parts(), first, there, tell)
-            coming.gone.set()
+                upload_ahead(session, coming.known, first, there, moved)
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
         self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
 
     def write(self, reference: Reference, packed: Packed, moved: Moved | None = None) -> None:
         """Put an image into the registry; blobs that are there already are not sent again."""
-        self._probe()  # what is wrong with the registry as a whole is told at once
+        self.reach()  # what is wrong with the registry as a whole is told at once
         blobs = {
             blob.digest: blob
             for blob in packed.blobs
@@ -203,7 +196,7 @@ class Registry(Transport):
 
     def repositories(self, first: int = 0) -> tuple[str, ...] | None:
         """The names of all repositories or of the first few, sorted; None where the registry tells none."""
-        self._probe()
+        self.reach()
         start = f"{self.prefix}://{self.host}/v2/_catalog?n={first or PAGE}"
         found = self._paged(start, "repositories", pages=1 if first else 0)
         return None if found is None else tuple(sorted(set(found)))
@@ -301,7 +294,7 @@ class Registry(Transport):
 
     def _container(self, repository: str) -> Any:
         """The name in the form of oras, which gives the addresses; their scheme is known from then on."""
-        self._probe()
+        self.reach()
         namespace, _, name = repository.rpartition("/")
         if self.host == DOCKER_HUB and not namespace:
             namespace = "library"

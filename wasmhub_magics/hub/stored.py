@@ -31,18 +31,26 @@ class Stored:
     def __init__(self, content: Sequence[Piece]) -> None:
         self._check = Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), content, 0))
         self._length = sum(map(len, content))
-        self._blocks = (_HEAD, *_blocks(content, self._length))
-        self.size = sum(map(len, self._blocks)) + _TAIL.size
+        self.blocks: tuple[Piece, ...] = (_HEAD, *_blocks(content, self._length))
+        """The file without its end, which takes a while."""
+        self.size = sum(map(len, self.blocks)) + _TAIL.size
 
     @property
     def parts(self) -> tuple[Piece, ...]:
         """The bytes of the file."""
-        return (*self._blocks, _TAIL.pack(self._check.result(), self._length & 0xFFFFFFFF))
+        return (*self.blocks, self._tail())
 
     @cached_property
     def digest(self) -> str:
         """The digest of the file, as images name it."""
-        return sha256(part for parts in (self._blocks, self.parts[-1:]) for part in parts)
+        return sha256(self._pieces())
+
+    def _pieces(self) -> Iterator[Piece]:
+        yield from self.blocks
+        yield self._tail()  # nobody waits for it before
+
+    def _tail(self) -> bytes:
+        return _TAIL.pack(self._check.result(), self._length & 0xFFFFFFFF)
 
 
 def _blocks(content: Sequence[Piece], left: int) -> Iterator[Piece]:

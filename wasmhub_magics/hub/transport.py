@@ -1,7 +1,7 @@
 """How a registry is talked to: oras, with quick and clear failures.
 
-Other than its base class it asks ``/v2/`` first, waits a bounded time for each answer, never repeats a failed
-request, and gets a token for each scope it is asked for.
+Other than its base class it asks ``/v2/`` first, or as soon as a registry that it knows fails; it waits a
+bounded time for each answer, never repeats a failed request, and gets a token for each scope it is asked for.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from .refusals import failed, refused
 __all__ = ["Transport"]
 
 PROBE_SECONDS = 10.0
+_SPOKEN: dict[tuple[str, bool, bool | str], str] = {}
+"""The scheme of registries that did what they were asked, so that they are not asked first the next time."""
 PIECE = 1 << 20
 """Bytes that are read from and written to a socket at once."""
 
@@ -95,6 +97,10 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         self.timeout = timeout
         self._tls_verify = tls_verify
         self._answered: requests.Response | None = None
+        self._spoken = (self.host, insecure, tls_verify)
+        self._known = self._spoken in _SPOKEN
+        if self._known:
+            self.prefix = _SPOKEN[self._spoken]
         self.auth: ChallengeAuth = ChallengeAuth(self.host, credential, insecure, self._send)
         self.session.trust_env = not is_loopback(
             self.host
@@ -111,13 +117,19 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.session.close()
+        if error is None and self._answered is not None:
+            _SPOKEN[self._spoken] = self.prefix
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.host}>"
 
     def reach(self) -> None:
-        """Find out whether a registry answers, and how. Raises RegistryUnreachable and NotARegistry."""
-        self._probe()
+        """Find out whether a registry answers, and how. Raises RegistryUnreachable and NotARegistry.
+
+        One that is known from before is not asked again before it fails.
+        """
+        if not self._known:
+            self._probe()
 
     def check_login(self) -> None:
         """Ask whether the credential is accepted.
@@ -144,11 +156,17 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
 
         Raises Unauthorized where it refuses the answer, RegistryUnreachable and NotARegistry.
         """
-        self._probe()
+        self.reach()
         own = urlsplit(url).netloc == self.host  # what one is to the registry is nobody else's business
         given = {**self.headers, **(headers or {})}
         known = self.auth.get_auth_header() if own else {}
-        response = self._send(method, url, data=data, json=json, headers={**given, **known}, moved=moved)
+        try:
+            response = self._send(method, url, data=data, json=json, headers={**given, **known}, moved=moved)
+        except HubError:
+            self._doubt()
+            raise
+        if response.status_code >= 400 and response.status_code != 401 and method != "HEAD":
+            self._doubt()
         if response.status_code == 401 and own:
             self._body(response)
             answer, sent = self.auth.authenticate_request(response, given)
@@ -173,6 +191,13 @@ class Transport(oras.provider.Registry):  # type: ignore[misc]
             else:
                 self._answered = self._look("https")
         return self._answered
+
+    def _doubt(self) -> None:
+        """Look once whether a registry that is known from before is still one, as something failed."""
+        if self._known:
+            self._known = False
+            _SPOKEN.pop(self._spoken, None)
+            self._probe()
 
     def _look_again(self, plain: NotARegistry) -> requests.Response:
         try:

@@ -32,18 +32,19 @@ def begun_ahead(registry: Registry, reference: Reference, size: int) -> Session 
 
 def upload_ahead(
     session: Session,
-    parts: tuple[Piece, ...],
+    known: tuple[Piece, ...],
     coming: Beside[Blob],
     there: Beside[bool],
     moved: Moved | None,
 ) -> None:
-    """Send a blob whose digest is still computed; it is given up once it turns out to be ``there``.
+    """Send a blob whose digest and end are still computed; it is given up once it turns out to be ``there``.
 
-    Its first piece needs no digest. Raises HubError.
+    Its first piece, of what is ``known``, needs no digest. Raises HubError.
     """
-    sending = _Sending(session, parts, moved, coming, there)
+    sending = _Sending(session, known, moved, coming, there)
     try:
         sending.ahead()
+        sending.parts = coming.result().parts
         sending.run(coming.result().digest)
     except _Needless:
         session.cancel()
@@ -96,7 +97,7 @@ class _Sending:
         """Send the first piece, for which nobody asks for the digest of the whole."""
         session = self.session
         try:
-            session.patch(self._cut(min(session.piece, session.size)), self._tell)
+            session.patch(self._cut(min(session.piece, sum(map(len, self.parts)))), self._tell)
         except Lost:
             self._whole()
 

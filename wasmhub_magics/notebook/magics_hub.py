@@ -123,6 +123,7 @@ class HubMagics(Group):
             made = pull(
                 options.reference, options.name, sha256=options.sha256, moved=_moving(progress), **given
             )
+            _ = made.digest  # nothing is kept where it is another than the image says
         made = _with_cases(made, given)
         self.keep(made)
         SESSION.history.loaded(made)
