@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Finder(Generic[T]):
-    """A function whose find is kept. Where nothing was found it looks again: that may be installed any time."""
+    """A function whose find is kept. It looks again where it found nothing: that may be installed later."""
 
     def __init__(self, find: Callable[[], T | None]) -> None:
         self._find = find
