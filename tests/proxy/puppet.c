@@ -368,6 +368,9 @@ static void step(Str c, const char *phase, u32 id) {
   } else if (is(c, "refuseif")) { // return 0 where shared data of that name is there
     Str k = next();
     if (proxy_get_shared_data(k.s, k.n, &p, &n, &made) == 0) answer = 0;
+  } else if (is(c, "trapif")) { // trap where shared data of that name is there
+    Str k = next();
+    if (proxy_get_shared_data(k.s, k.n, &p, &n, &made) == 0) __builtin_trap();
   } else if (is(c, "return")) {
     answer = num(next());
   } else if (is(c, "trap")) {

@@ -76,6 +76,14 @@ def test_a_plugin_that_does_not_start_again_goes_on_being_refused(run, puppet):
         assert [line.message for line in exchange.log][-1:] == ["configure 1 1 0"]
 
 
+def test_a_plugin_that_traps_when_it_starts_again_says_so(run, puppet):
+    script = "request_headers setdata n 0 1\nrequest_headers trap\nconfigure trapif n"
+    proxy = run(puppet(script, failure_policy="reload"))
+    proxy.send()
+    proxy.tick(1)
+    assert "unreachable" in proxy.send().log[-1].message
+
+
 def test_with_a_fixed_clock_only_the_proxys_own_time_counts(run, puppet):
     proxy = run(
         puppet("request_headers trap", failure_policy="reload", reload_seconds=0.001), clock=0, seed=1

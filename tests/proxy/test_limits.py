@@ -130,36 +130,110 @@ def test_callbacks_that_take_too_long_together_are_stopped_too(run, source):
 
 BUSY = """
 #include "proxy_wasm.h"
-static uint32_t metric;
-bool proxy_on_configure(uint32_t context, uint32_t size) {
-  return proxy_define_metric(PW_COUNTER, "m", 1, &metric) == 0;
-}
 pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
   for (;;) {
-    CALL;
+    proxy_log(PW_LOG_INFO, "seven", 5);
   }
 }
 """
-CALLS = {
-    "log": 'proxy_log(PW_LOG_INFO, "seven", 5)',
-    "header": 'proxy_replace_header_map_value(PW_REQUEST_HEADERS, "x-a", 3, "1", 1)',
-    "metric": "proxy_increment_metric(metric, 1)",
-    "data": 'proxy_set_shared_data("k", 1, "value", 5, 0)',
-}
 
 
 @pytest.mark.parametrize("trace", [False, True])
-@pytest.mark.parametrize("call", CALLS)
-def test_a_callback_is_stopped_between_two_host_calls_so_that_all_it_did_is_whole(run, call, trace):
-    module = build_module(BUSY.replace("CALL", CALLS[call]), "c", "busy").module
+def test_a_callback_is_stopped_where_all_it_did_is_whole(run, trace):
+    module = build_module(BUSY, "c", "busy").module
     plugin = Plugin(module, name="busy", limits=Limits(callback_seconds=0.01, log_bytes=64 << 20))
-    for _ in range(10):
-        exchange = run(plugin, trace=trace, clock=1e9).send()
-        assert exchange.details == "wasm_fail_stream"
-        assert {line.message for line in exchange.log[:-1]} <= {"seven"}
-        assert "limit callback_seconds" in exchange.log[-1].message
-        assert exchange.log[-1].message.splitlines()[-1].endswith("proxy_on_request_headers")
-        assert len(list(exchange.trace)) == trace
+    exchange = run(plugin, trace=trace, clock=1e9).send()
+    assert {line.message for line in exchange.log[:-1]} == {"seven"}
+    assert "limit callback_seconds" in exchange.log[-1].message
+    assert exchange.log[-1].message.splitlines()[-1].endswith("proxy_on_request_headers")
+    assert len(list(exchange.trace)) == trace
+
+
+@pytest.mark.parametrize("fuel", range(20_000, 21_000, 97))
+def test_a_callback_whose_fuel_runs_out_leaves_all_it_did_whole(run, fuel):
+    module = build_module(BUSY, "c", "busy").module
+    exchange = run(Plugin(module, name="busy", limits=Limits(fuel=fuel)), clock=1e9).send()
+    assert {line.message for line in exchange.log[:-1]} == {"seven"}
+    told = f"stopped after {fuel} instructions in proxy_on_request_headers (limit fuel)"
+    assert told in exchange.log[-1].message
+    (callback,) = exchange.trace
+    assert callback.trapped
+    assert all(call.result == 0 for call in callback.calls[:-1])
+    assert len(callback.calls) > 1
+    assert exchange.timing.fuel > fuel
+
+
+ENDLESS_ALLOCATOR = """
+(module
+  (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) ":path")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) (loop $again (br $again)) (unreachable))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (call $get (i32.const 0) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 4))))
+"""
+
+
+@pytest.mark.parametrize("limits", [Limits(callback_seconds=0.05), Limits(fuel=1_000_000)])
+def test_an_allocator_without_end_is_stopped_too(run, limits):
+    module = build_module(ENDLESS_ALLOCATOR, "wat", "endless").module
+    exchange = run(Plugin(module, name="endless", limits=limits)).send()
+    assert "proxy_on_memory_allocate" in exchange.log[-1].message
+    assert "(limit " in exchange.log[-1].message
+
+
+MANY_HEADERS = """
+#include "proxy_wasm.h"
+static char pairs[1 << 26];
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  uint32_t n = 3000000, one = 1;
+  char *sizes = pairs + 4, *at = sizes + 8 * n;
+  __builtin_memcpy(pairs, &n, 4);
+  for (uint32_t i = 0; i < n; i++) {
+    __builtin_memcpy(sizes + 8 * i, &one, 4);
+    __builtin_memcpy(sizes + 8 * i + 4, &one, 4);
+    __builtin_memcpy(at, "x\\0001", 4);
+    at += 4;
+  }
+  proxy_set_header_map_pairs(PW_REQUEST_HEADERS, pairs, at - pairs);
+  for (;;) {
+  }
+}
+"""
+
+
+def test_a_long_host_call_is_not_stopped_in_its_middle(run):
+    module = build_module(MANY_HEADERS, "c", "many").module
+    exchange = run(Plugin(module, name="many", limits=Limits(callback_seconds=0.001))).send()
+    assert "limit callback_seconds" in exchange.log[-1].message
+    (callback,) = exchange.trace
+    assert [call.status for call in callback.calls] == ["Ok"] * len(callback.calls)
+
+
+BRIEF = """
+#include "proxy_wasm.h"
+pw_action proxy_on_request_body(uint32_t context, uint32_t size, bool end) { return PW_CONTINUE; }
+"""
+
+
+def test_short_callbacks_without_host_calls_are_stopped_when_they_take_too_long_together(run):
+    limits = Limits(exchange_seconds=0.001, body_bytes=1 << 23)
+    proxy = run(Plugin(build_module(BRIEF, "c", "brief").module, name="brief", limits=limits), trace=False)
+    exchange = proxy.send(Request("POST", "/", body="x" * 4_000_000, chunks=[1] * 4_000_000))
+    assert exchange.log[0].message.startswith("Function: proxy_on_request_body failed: stopped in")
+    assert "(limit exchange_seconds)" in exchange.log[0].message
+
+
+def test_a_filter_starts_anew_however_busy_other_proxies_were(run, puppet):
+    script = "request_headers flood 2000000\nrequest_headers trap\nvm_start flood 2000000"
+    policy = {"failure_policy": "reload", "reload_seconds": 0.001}
+    proxy = run(puppet(script, limits=Limits(exchange_seconds=0.8), **policy))
+    proxy.send()
+    start, busy = time.perf_counter(), run("", trace=False)
+    while time.perf_counter() - start < 1:
+        busy.loop(Request(), 10_000)
+    assert not any("limit exchange_seconds" in line.message for line in proxy.send().log)
 
 
 SWELLING = """

@@ -6,10 +6,10 @@ import importlib.util
 import re
 import shutil
 import subprocess
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .finder import Finder
 from .language import Toolchain
 
 __all__ = ["SHARED", "find_clang", "find_ziglang", "levels"]
@@ -21,7 +21,7 @@ levels = {"speed": "-O2", "size": "-Oz", "none": "-O0"}
 """What to optimize for, as clang's flag."""
 
 
-@cache
+@Finder
 def find_ziglang() -> Toolchain | None:
     """The clang inside the ``ziglang`` package; its command is ``zig``."""
     spec = importlib.util.find_spec("ziglang")
@@ -35,7 +35,7 @@ def find_ziglang() -> Toolchain | None:
         return None
 
 
-@cache
+@Finder
 def find_clang() -> Toolchain | None:
     """A clang of this machine that knows WebAssembly and has its linker beside it."""
     for suffix in ("", *(f"-{number}" for number in range(25, 13, -1))):

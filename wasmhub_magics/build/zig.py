@@ -9,13 +9,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 
 from ..errors import BuildError, Diagnostic, ToolchainMissing
 from .cache import cache_root
 from .clang import find_ziglang
 from .diagnostics import Sources, column_of_byte, failure, source_lines
+from .finder import Finder
 from .language import BuildOptions, Compiled, Progress, Toolchain
 from .process import run
 from .sources import write_files
@@ -40,7 +40,7 @@ MODES = {"speed": "ReleaseSafe", "size": "ReleaseSmall", "none": "Debug"}
 FLAGS = ["-target", "wasm32-freestanding", "-fno-entry", "-rdynamic", "--stack", "131072", "--color", "off"]
 
 
-@cache
+@Finder
 def find_zig() -> Toolchain | None:
     """The Zig inside the ``ziglang`` package, else one on the PATH, of the series that the guest needs."""
     packaged = find_ziglang()

@@ -101,8 +101,8 @@ class Chain:
                 callback = host.callback
                 vm = next(vm for vm in self._vms.values() if vm.index == host.field("vm"))
                 vm.failed = True
-                if isinstance(trap, Stopped) and trap.why == "fuel":
-                    host.refuel(None)  # what is left of the exchange is the proxy's own work
+                if host.tank is not None and isinstance(trap, Stopped) and trap.why == "fuel":
+                    host.tank.limit = None  # what is left of the exchange is the proxy's own work
                 line = f"Function: {callback} failed: {self._words(trap, callback)}".encode()
                 host.call("trapped", host.say(line))
                 call = self._proceed
@@ -111,6 +111,9 @@ class Chain:
         """Give plugins whose policy is to reload a new VM, where theirs has failed and is old enough."""
         if not self._host.field("failed"):
             return
+        self._host.allow(math.inf)
+        if self._host.tank is not None:
+            self._host.tank.fill(None)
         for key, vm in list(self._vms.items()):
             if not vm.failed:
                 continue
@@ -175,9 +178,10 @@ class Chain:
         message = self._words(trap, callback)
         self._host.call("start_trapped")
         self._drain_start()
+        self.start_log += (LogLine("error", message, plugin.name),)
         return StartError(
             f"the plugin {plugin.name} did not start: {callback} failed: {message.partition(chr(10))[0]}",
-            log=(*self.start_log, LogLine("error", message, plugin.name)),
+            log=self.start_log,
             where=f"plugin {plugin.name}, {callback}",
             do="see the log lines and the backtrace",
         )

@@ -28,6 +28,7 @@ T = TypeVar("T")
 TICK_SECONDS = 0.01
 IDLE_TICKS = 50
 PATIENCE_TICKS = 3
+HOST_SECONDS = 10.0
 INTERRUPT_SECONDS = 0.05
 STACK_BYTES = 1 << 20
 
@@ -56,9 +57,10 @@ class Watch:
 
     ``progress`` is the address of a counter that stands still while one callback runs, ``limit`` tells how
     many seconds that callback may take, infinity where none runs. ``budget`` is what all callbacks may take
-    since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call was ended. Host
-    functions end it by the word that lies ``stop`` bytes behind ``progress``; ``patience`` counts the looks
-    until it is ended wherever it is.
+    since ``began``, which is None until the watchdog has looked. ``stopped`` is why the call is to end, and
+    ``since`` when that or the running callback began. The host ends it by the word that lies ``stop`` bytes
+    behind ``progress``; the next word tells whether a filter's code runs. ``patience`` counts the looks
+    until that is ended wherever it is; ``idle`` is the word where nothing is to end.
     """
 
     engine: wasmtime.Engine
@@ -71,10 +73,20 @@ class Watch:
     seen: int = -1
     since: float = 0.0
     patience: int = 0
+    idle: int = 0
 
-    def wants(self, stop: int) -> None:
-        """Tell the host's functions whether the running callback is to end."""
-        ctypes.c_uint32.from_address(self.progress + self.stop).value = stop
+    def wants(self, stop: bool) -> None:
+        """Tell the host whether the running callback is to end."""
+        ctypes.c_uint32.from_address(self.progress + self.stop).value = self.idle | stop
+
+    @property
+    def in_guest(self) -> bool:
+        """Whether a filter's code runs, not the host's, which is to be stopped in safe places only."""
+        return bool(ctypes.c_uint32.from_address(self.progress + self.stop + 4).value)
+
+    @in_guest.setter
+    def in_guest(self, now: bool) -> None:
+        ctypes.c_uint32.from_address(self.progress + self.stop + 4).value = now
 
 
 @dataclass
@@ -172,15 +184,20 @@ class Owner:
             if self._job is job and self._watch is not None:
                 self._stop(self._watch, "interrupt")
 
-    @staticmethod
-    def _stop(watch: Watch, why: Literal["time", "budget", "interrupt"]) -> None:
-        """End the call: for an interrupt at once, else between two host calls where it makes any."""
+    def _stop(self, watch: Watch, why: Literal["time", "budget", "interrupt"]) -> None:
+        """End the call: for an interrupt at once, else where host and filter take turns."""
         watch.stopped = why
         if why == "interrupt":
             watch.engine.increment_epoch()
         else:
-            watch.wants(1)
-            watch.patience = PATIENCE_TICKS
+            watch.wants(True)
+            watch.patience, watch.since = PATIENCE_TICKS, self._seconds()
+
+    def _insist(self, watch: Watch) -> None:
+        """End a filter that does not call the host, and a host that does not come to an end by itself."""
+        watch.patience -= 1
+        if watch.patience <= 0 and (watch.in_guest or self._seconds() - watch.since > HOST_SECONDS):
+            watch.engine.increment_epoch()
 
     def _serve(self) -> None:
         while True:
@@ -209,10 +226,8 @@ class Owner:
                 idle = idle + 1 if watch is None else 0
                 if watch is not None and not watch.stopped:
                     self._look(watch)
-                elif watch is not None and watch.patience:
-                    watch.patience -= 1
-                    if not watch.patience:
-                        watch.engine.increment_epoch()
+                elif watch is not None and watch.stopped != "interrupt":
+                    self._insist(watch)
 
     def _look(self, watch: Watch) -> None:
         now = self._seconds()
@@ -225,7 +240,7 @@ class Owner:
         elif now - watch.since > watch.limit():
             self._stop(watch, "time")
             return
-        if now - watch.began > watch.budget and watch.limit() < math.inf:
+        if now - watch.began > watch.budget:
             self._stop(watch, "budget")
 
     def _seconds(self) -> float:

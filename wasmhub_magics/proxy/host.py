@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..errors import HostError
 from .bridge import BRIDGE
 from .compile import compiled
-from .engine import Watch, engine, owner
+from .engine import HOST_SECONDS, Watch, engine, owner
 from .foreign import ForeignFunctions
+from .fuel import Tank
 from .protocol import Reader
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["GuestTrap", "Host", "Stopped", "bridge_bytes", "host_bytes"]
 
 MEMORY_LIMIT = 2 << 30
-PLENTY_OF_FUEL = 1 << 62
-ENDED = 2
-"""The word of a host function that has ended a callback as it was told (``src/link.zig``)."""
+ENDED, METERED = 2, 4
+"""Bits of the word that the host looks at when it and a filter take turns (``src/worker.zig``)."""
 HOST_NAME = "wasmhub_host.wasm"
 
 
@@ -84,6 +84,7 @@ class Host:
         "panic_length",
         "failed",
         "stop",
+        "guest",
     )
     STOP: ClassVar = 4 * FIELDS.index("stop")
     names: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = ((), ())
@@ -92,15 +93,13 @@ class Host:
     def __init__(self, *, fuel: bool, clock: int | None, seed: int | None) -> None:
         import wasmtime
 
-        self.fuel = fuel
         self.engine = engine(fuel)
         self.configuration = "fuel" if fuel else "plain"
         self.store = wasmtime.Store(self.engine)
         # Filters have limits of their own, in their modules; this is the end for the host itself.
         self.store.set_limits(memory_size=MEMORY_LIMIT)
         self.store.set_epoch_deadline(1)
-        if fuel:
-            self.store.set_fuel(PLENTY_OF_FUEL)
+        self.tank = Tank(self.store) if fuel else None
         self.store.set_wasi(wasmtime.WasiConfig())
         linker = wasmtime.Linker(self.engine)
         linker.define_wasi()
@@ -165,7 +164,7 @@ class Host:
     def _resume(watch: Watch) -> None:
         if watch.stopped:
             watch.stopped = ""
-            watch.wants(0)
+            watch.wants(False)
 
     def allow(self, seconds: float) -> None:
         """Let all callbacks take so many seconds together from now on, as the watchdog sees it."""
@@ -177,14 +176,17 @@ class Host:
     def guarded(self, seconds: float) -> Iterator[None]:
         """Let the watchdog look at work that enters wasm by itself, such as an instantiation."""
         assert self._watch is not None
-        watch = Watch(self.engine, self.address(self._mailbox), self.STOP, lambda: seconds)
-        kept, self._watch = self._watch, watch
+        kept = self._watch
+        at = self.address(self._mailbox)
+        self._watch = watch = Watch(self.engine, at, self.STOP, lambda: seconds, idle=kept.idle)
         self.store.set_epoch_deadline(1)
+        watch.in_guest = True
         owner.enter(watch)
         try:
             yield
         finally:
             owner.leave()
+            watch.in_guest = False
             self._resume(watch)
             self._watch = kept
 
@@ -251,11 +253,16 @@ class Host:
         """Put a function into the host's table; the result is its index."""
         return self.table.grow(self.store, 1, function)
 
-    def refuel(self, fuel: int | None) -> int:
-        """Fill the tank; the result is what was put in."""
-        amount = PLENTY_OF_FUEL if fuel is None else fuel
-        self.store.set_fuel(amount)
-        return amount
+    def limit_fuel(self) -> None:
+        """Let the tank know whenever a filter's code runs or the host's again, so that it can set limits."""
+        import wasmtime
+
+        assert self.tank is not None
+        assert self._watch is not None
+        i32 = wasmtime.ValType.i32()
+        meter = wasmtime.Func(self.store, wasmtime.FuncType([i32], [i32]), self.tank.meter)
+        self.call("meter", self.put(meter))
+        self._watch.idle = METERED
 
     def memory_bytes(self) -> int:
         """The size of the host's own memory."""
@@ -278,6 +285,13 @@ class Host:
         code = trap.trap_code
         frames = tuple((f.func_index, f.func_offset, f.module_name or "") for f in trap.frames)
         self._stack.set_value(self.store, self._stack_top)
+        dry = False
+        if self.tank is not None:
+            dry = self.tank.dry
+            self.tank.meter(0)
+        ended = bool(self._mailbox and self.field("stop") & ENDED)
+        if ended and self._watch is not None:
+            self._watch.wants(False)
         if self._mailbox and self.field("panic_length"):
             message = self.read(self.field("panic"), self.field("panic_length")).decode("utf-8", "replace")
             if message == "out of memory":
@@ -290,11 +304,16 @@ class Host:
             )
         kind = "" if code is None else code.name
         guests = tuple(frame for frame in frames if frame[2] != HOST_NAME)
-        if kind == "INTERRUPT" or (self._mailbox and self.field("stop") == ENDED):
-            stopped = "" if self._watch is None else self._watch.stopped
-            return Stopped(stopped or "interrupt", guests)
-        if kind == "OUT_OF_FUEL":
+        if kind == "OUT_OF_FUEL" or dry:
             return Stopped("fuel", guests)
+        stopped = "" if self._watch is None else self._watch.stopped
+        if kind == "INTERRUPT" and stopped in ("time", "budget") and not self.field("guest"):
+            return HostError(
+                f"the host worked for {HOST_SECONDS:g} s after a filter's time was up",
+                do="look for a host call on very much data; the next send starts anew",
+            )
+        if ended or kind == "INTERRUPT":
+            return Stopped(stopped or "interrupt", guests)
         innermost_is_host = bool(frames) and frames[0][2] == HOST_NAME
         if not guests or (innermost_is_host and kind != "STACK_OVERFLOW"):
             return HostError(

@@ -79,6 +79,8 @@ class Worker:
         self._result: Callable[[Reader], Step] = self._exchange
         self.host = Host(fuel=fuel, clock=clock, seed=seed)
         self.chain = Chain(plugins, self.host, fixed=clock is not None)
+        if self.chain.fuel_limit is not None:
+            self.host.limit_fuel()
         self._request: Request | None = None
         self._answered: Response | None = None
 
@@ -140,8 +142,8 @@ class Worker:
         """Give what starts now, and ends in such a result, its instructions and its time."""
         self._calls, self._result, self._looping = [], result, False
         self.host.allow(self.chain.seconds)
-        if self.host.fuel:
-            self.host.refuel(self.chain.fuel_limit)
+        if self.host.tank is not None:
+            self.host.tank.fill(self.chain.fuel_limit)
 
     def _tcp_step(self, reader: Reader) -> TcpStep:
         flags, to_upstream, to_client = reader.u8(), reader.text(), reader.text()
@@ -174,7 +176,8 @@ class Worker:
         version = self._upstream_version
         encoded = encode_request(request, trace=False, answer=answer, upstream_version=version)
         host.call("prepare", host.say(encoded))
-        fuel = host.refuel(None) if host.fuel else 0
+        if host.tank is not None:
+            host.tank.fill(None)
         before, host_before = self.memory(), host.memory_bytes()
         start = time.perf_counter()
 
@@ -185,7 +188,7 @@ class Worker:
                 size = host.call("histogram_size")
                 raw = memoryview(host.read(host.call("histogram"), 8 * size))
                 counts = tuple(raw.cast("Q"))
-            used = fuel - host.store.get_fuel() if host.fuel else None
+            used = None if host.tank is None else host.tank.used
             return Loop(n, seconds, counts, used, before, self.memory(), host_before, host.memory_bytes())
 
         self._calls, self._result, self._looping = [], result, True
@@ -274,9 +277,7 @@ class Worker:
                 object.__setattr__(upstream_response, "metadata", self._answered.metadata)
             if response is not None and self._request.version == "2":
                 object.__setattr__(response, "metadata", _passed(self._answered, to_client))
-        fuel = None
-        if self.host.fuel:
-            fuel = (self.chain.fuel_limit or (1 << 62)) - self.host.store.get_fuel()
+        fuel = None if self.host.tank is None else self.host.tank.used
         return Exchange(
             request=self._request,
             response=response,

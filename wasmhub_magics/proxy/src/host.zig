@@ -91,6 +91,12 @@ fn describeAll() !void {
     for (link.names) |name| try exchange.putText(name);
 }
 
+/// Tell a function of the table, from now on, whenever a filter's code runs or the host's again.
+export fn meter(function: u32) void {
+    worker.meter = @ptrFromInt(function);
+    worker.mailbox.stop |= worker.metered;
+}
+
 export fn set_trace(on: u32) void {
     trace.on = on != 0;
     trace.clear();

@@ -56,18 +56,12 @@ pub fn exportAll() void {
     }
 }
 
-/// End the running callback between two host calls: what they work on is whole there.
-noinline fn stop() void {
-    @branchHint(.cold);
-    worker.mailbox.stop = 2;
-    @trap();
-}
-
 /// A host function as filters call it: traced, and with a failure turned into a number.
 fn Export(comptime id: u8, comptime function: anytype, comptime wasi: bool) type {
     const T = @typeInfo(@TypeOf(function)).@"fn".param_types;
     const Run = struct {
         inline fn run(arguments: anytype) u32 {
+            worker.leaveGuest();
             if (trace.on) {
                 @branchHint(.unlikely);
                 var list: [arguments.len]u64 = undefined;
@@ -83,7 +77,7 @@ fn Export(comptime id: u8, comptime function: anytype, comptime wasi: bool) type
                 @branchHint(.unlikely);
                 trace.result(value);
             }
-            if (worker.mailbox.stop != 0) stop();
+            worker.enterGuest();
             return value;
         }
     };

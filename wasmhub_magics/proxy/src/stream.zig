@@ -284,6 +284,7 @@ pub const Stream = struct {
         if (worker.caller) |context_of| context_of.vm.failed = true;
         worker.mailbox.failed = 1;
         worker.mailbox.running = 0;
+        worker.mailbox.guest = 0;
         worker.caller = null;
         worker.context = null;
         arena_zig.clear(&stream.actions);

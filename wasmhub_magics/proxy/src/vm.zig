@@ -199,7 +199,10 @@ pub const Vm = struct {
     fn allocate(vm: *Vm, length: u32) u32 {
         const index = vm.callbacks[@backingInt(Callback.malloc)];
         if (index == 0) return 0;
-        return @as(*const fn (u32) callconv(.c) u32, @ptrFromInt(index))(length);
+        worker.enterGuest();
+        const at = @as(*const fn (u32) callconv(.c) u32, @ptrFromInt(index))(length);
+        worker.leaveGuest();
+        return at;
     }
 };
 
@@ -212,6 +215,7 @@ pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callb
         const list: [arguments.len]u32 = arguments;
         trace.callback(@backingInt(callback), context.pluginIndex(), context.id, &list);
     }
+    worker.enterGuest();
     const index = vm.callbacks[@backingInt(callback)];
     const result = switch (arguments.len) {
         0 => function(fn (u32) callconv(.c) Result, index)(context.id),
@@ -226,6 +230,7 @@ pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callb
         ),
         else => comptime unreachable,
     };
+    worker.leaveGuest();
     if (trace.on) trace.returned(if (Result == void) null else result);
     leave();
     return result;
@@ -235,6 +240,7 @@ pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callb
 pub fn initialize(vm: *Vm, comptime callback: Callback) void {
     enter(&vm.base, callback);
     if (trace.on) trace.callback(@backingInt(callback), log.no_plugin, 0, &.{});
+    worker.enterGuest();
     const index = vm.callbacks[@backingInt(callback)];
     switch (callback) {
         ._initialize, ._start => function(fn () callconv(.c) void, index)(),
@@ -242,6 +248,7 @@ pub fn initialize(vm: *Vm, comptime callback: Callback) void {
         .__main_void => _ = function(fn () callconv(.c) u32, index)(),
         else => comptime unreachable,
     }
+    worker.leaveGuest();
     if (trace.on) trace.returned(null);
     leave();
 }

@@ -22,9 +22,16 @@ pub const Mailbox = extern struct {
     panic_length: u32 = 0,
     /// 1 where the VM of some plugin has failed.
     failed: u32 = 0,
-    /// The driver wants the running callback to end: 1 when it says so, 2 when a host function has done it.
+    /// Not 0 where the host is to look up when it hands over to a filter or takes over: `stop_now` where the filter
+    /// is to end, `stopped` where it has been, `metered` where there is a `meter`.
     stop: u32 = 0,
+    /// 1 while code of a filter runs, 0 while the host's does: only a filter may be stopped wherever it is.
+    guest: u32 = 0,
 };
+
+const stop_now = 1;
+const stopped = 2;
+pub const metered = 4;
 
 pub var mailbox: Mailbox = .{};
 pub var arena: Arena = .{};
@@ -38,3 +45,33 @@ pub var stream: Stream = .{};
 /// The context that made the running callback, and the one it acts for (`set_effective_context`).
 pub var caller: ?*vm_zig.Context = null;
 pub var context: ?*vm_zig.Context = null;
+
+/// A function of the driver that is told whether a filter's code runs from now on or the host's, and says
+/// whether what filters may use up is used up.
+pub var meter: ?*const fn (guest: u32) callconv(.c) u32 = null;
+
+/// A filter's code runs from now on, unless it is to end: what the host works on is whole here.
+pub inline fn enterGuest() void {
+    if (mailbox.stop != 0) {
+        @branchHint(.unlikely);
+        look(1);
+    }
+    mailbox.guest = 1;
+}
+
+/// The host's code runs from now on, unless the filter is to end.
+pub inline fn leaveGuest() void {
+    if (mailbox.stop != 0) {
+        @branchHint(.unlikely);
+        look(0);
+    }
+    mailbox.guest = 0;
+}
+
+noinline fn look(guest: u32) void {
+    @branchHint(.cold);
+    if (meter) |tell| mailbox.stop |= tell(guest);
+    if (mailbox.stop & stop_now == 0) return;
+    mailbox.stop |= stopped;
+    @trap();
+}

@@ -1,6 +1,6 @@
 /** The host module in a worker: memory, mailbox, the words of a trap. */
 
-const FIELDS = ["progress", "vm", "plugin", "callback", "running", "output", "output_length", "panic", "panic_length", "failed", "stop"];
+const FIELDS = ["progress", "vm", "plugin", "callback", "running", "output", "output_length", "panic", "panic_length", "failed", "stop", "guest"];
 
 /** The host module, the memory in which it speaks, and what it knows before any filter: clusters, properties. */
 class Host {
