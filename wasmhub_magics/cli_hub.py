@@ -177,7 +177,6 @@ def _pull(options: argparse.Namespace) -> int:
     from .filter import pull
 
     made = pull(options.reference, sha256=options.sha256, moved=_meter(), **connection(options))
-    _ = made.digest  # nothing is written where it is another than the image says
     print(made, made.save(options.output or f"{made.name}.wasm"))
     return 0
 

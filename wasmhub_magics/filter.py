@@ -189,7 +189,8 @@ class Filter(Trials):
         return export(self.plugin, self.built, Path(directory), exchanges, force=force)
 
     def save(self, path: str | Path) -> Path:
-        """Write the module to a file."""
+        """Write the module to a file. Raises NotAFilter where it is another than its image says."""
+        _ = self.digest
         path = Path(path)
         path.write_bytes(self.module.data)
         return path

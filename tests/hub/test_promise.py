@@ -77,4 +77,6 @@ def test_no_file_is_written_of_a_module_that_is_another_than_the_image_says(
     written = tmp_path / "pulled.wasm"
     assert main(["pull", told(big, OTHER), "-o", str(written)]) == 1
     assert SAYS in capsys.readouterr().err
+    with pytest.raises(NotAFilter, match=SAYS):
+        pull_filter(told(big, OTHER)).save(written)
     assert not written.exists()

@@ -29,7 +29,7 @@ class Stored:
     """A gzip file of what these make together, of ``size`` bytes; its parts are not copies."""
 
     def __init__(self, content: Sequence[Piece]) -> None:
-        self._check = Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), content, 0))
+        self._content = content
         self._length = sum(map(len, content))
         self.blocks: tuple[Piece, ...] = (_HEAD, *_blocks(content, self._length))
         """The file without its end, which takes a while."""
@@ -45,9 +45,15 @@ class Stored:
         """The digest of the file, as images name it."""
         return sha256(self._pieces())
 
+    @cached_property
+    def _check(self) -> Beside[int]:
+        """The sum, of which nothing is computed before somebody wants it."""
+        return Beside(lambda: reduce(lambda known, part: zlib.crc32(part, known), self._content, 0))
+
     def _pieces(self) -> Iterator[Piece]:
+        _ = self._check  # begin with it
         yield from self.blocks
-        yield self._tail()  # nobody waits for it before
+        yield self._tail()
 
     def _tail(self) -> bytes:
         return _TAIL.pack(self._check.result(), self._length & 0xFFFFFFFF)
