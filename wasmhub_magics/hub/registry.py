@@ -125,17 +125,21 @@ class Registry(Transport):
             return
         session = begun_ahead(self, reference, coming.size)
         first, *others = coming.start()
+        there = Beside(lambda: self._is_there(reference, first.result().descriptor))
 
         def send(blob: Beside[Blob]) -> None:
-            self._send_blob(reference, blob.result())
+            if there.result():
+                self._send_blob(reference, blob.result())
+            else:  # nobody has what tells of a layer that is not there
+                with self._unless_there(reference, blob.result):
+                    upload(self, reference, blob.result(), None)
 
         def send_first() -> None:
-            if session is None:
-                self._send_blob(reference, first.result(), moved)
-                return
-            there = Beside(lambda: self._is_there(reference, first.result().descriptor))
             with self._unless_there(reference, first.result):
-                upload_ahead(session, coming.known, first, there, moved)
+                if session is not None:
+                    upload_ahead(session, coming.known, first, there, moved)
+                elif not there.result():
+                    upload(self, reference, first.result(), moved)
 
         together([send_first, *(partial(send, other) for other in others)], THREADS)
         self._sent |= {(reference.repository, blob.result().digest) for blob in coming.start()}
