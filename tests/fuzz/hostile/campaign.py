@@ -6,7 +6,7 @@ import ctypes
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,8 @@ LIFE = 4000
 """Cases after which the proxy is made anew: what filters define and share stays for its life."""
 QUICK = Limits(callback_seconds=0.03, exchange_seconds=0.3)
 """Programs that jump back to what they have done never end by themselves, where they may go on for ever."""
+KINDS = 8
+"""Of so many proxies one after the other two keep a trace, and one of these counts fuel and limits it."""
 STEPS, PATIENT = 2000, 200
 """Steps of a program; one of so many has no end, and is stopped by the proxy."""
 SLOW_SECONDS = 20.0
@@ -96,6 +98,7 @@ class Campaign:
         self._proxy: Proxy | None = None
         self._seen: Any = None
         self._lived = LIFE
+        self._lives = 0
         self._patch = patch.object(host, "host_bytes", instrumented) if guided else None
         if self._patch is not None:
             self._patch.start()
@@ -148,6 +151,8 @@ class Campaign:
             exchange = proxy.send(
                 REQUESTS[case.request], upstream=(lambda _: upstream) if case.asks else upstream
             )
+            for callback in exchange.trace:
+                str(callback)
         except Exception as error:  # nothing that a filter does is a mistake of who sends a request
             self._lived = LIFE
             return self._found("crash", case, f"{type(error).__name__}: {error}")
@@ -178,11 +183,14 @@ class Campaign:
             return self._proxy
         if self._proxy is not None:
             self._proxy.close()
+        self._lives += 1
+        kind = self._lives % KINDS
+        limits = replace(QUICK, fuel=self.draw.randrange(20_000, 200_000)) if kind == 1 else QUICK
         plugin = Plugin(
-            liar(), name="liar", configuration=b"c", vm_configuration=b"v", vm_id="liar", limits=QUICK
+            liar(), name="liar", configuration=b"c", vm_configuration=b"v", vm_id="liar", limits=limits
         )
         beside = Plugin(_witness(), name="witness", vm_id="witness")
-        self._proxy = Proxy([plugin, beside], clusters=CLUSTERS, trace=False, seed=1, clock=1e9)
+        self._proxy = Proxy([plugin, beside], clusters=CLUSTERS, trace=kind < 2, seed=1, clock=1e9)
         worker = self._proxy._worker()
         if self._guided:
             begin, end = worker.host.call("coverage_begin"), worker.host.call("coverage_end")
