@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -15,10 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import bcrypt
 import pytest
+import requests
 import trustme
 import wasmtime
 
@@ -77,6 +80,20 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "WASMHUB_POLICY", "WASMHUB_QUOTA",
                  "WASMHUB_REGISTRIES", "COSIGN_PASSWORD"):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The method and the path of every request."""
+    seen: list[tuple[str, str]] = []
+    plain = requests.Session.request
+
+    def watched(self: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
+        seen.append((method, re.sub(r"^https?://[^/]+|\?.*", "", url)))
+        return plain(self, method, url, **options)
+
+    monkeypatch.setattr(requests.Session, "request", watched)
+    return seen
 
 
 @pytest.fixture(scope="session")

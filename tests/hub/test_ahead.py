@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-import requests
 
 from tests.hub.test_faults import REGISTRY, answer, head
 from tests.hub.test_upload import big_module
@@ -23,20 +22,6 @@ from wasmhub_magics.hub.stored import Stored
 from wasmhub_magics.paths import cache_root
 
 Listen = Callable[[Callable[[socket.socket], None]], str]
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The method and the path of every request."""
-    seen: list[tuple[str, str]] = []
-    plain = requests.Session.request
-
-    def watched(self: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-        seen.append((method, re.sub(r"^https?://[^/]+|\?.*", "", url)))
-        return plain(self, method, url, **options)
-
-    monkeypatch.setattr(requests.Session, "request", watched)
-    return seen
 
 
 def test_an_upload_is_asked_for_before_the_digest_is_known(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.hub.test_ahead import sent  # noqa: F401
 from tests.hub.test_faults import REGISTRY, answer, head
 from wasmhub_magics.errors import HubError, ImageNotFound, NotARegistry, RegistryUnreachable
 from wasmhub_magics.hub import pull, push
@@ -45,9 +44,7 @@ def changing(module: Module) -> Changing:
 
 
 def test_what_is_known_to_be_a_registry_is_not_asked_again(
-    anywhere: Any,
-    module: Module,
-    sent: list[tuple[str, str]],  # noqa: F811
+    anywhere: Any, module: Module, sent: list[tuple[str, str]]
 ) -> None:
     reference = anywhere.fresh()
     push(module, reference)

@@ -185,8 +185,8 @@ def test_an_allocator_without_end_is_stopped_too(run, limits):
 
 MANY_HEADERS = """
 #include "proxy_wasm.h"
-static char pairs[1 << 26];
-pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+static char pairs[1 << 26], *end_of_pairs;
+bool proxy_on_configure(uint32_t context, uint32_t size) {
   uint32_t n = 3000000, one = 1;
   char *sizes = pairs + 4, *at = sizes + 8 * n;
   __builtin_memcpy(pairs, &n, 4);
@@ -196,19 +196,42 @@ pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
     __builtin_memcpy(at, "x\\0001", 4);
     at += 4;
   }
-  proxy_set_header_map_pairs(PW_REQUEST_HEADERS, pairs, at - pairs);
+  end_of_pairs = at;
+  return true;
+}
+pw_action proxy_on_request_headers(uint32_t context, uint32_t count, bool end) {
+  proxy_set_header_map_pairs(PW_REQUEST_HEADERS, pairs, end_of_pairs - pairs);
   for (;;) {
   }
 }
 """
 
 
-def test_a_long_host_call_is_not_stopped_in_its_middle(run):
-    module = build_module(MANY_HEADERS, "c", "many").module
-    exchange = run(Plugin(module, name="many", limits=Limits(callback_seconds=0.001))).send()
-    assert "limit callback_seconds" in exchange.log[-1].message
+@pytest.fixture
+def many_headers(monkeypatch):
+    """A filter that makes one long host call, and a watchdog that ends it as soon as it may."""
+    for name in ("PATIENCE_TICKS", "TICK_SECONDS"):
+        monkeypatch.setattr(f"wasmhub_magics.proxy.engine.{name}", 0)
+    limits = Limits(callback_seconds=60, exchange_seconds=0.001)
+    return Plugin(build_module(MANY_HEADERS, "c", "many").module, name="many", limits=limits)
+
+
+def test_a_long_host_call_is_not_stopped_in_its_middle(run, many_headers):
+    exchange = run(many_headers).send()
+    assert "limit exchange_seconds" in exchange.log[-1].message
     (callback,) = exchange.trace
-    assert [call.status for call in callback.calls] == ["Ok"] * len(callback.calls)
+    assert [call.status for call in callback.calls] == ["Ok"]
+
+
+def test_a_host_call_that_goes_on_long_after_the_time_is_told_and_the_next_send_starts_anew(
+    run, many_headers, monkeypatch
+):
+    monkeypatch.setattr("wasmhub_magics.proxy.engine.HOST_SECONDS", 0)
+    proxy = run(many_headers)
+    with pytest.raises(HostError, match="after a filter's time was up"):
+        proxy.send()
+    monkeypatch.undo()
+    assert "limit exchange_seconds" in proxy.send().log[-1].message
 
 
 BRIEF = """
@@ -226,7 +249,7 @@ def test_short_callbacks_without_host_calls_are_stopped_when_they_take_too_long_
 
 
 def test_a_filter_starts_anew_however_busy_other_proxies_were(run, puppet):
-    script = "request_headers flood 2000000\nrequest_headers trap\nvm_start flood 2000000"
+    script = "request_headers flood 600000\nrequest_headers trap\nvm_start flood 600000"
     policy = {"failure_policy": "reload", "reload_seconds": 0.001}
     proxy = run(puppet(script, limits=Limits(exchange_seconds=0.8), **policy))
     proxy.send()
