@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const headers = @import("headers.zig");
+const router = @import("router.zig");
 const Arena = @import("arena.zig").Arena;
 const Reader = @import("exchange.zig").Reader;
 const header_count_limit = @import("prepared.zig").header_count_limit;
@@ -20,6 +21,9 @@ pub const Answer = struct {
     framing_of_head: ?headers.Entry = null,
     bodiless: bool = false,
     status: u32 = 0,
+    /// None of its headers is one that the connection manager takes away or changes, and whether one is `date`.
+    plain: bool = false,
+    dated: bool = false,
     /// Envoy takes no response with more headers than its limit, or one that is an error of HTTP/2.
     refused: bool = false,
 
@@ -45,6 +49,8 @@ pub const Answer = struct {
             if (kept) try map.add(arena, name, value);
         }
         if (cookie.value.len > 0) try map.append(cookie.name, cookie.value);
+        answer.plain = router.isPlain(map);
+        answer.dated = map.get("date") != null;
         answer.chunks = try reader.frames(arena);
         try reader.map(&answer.trailers, arena);
         answer.metadata = if (first & 0x10000 != 0) try reader.numbers(arena) else &.{};

@@ -73,6 +73,15 @@ pub const Arena = struct {
         return arena.takeLarge(size);
     }
 
+    /// As `take`, but null where the block has no room for it.
+    pub inline fn takeShort(arena: *Arena, comptime size: usize) ?*[size]u8 {
+        comptime std.debug.assert(size % 8 == 0);
+        const start = arena.used;
+        if (arena.block.len -% start < size) return null;
+        arena.used = start +% size;
+        return arena.block.ptr[start..][0..size];
+    }
+
     noinline fn takeLarge(arena: *Arena, size: usize) error{OutOfMemory}![]u8 {
         @branchHint(.cold);
         const wanted = @max(size, first_block);

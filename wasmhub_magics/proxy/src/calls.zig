@@ -124,6 +124,7 @@ pub fn proxy_close_stream(stream: u32) Error!void {
 pub fn proxy_set_effective_context(id: u32) Error!void {
     const context = try current();
     // The number of the VM itself means nobody else: the context that runs.
+    worker.hand.map = worker.Hand.none;
     worker.context = if (id == 0) worker.caller else context.vm.find(id) orelse return error.BadArgument;
 }
 

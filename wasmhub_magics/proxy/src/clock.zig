@@ -70,28 +70,29 @@ pub fn fill(buffer: []u8) void {
 
 /// A version 4 UUID as text, as Envoy makes for `x-request-id`.
 pub fn uuid(text: *[36]u8) void {
-    var bits: [2]u64 = .{ ids.next(), ids.next() };
-    const bytes = std.mem.asBytes(&bits);
+    const Letters = @Vector(16, u8);
+    var bytes: Letters = @bitCast([2]u64{ ids.next(), ids.next() });
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    comptime var at = 0;
-    inline for (0..16) |index| {
-        if (index == 4 or index == 6 or index == 8 or index == 10) {
-            text[at] = '-';
-            at += 1;
-        }
-        text[at..][0..2].* = hex[bytes[index]];
-        at += 2;
-    }
+    const high = digits(bytes >> @splat(4));
+    const low = digits(bytes & @as(Letters, @splat(15)));
+    // Digits of the same byte stand side by side; ~n is the nth of the second vector.
+    const head = @shuffle(u8, high, low, [16]i32{ 0, ~@as(i32, 0), 1, ~@as(i32, 1), 2, ~@as(i32, 2), 3, ~@as(i32, 3), 4, ~@as(i32, 4), 5, ~@as(i32, 5), 6, ~@as(i32, 6), 7, ~@as(i32, 7) });
+    const tail = @shuffle(u8, high, low, [16]i32{ 8, ~@as(i32, 8), 9, ~@as(i32, 9), 10, ~@as(i32, 10), 11, ~@as(i32, 11), 12, ~@as(i32, 12), 13, ~@as(i32, 13), 14, ~@as(i32, 14), 15, ~@as(i32, 15) });
+    const first: [16]u8, const second: [16]u8 = .{ head, tail };
+    text[0..8].* = first[0..8].*;
+    text[9..13].* = first[8..12].*;
+    text[14..18].* = first[12..16].*;
+    text[19..23].* = second[0..4].*;
+    text[24..36].* = second[4..16].*;
+    inline for (.{ 8, 13, 18, 23 }) |place| text[place] = '-';
 }
 
-const hex: [256][2]u8 = pairs: {
-    @setEvalBranchQuota(2000);
-    const digits = "0123456789abcdef";
-    var all: [256][2]u8 = undefined;
-    for (&all, 0..) |*pair, byte| pair.* = .{ digits[byte >> 4], digits[byte & 15] };
-    break :pairs all;
-};
+/// Hexadecimal digits of numbers below 16.
+inline fn digits(numbers: @Vector(16, u8)) @Vector(16, u8) {
+    const letters = numbers > @as(@Vector(16, u8), @splat(9));
+    return numbers + @select(u8, letters, @as(@Vector(16, u8), @splat('a' - 10)), @as(@Vector(16, u8), @splat('0')));
+}
 
 /// The value of a `date` header, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub fn date(text: *[29]u8) void {

@@ -25,7 +25,7 @@ pub fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
     try router.forRouter(map);
     stream.request_routed = true;
     // A filter that had stopped the headers alone may still write to them, but they are on their way.
-    stream.asked_for_head = headers.same(map.get(":method") orelse "", "HEAD");
+    stream.asked_for_head = if (map.intact) stream.prepared.head else headers.same(map.get(":method") orelse "", "HEAD");
     if (stream.recording and !stream.request_done) try exchange.keepUpstreamRequestHead(stream);
     if (end_stream) try stream.endRequest();
 }
@@ -47,8 +47,10 @@ pub fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
         log.warn("a filter continued a response that was not paused: its headers went out twice, which no client understands", .{});
         return stream.resetStream();
     }
-    const status = stream.response.headers.get(":status") orelse "";
-    const code = statusCode(status);
+    const map = &stream.response.headers;
+    const answer = stream.answer_source;
+    const status = if (map.intact) "" else map.get(":status") orelse "";
+    const code = if (map.intact) answer.status else statusCode(status);
     if (code == 0) {
         return stream.localReply(.{
             .status = 502,
@@ -56,12 +58,14 @@ pub fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
             .details = "filter_removed_required_response_headers{missing_required_header:_:status}",
         });
     }
-    try router.finishHeaders(&stream.response.headers);
+    const plain = map.intact and answer.plain;
+    try router.finishHeaders(map, if (plain) answer.headers.entries.items.len else 0, plain and answer.dated);
     if (stream.recording) try exchange.keepResponseHead(stream);
-    if (!stream.request.complete and !stream.prepared.http2) try stream.response.headers.append("connection", "close");
+    if (!stream.request.complete and !stream.prepared.http2) try map.append("connection", "close");
     stream.response_started = true;
     stream.code = code;
-    stream.bodiless = stream.prepared.head or headers.same(status, "204") or headers.same(status, "304");
+    stream.bodiless = stream.prepared.head or
+        if (map.intact) answer.bodiless else headers.same(status, "204") or headers.same(status, "304");
     if (end_stream) stream.endResponse();
 }
 

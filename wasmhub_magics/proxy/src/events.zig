@@ -83,8 +83,17 @@ pub const Turn = enum {
 
 /// Let happen what happens at once: before the upstream answers.
 pub inline fn prompt() error{OutOfMemory}!Turn {
-    if (posted.len == 0 and callout.waiting.items.len == 0 and !grpc.busy) return .idle;
-    return promptNow();
+    return if (quiet()) .idle else promptNow();
+}
+
+/// Whether nothing waits beside streams but ticks.
+pub inline fn quiet() bool {
+    return posted.len == 0 and callout.waiting.items.len == 0 and !grpc.busy;
+}
+
+/// Whether nothing is left to happen after a stream.
+pub inline fn over() bool {
+    return quiet() and horizon <= now;
 }
 
 /// Whether something is to be told.
@@ -130,8 +139,7 @@ pub fn wait(began: u64) error{OutOfMemory}!Turn {
 
 /// Let happen all that is left, in the order of time.
 pub inline fn rest() error{OutOfMemory}!Turn {
-    if (posted.len == 0 and callout.waiting.items.len == 0 and !grpc.busy and horizon <= now) return .idle;
-    return next(horizon);
+    return if (over()) .idle else next(horizon);
 }
 
 noinline fn next(limit: u64) error{OutOfMemory}!Turn {

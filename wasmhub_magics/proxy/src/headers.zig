@@ -18,7 +18,7 @@ pub const Map = struct {
     entries: std.ArrayList(Entry) = .empty,
     /// How many entries are pseudo headers; they come first.
     pseudo: usize = 0,
-    /// Nothing was taken away or replaced since the map was copied.
+    /// Nothing was taken away, replaced or joined since the map was copied.
     intact: bool = false,
     /// Some name begins like those that Envoy keeps for itself, or did once.
     reserved: bool = false,
@@ -55,32 +55,38 @@ pub const Map = struct {
 
     fn find(map: *const Map, raw: []const u8) usize {
         const name = map.alias(raw);
-        const entries = map.entries.items;
         if (name.len == 0) return nowhere;
+        const part = map.alike(name[0]);
         const last = name[name.len - 1];
-        var index: usize = 0;
-        while (true) : (index += 1) {
-            index = nextAlike(entries, index, name.len, last);
-            if (index == entries.len) return nowhere;
-            if (sameBytes(entries[index].name.ptr, name.ptr, name.len)) return index;
+        for (part, 0..) |*entry, index| {
+            if (entry.name.len != name.len or entry.name.ptr[name.len - 1] != last) continue;
+            if (sameBytes(entry.name.ptr, name.ptr, name.len)) return index + (part.ptr - map.entries.items.ptr);
         }
+        return nowhere;
     }
 
-    /// The next name of that length with that last letter: nearly all others are told apart by these.
-    inline fn nextAlike(entries: []const Entry, from: usize, length: usize, last: u8) usize {
-        var index = from;
-        // Four at a time: a loop pays for each of its turns.
-        while (entries.len - index >= 4) : (index += 4) {
-            inline for (0..4) |step| {
-                const name = entries[index + step].name;
-                if (name.len == length and name[length - 1] == last) return index + step;
-            }
+    /// The first entry of a name in lower case that has no more than 16 letters, and is not `host`.
+    pub inline fn findShort(map: *const Map, name: []const u8) ?*const Entry {
+        if (name.len == 0 or name.len > 16 or same(name, "host")) return null;
+        const part = map.alike(name[0]);
+        return if (name.len >= 8) first(u64, part, name) else if (name.len >= 4) first(u32, part, name) else null;
+    }
+
+    inline fn first(comptime Word: type, entries: []const Entry, name: []const u8) ?*const Entry {
+        const ends = name.len -% @sizeOf(Word);
+        const head, const tail = .{ word(Word, name.ptr), word(Word, name.ptr + ends) };
+        for (entries) |*entry| {
+            if (entry.name.len != name.len or word(Word, entry.name.ptr + ends) != tail) continue;
+            if (word(Word, entry.name.ptr) == head) return entry;
         }
-        while (index < entries.len) : (index += 1) {
-            const name = entries[index].name;
-            if (name.len == length and name[length - 1] == last) return index;
-        }
-        return entries.len;
+        return null;
+    }
+
+    /// Entries among which is every name with that first letter: pseudo headers come first, and are the only ones
+    /// that begin like them.
+    inline fn alike(map: *const Map, letter: u8) []const Entry {
+        const all = map.entries.items;
+        return if (letter == ':') all.ptr[0..map.pseudo] else all.ptr[map.pseudo..all.len];
     }
 
     /// Add an entry; an inline header that is there already gets the value joined to its own.
@@ -89,9 +95,23 @@ pub const Map = struct {
         if (isInline(map.kind, name)) {
             @branchHint(.unlikely);
             const index = map.find(name);
-            if (index != nowhere) return join(arena, &map.entries.items[index], value);
+            if (index != nowhere) {
+                map.intact = false;
+                return join(arena, &map.entries.items[index], value);
+            }
         }
         try map.append(name, value);
+    }
+
+    /// Append an entry where the name is none that Envoy or the proxy treats in a way of its own, and where there is room.
+    pub inline fn addPlain(map: *Map, name: []const u8, value: []const u8) bool {
+        if (name.len >= longest or isReserved(name)) return false;
+        if (inline_letters[@backingInt(map.kind)][name.len] >> @truncate(name[0]) & 1 != 0) return false;
+        const count = map.entries.items.len;
+        if (count == map.entries.capacity) return false;
+        map.entries.items.len = count +% 1;
+        map.entries.items.ptr[count] = .{ .name = name, .value = value };
+        return true;
     }
 
     /// Append without a look at what is there.
@@ -296,7 +316,8 @@ inline fn isInline(kind: Kind, name: []const u8) bool {
     return letters >> @truncate(name[0]) & 1 != 0 and isListed(kind, name);
 }
 
-/// For each kind of map and each length, the low five bits of the first letters as places of bits.
+/// For each kind of map and each length, the low five bits of the first letters as places of bits; those of pseudo
+/// headers, of `host` and of no name at all as well.
 const inline_letters: [4][longest]u32 = made: {
     @setEvalBranchQuota(20_000);
     var all: [4][longest]u32 = @splat(@splat(0));
@@ -304,7 +325,10 @@ const inline_letters: [4][longest]u32 = made: {
         &(inline_both ++ inline_request), &.{}, &(inline_both ++ inline_response), &inline_response_trailers,
     }) |*lengths, names| {
         for (names) |name| lengths[name.len] |= @as(u32, 1) << @truncate(name[0]);
+        for (lengths) |*letters| letters.* |= @as(u32, 1) << @truncate(':');
+        lengths[0] = ~@as(u32, 0);
     }
+    all[@backingInt(Kind.request)]["host".len] |= @as(u32, 1) << @truncate('h');
     break :made all;
 };
 

@@ -5,6 +5,7 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const calls_short = @import("calls_short.zig");
 const trace = @import("trace.zig");
 const worker = @import("worker.zig");
 
@@ -48,7 +49,8 @@ pub fn exportAll() void {
         for (groups) |group| {
             for (@typeInfo(group[0]).@"struct".decl_names) |name| {
                 if (!isHostFunction(group[0], name)) continue;
-                const exported = Export(id, @field(group[0], name), group[1].len > 0);
+                const short = if (@hasDecl(calls_short, name)) @field(calls_short, name) else null;
+                const exported = Export(id, @field(group[0], name), short, group[1].len > 0);
                 @export(&exported.call, .{ .name = group[1] ++ name });
                 id += 1;
             }
@@ -57,10 +59,25 @@ pub fn exportAll() void {
 }
 
 /// A host function as filters call it: traced, and with a failure turned into a number.
-fn Export(comptime id: u8, comptime function: anytype, comptime wasi: bool) type {
+fn Export(comptime id: u8, comptime function: anytype, comptime short: anytype, comptime wasi: bool) type {
     const T = @typeInfo(@TypeOf(function)).@"fn".param_types;
     const Run = struct {
         inline fn run(arguments: anytype) u32 {
+            if (@TypeOf(short) == @TypeOf(null)) return whole(arguments);
+            if (worker.mailbox.stop == 0) {
+                @branchHint(.likely);
+                worker.mailbox.guest = 0;
+                const value = @call(.always_inline, short, arguments);
+                if (value != calls_short.unanswered) {
+                    @branchHint(.likely);
+                    worker.enterGuest();
+                    return value;
+                }
+            }
+            return @call(.never_inline, Export(id, function, null, wasi).call, arguments);
+        }
+
+        inline fn whole(arguments: anytype) u32 {
             worker.leaveGuest();
             if (trace.on) {
                 @branchHint(.unlikely);

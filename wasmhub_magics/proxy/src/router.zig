@@ -57,31 +57,47 @@ pub fn forRouter(map: *headers.Map) OutOfMemory!void {
     if (expected > 0) try map.set("x-envoy-expected-rq-timeout-ms", try reply.number(expected));
 }
 
-/// What the connection manager makes of a response after all filters.
-pub fn finishHeaders(map: *headers.Map) OutOfMemory!void {
-    var kept: usize = 0;
-    var dated = false;
+/// What the connection manager makes of a response after all filters. Nothing is to be done about the entries before
+/// `first`, among which may be a `date`.
+pub fn finishHeaders(map: *headers.Map, first: usize, has_date: bool) OutOfMemory!void {
+    const entries = map.entries.items;
+    var kept = first;
+    var dated = has_date;
     var served = false;
-    for (map.entries.items) |entry| {
+    for (entries[first..]) |*entry| {
         const name = entry.name;
-        map.entries.items[kept] = entry;
-        switch (name.len) {
-            4 => dated = dated or headers.same(name, "date"),
-            6 => if (!served and headers.same(name, "server")) {
-                served = true;
-                map.entries.items[kept].value = "envoy";
-            },
-            7 => if (headers.same(name, "upgrade")) continue,
-            10 => if (headers.same(name, "connection")) continue,
-            16 => if (headers.same(name, "proxy-connection")) continue,
-            17 => if (headers.same(name, "transfer-encoding")) continue,
-            else => {},
+        if (isChanged(name)) {
+            if (name.len != "server".len) continue;
+            if (!served) entry.value = "envoy";
+            served = true;
         }
+        dated = dated or headers.same(name, "date");
+        entries[kept] = entry.*;
         kept += 1;
     }
     map.entries.items.len = kept;
     if (!dated) try map.append("date", &date);
     if (!served) try map.append("server", "envoy");
+}
+
+/// Whether the connection manager leaves all of a response's headers as they are.
+pub fn isPlain(map: *const headers.Map) bool {
+    for (map.entries.items) |entry| {
+        if (isChanged(entry.name)) return false;
+    }
+    return true;
+}
+
+/// `server`, and what a response says about its connection.
+inline fn isChanged(name: []const u8) bool {
+    return switch (name.len) {
+        6 => headers.same(name, "server"),
+        7 => headers.same(name, "upgrade"),
+        10 => headers.same(name, "connection"),
+        16 => headers.same(name, "proxy-connection"),
+        17 => headers.same(name, "transfer-encoding"),
+        else => false,
+    };
 }
 
 /// Like Envoy's, it is made anew only now and then: before each exchange, and before a loop.

@@ -5,6 +5,7 @@ const arena_zig = @import("arena.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply_zig = @import("reply.zig");
+const source_zig = @import("source.zig");
 const create = @import("finish.zig").create;
 const metadata_zig = @import("metadata.zig");
 const stream_zig = @import("stream.zig");
@@ -27,7 +28,8 @@ pub fn run(stream: *Stream) error{OutOfMemory}!void {
             .metadata => try stream.stepMetadata(frame),
             .late_metadata => metadata_zig.stepLate(stream, frame),
             .continuation => try stream.stepContinuation(frame),
-            .request_source, .response_source => try stream.stepSource(frame),
+            .request_source => try source_zig.step(.request, stream, frame),
+            .response_source => try source_zig.step(.response, stream, frame),
         }
     }
 }
@@ -63,15 +65,8 @@ inline fn filterHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool 
         }
         frame.result = Frame.trapped;
         if (filter.failed()) return false;
-        if (!filter.created) {
-            create(filter);
-            if (stream.replies()) {
-                stream.note(&stream.actions.items[0].reply);
-                stream.asked = stream.actions.items[0].reply;
-                stream.reroute();
-            }
-        }
-        frame.phase = .created;
+        if (!filter.created) create(filter);
+        created(stream, frame);
     }
     if (frame.phase == .created) {
         // What creation asked for happens after the headers callback.
@@ -83,13 +78,10 @@ inline fn filterHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool 
         filter.stop = false;
         frame.result = Frame.trapped;
         // The frame must be found again: a callback cannot push frames, so the pointer stays good.
-        frame.result = switch (side) {
-            .request => invokeHeaders(filter, .proxy_on_request_headers, count, frame.end_stream),
-            .response => invokeHeaders(filter, .proxy_on_response_headers, count, frame.end_stream),
+        const result = switch (side) {
+            inline else => |known| invokeHeaders(known, filter, count, frame.end_stream),
         };
-        if (frame.result & ~@as(u64, 2) == 0 and side == .request and !filter.stop and stream.replies()) {
-            half.headers = false; // an answer that the creation asked for is made after this
-        }
+        headersReturned(stream, frame, result);
     }
     if (try stream.act()) return false;
     if (frame.result == Frame.trapped) {
@@ -117,6 +109,24 @@ inline fn filterHeaders(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool 
     }
     if (half.metadata_waiting > 0 and !half.stoppedAll()) try metadata_zig.pushWaiting(stream, side, position, position);
     return false;
+}
+
+/// The filter has been given its context; what that asked for happens after the headers callback.
+pub noinline fn created(stream: *Stream, frame: *Frame) void {
+    frame.phase = .created;
+    if (!stream.replies()) return;
+    stream.note(&stream.actions.items[0].reply);
+    stream.asked = stream.actions.items[0].reply;
+    stream.reroute();
+}
+
+/// The headers callback has come back.
+pub noinline fn headersReturned(stream: *Stream, frame: *Frame, result: u32) void {
+    frame.result = result;
+    if (result & ~@as(u32, 2) != 0 or frame.side == .response) return;
+    const filter = stream.filterAt(frame.side, frame.position);
+    // An answer that the creation asked for is made after this.
+    if (!filter.stop and stream.replies()) filter.half(.request).headers = false;
 }
 
 pub fn stepData(stream: *Stream, frame: *Frame) error{OutOfMemory}!void {
@@ -172,8 +182,7 @@ inline fn filterData(stream: *Stream, frame: *Frame) error{OutOfMemory}!bool {
             filter.end_of_stream = half.end_stream;
             filter.stop = false;
             frame.result = switch (side) {
-                .request => invokeBody(filter, .proxy_on_request_body, size, half.end_stream),
-                .response => invokeBody(filter, .proxy_on_response_body, size, half.end_stream),
+                inline else => |known| invokeBody(known, filter, size, half.end_stream),
             };
         }
     }
@@ -351,14 +360,16 @@ pub fn hold(stream: *Stream, side: Side, source: Source) error{OutOfMemory}!bool
     return true;
 }
 
-fn invokeHeaders(filter: *Filter, comptime callback: abi.Callback, count: u32, end_stream: bool) u32 {
+pub inline fn invokeHeaders(comptime side: Side, filter: *Filter, count: u32, end_stream: bool) u32 {
+    const callback: abi.Callback = if (side == .request) .proxy_on_request_headers else .proxy_on_response_headers;
     const vm = filter.context.vm;
     if (!vm.has(callback)) return 0;
     if (vm.version == .v0_1_0) return vm_zig.invoke(u32, &filter.context, callback, .{count});
     return vm_zig.invoke(u32, &filter.context, callback, .{ count, @as(u32, @intFromBool(end_stream)) });
 }
 
-fn invokeBody(filter: *Filter, comptime callback: abi.Callback, size: u32, end_stream: bool) u32 {
+pub inline fn invokeBody(comptime side: Side, filter: *Filter, size: u32, end_stream: bool) u32 {
+    const callback: abi.Callback = if (side == .request) .proxy_on_request_body else .proxy_on_response_body;
     if (!filter.context.vm.has(callback)) return 0;
     return vm_zig.invoke(u32, &filter.context, callback, .{ size, @as(u32, @intFromBool(end_stream)) });
 }

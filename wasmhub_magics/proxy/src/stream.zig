@@ -12,6 +12,7 @@ const metadata_zig = @import("metadata.zig");
 const finish_zig = @import("finish.zig");
 const local_reply_zig = @import("local_reply.zig");
 const steps_zig = @import("steps.zig");
+const straight = @import("straight.zig");
 const arena_zig = @import("arena.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
@@ -186,6 +187,11 @@ pub const Stream = struct {
 
     /// Go on until the stream has ended and nothing is left beside it, or until somebody must answer.
     pub fn run(stream: *Stream) error{OutOfMemory}!Need {
+        if (stream.stage == .request and try straight.exchange(stream)) return .done;
+        return stream.runOn();
+    }
+
+    noinline fn runOn(stream: *Stream) error{OutOfMemory}!Need {
         while (true) {
             if (stream.frames.items.len > 0) {
                 try steps_zig.run(stream);
@@ -287,6 +293,7 @@ pub const Stream = struct {
         worker.mailbox.guest = 0;
         worker.caller = null;
         worker.context = null;
+        worker.hand.map = worker.Hand.none;
         arena_zig.clear(&stream.actions);
         callout.close();
         grpc.closeReading();
@@ -313,6 +320,11 @@ pub const Stream = struct {
 
     pub fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
         try arena_zig.append(&stream.frames, frame);
+    }
+
+    /// Good until another frame is pushed.
+    pub inline fn top(stream: *Stream) *Frame {
+        return &stream.frames.items.ptr[stream.frames.items.len -% 1];
     }
 
     pub fn filterAt(stream: *Stream, side: Side, position: usize) *Filter {
@@ -385,7 +397,6 @@ pub const Stream = struct {
     // The two ends of the chain: the router and the connection to the client.
 
     // What it does is told elsewhere.
-    pub const stepSource = @import("source.zig").stepSource;
     pub const stepHeaders = steps_zig.stepHeaders;
     pub const stepData = steps_zig.stepData;
     pub const pushAdded = steps_zig.pushAdded;

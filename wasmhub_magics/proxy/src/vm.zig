@@ -66,6 +66,8 @@ pub const Vm = struct {
     base: Context = undefined,
     /// Bytes of the filter's memory when they were last asked for; a memory never shrinks.
     size: u64 = 0,
+    /// Before this address 16 bytes can be taken in one go.
+    reach: u32 = 0,
 
     pub fn has(vm: *const Vm, comptime callback: Callback) bool {
         return vm.callbacks[@backingInt(callback)] != 0;
@@ -96,8 +98,13 @@ pub const Vm = struct {
         return vm.checkAgain(at, length);
     }
 
+    pub inline fn covers(vm: *Vm, at: u32, length: u32) bool {
+        return if (vm.check(at, length)) true else |_| false;
+    }
+
     noinline fn checkAgain(vm: *Vm, at: u32, length: u32) Error!void {
         vm.size = @as(u64, vm.bridge.pages()) << 16;
+        vm.reach = @intCast(vm.size -| 15);
         if (@as(u64, at) + length > vm.size) return error.InvalidMemoryAccess;
     }
 
@@ -146,7 +153,7 @@ pub const Vm = struct {
 
     /// Whether 16 bytes can be taken in one go, of which the first are what is wanted.
     inline fn short(vm: *const Vm, at: u32, length: u32) bool {
-        return length <= 16 and @as(u64, at) + 16 <= vm.size;
+        return length <= 16 and at < vm.reach;
     }
 
     noinline fn readLong(vm: *Vm, name: u32, name_len: u32, value: u32, value_len: u32) Error!headers.Entry {
@@ -196,7 +203,8 @@ pub const Vm = struct {
         vm.bridge.give(at, @intFromPtr(bytes.ptr), length, returned);
     }
 
-    fn allocate(vm: *Vm, length: u32) u32 {
+    /// Memory from the filter's own allocator; 0 where there is none.
+    pub inline fn allocate(vm: *Vm, length: u32) u32 {
         const index = vm.callbacks[@backingInt(Callback.malloc)];
         if (index == 0) return 0;
         worker.enterGuest();
@@ -262,6 +270,7 @@ const Running = struct {
 };
 
 pub fn suspended() Running {
+    worker.hand.map = worker.Hand.none;
     return .{
         .context = worker.context,
         .caller = worker.caller,
@@ -282,7 +291,13 @@ inline fn function(comptime Type: type, index: u32) *const Type {
     return @ptrFromInt(index);
 }
 
-inline fn enter(context: *Context, callback: Callback) void {
+inline fn enter(context: *Context, comptime callback: Callback) void {
+    const stream = &worker.stream;
+    if (callback == .proxy_on_request_headers and !trace.on) {
+        worker.hand = .{ .map = 0, .headers = &stream.request.headers, .vm = context.vm };
+    } else if (callback == .proxy_on_response_headers and !trace.on and !stream.direct) {
+        worker.hand = .{ .map = 2, .headers = &stream.response.headers, .vm = context.vm };
+    }
     worker.context = context;
     worker.caller = context;
     worker.mailbox.progress +%= 1;
@@ -293,6 +308,7 @@ inline fn enter(context: *Context, callback: Callback) void {
 }
 
 inline fn leave() void {
+    worker.hand.map = worker.Hand.none;
     worker.mailbox.running = 0;
     worker.context = null;
     worker.caller = null;

@@ -1,6 +1,7 @@
 //! What one instance of the host holds: VMs, plugins in the order of the chain, and the one stream that runs.
 
 const std = @import("std");
+const headers = @import("headers.zig");
 const Arena = @import("arena.zig").Arena;
 const Plugin = @import("plugin.zig").Plugin;
 const Stream = @import("stream.zig").Stream;
@@ -45,6 +46,18 @@ pub var stream: Stream = .{};
 /// The context that made the running callback, and the one it acts for (`set_effective_context`).
 pub var caller: ?*vm_zig.Context = null;
 pub var context: ?*vm_zig.Context = null;
+
+/// The headers that the running callback is about, by their number in the ABI, where host functions may take the
+/// short way to them: nobody keeps a trace, and the callback acts for its own context.
+pub const Hand = struct {
+    map: u32 = none,
+    headers: *headers.Map = undefined,
+    vm: *vm_zig.Vm = undefined,
+
+    pub const none: u32 = 0xffff_ffff;
+};
+
+pub var hand: Hand = .{};
 
 /// A function of the driver that is told whether a filter's code runs from now on or the host's, and says
 /// whether what filters may use up is used up.
