@@ -10,6 +10,13 @@ FUNCTIONS = (
 """Its exports, in the order in which the host module takes them."""
 
 
+def _ends(target: str, source: str, width: int, store: str, load: str, to: str = "$t", start: str = "$s") -> str:
+    """Copy the first bytes and the last ones, which may be some of the same, of a text that has as many."""
+    move = f"({store} ${target} (local.get {to}) ({load} ${source} (local.get {start})))"
+    last = f"(i32.sub (i32.add (local.get {{}}) (local.get $n)) (i32.const {width}))"
+    return f"{move} ({store} ${target} {last.format(to)} ({load} ${source} {last.format(start)}))"
+
+
 def _copy(name: str, target: str, source: str) -> str:
     """A copy that handles short texts, nearly all there are, without a call into the runtime."""
     move = f"(v128.store ${target} (local.get $t) (v128.load ${source} (local.get $s)))"
@@ -19,13 +26,8 @@ def _copy(name: str, target: str, source: str) -> str:
     )
 
     def ends(width: int, store: str, load: str) -> str:
-        return (
-            f"(if (i32.ge_u (local.get $n) (i32.const {width})) (then"
-            f" ({store} ${target} (local.get $t) ({load} ${source} (local.get $s)))"
-            f" ({store} ${target} (i32.sub (i32.add (local.get $t) (local.get $n)) (i32.const {width}))"
-            f" ({load} ${source} (i32.sub (i32.add (local.get $s) (local.get $n)) (i32.const {width}))))"
-            f" (return)))"
-        )
+        copied = _ends(target, source, width, store, load)
+        return f"(if (i32.ge_u (local.get $n) (i32.const {width})) (then {copied} (return)))"
 
     return f"""
   (func ${name} (export "{name}") (param $t i32) (param $s i32) (param $n i32) (local $end i32)
@@ -58,7 +60,9 @@ BRIDGE = f"""(module
     (v128.store $host (local.get $t) (v128.load $filter (local.get $s)))
     (v128.store $host offset=16 (local.get $t) (v128.load $filter (local.get $s2))))
   (func (export "give") (param $to i32) (param $from i32) (param $n i32) (param $ret i64)
-    (call $copy_out (local.get $to) (local.get $from) (local.get $n))
+    (if (i32.le_u (i32.sub (local.get $n) (i32.const 8)) (i32.const 8))
+      (then {_ends("filter", "host", 8, "i64.store", "i64.load", "$to", "$from")})
+      (else (call $copy_out (local.get $to) (local.get $from) (local.get $n))))
     (i32.store $filter (i32.wrap_i64 (local.get $ret)) (local.get $to))
     (i32.store $filter (i32.wrap_i64 (i64.shr_u (local.get $ret) (i64.const 32))) (local.get $n)))
   (func (export "load32") (param i32) (result i32) (i32.load $filter (local.get 0)))

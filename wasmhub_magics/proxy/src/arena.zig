@@ -27,7 +27,9 @@ pub inline fn append(list: anytype, item: anytype) error{OutOfMemory}!void {
         @branchHint(.unlikely);
         try list.ensureUnusedCapacity(gpa, 1);
     }
-    list.appendAssumeCapacity(item);
+    const place = list.items.len;
+    list.items.len = place +% 1;
+    list.items.ptr[place] = item;
 }
 
 /// Append bytes to a list that nearly always has room.
@@ -38,8 +40,28 @@ pub inline fn appendBytes(list: *std.ArrayList(u8), bytes: []const u8) error{Out
         try list.ensureUnusedCapacity(gpa, bytes.len);
     }
     const start = list.items.len;
-    list.items.len += bytes.len;
-    @memcpy(list.items[start..], bytes);
+    list.items.len = start +% bytes.len;
+    copyInto(list.items.ptr + start, bytes);
+}
+
+/// Copy bytes. Few are copied here: what copies many is a call out of this module.
+inline fn copyInto(to: [*]u8, from: []const u8) void {
+    const size = from.len;
+    if (size > 16) {
+        @memcpy(to[0..size], from);
+    } else if (size >= 8) {
+        ends(u64, to, from);
+    } else if (size >= 4) {
+        ends(u32, to, from);
+    } else for (from, 0..) |byte, place| {
+        to[place] = byte;
+    }
+}
+
+inline fn ends(comptime Word: type, to: [*]u8, from: []const u8) void {
+    const rest = from.len -% @sizeOf(Word);
+    @as(*align(1) Word, @ptrCast(to)).* = @as(*align(1) const Word, @ptrCast(from.ptr)).*;
+    @as(*align(1) Word, @ptrCast(to + rest)).* = @as(*align(1) const Word, @ptrCast(from.ptr + rest)).*;
 }
 
 /// Empty a list without overwriting what was in it, as the standard library does where safety is on.
@@ -105,9 +127,13 @@ pub const Arena = struct {
         return copy;
     }
 
-    pub fn reset(arena: *Arena) void {
+    pub inline fn reset(arena: *Arena) void {
         arena.used = 0;
-        if (arena.overflow.items.len == 0) return;
+        if (arena.overflow.items.len > 0) arena.giveBack();
+    }
+
+    noinline fn giveBack(arena: *Arena) void {
+        @branchHint(.cold);
         for (arena.overflow.items) |block| gpa.free(block);
         arena.overflow.clearAndFree(gpa);
         arena.total = 0;

@@ -16,7 +16,7 @@ pub const Body = struct {
         body.exists = false;
     }
 
-    pub fn set(body: *Body, bytes: []const u8) error{OutOfMemory}!void {
+    pub inline fn set(body: *Body, bytes: []const u8) error{OutOfMemory}!void {
         arena_zig.clear(&body.bytes);
         try arena_zig.appendBytes(&body.bytes, bytes);
         body.exists = true;

@@ -27,7 +27,7 @@ pub fn proxy_log(level: u32, message: u32, length: u32) Error!void {
     const context = try current();
     if (level > 5) return error.BadArgument;
     const text = try context.vm.read(message, length);
-    log.write(@fromBackingInt(@intCast(level)), context.pluginIndex(), text);
+    log.write(@fromBackingInt(@intCast(level)), context.plugin_index, text);
 }
 
 pub fn proxy_get_log_level(ret_level: u32) Error!void {

@@ -78,7 +78,7 @@ fn ask(function: Foreign, argument: []const u8, attributes: []const u8, ret: u32
     const context = worker.caller orelse return error.InternalFailure;
     const outcome = driver.foreign(
         @backingInt(function),
-        context.pluginIndex(),
+        context.plugin_index,
         argument.ptr,
         argument.len,
         attributes.ptr,

@@ -14,7 +14,7 @@ var name_bytes: [16]u8 align(16) = undefined;
 pub inline fn proxy_get_header_map_value(map: u32, key: u32, key_len: u32, ret: u32, ret_len: u32) u32 {
     if (map != worker.hand.map) return unanswered;
     const vm = worker.hand.vm;
-    if (key_len > 16 or key >= vm.reach or ret >= vm.reach or ret_len >= vm.reach) return unanswered;
+    if (key_len -% 5 > 11 or key >= vm.reach or ret >= vm.reach or ret_len >= vm.reach) return unanswered;
     vm.bridge.copy_16(@intFromPtr(&name_bytes), key);
     headers.lowerShort(&name_bytes);
     const entry = worker.hand.headers.findShort(name_bytes[0..key_len]) orelse return unanswered;

@@ -22,7 +22,7 @@ pub fn routeHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
         }
         try router.schemeForRouter(map);
     }
-    try router.forRouter(map);
+    if (map.reserved) try router.forRouter(map);
     stream.request_routed = true;
     // A filter that had stopped the headers alone may still write to them, but they are on their way.
     stream.asked_for_head = if (map.intact) stream.prepared.head else headers.same(map.get(":method") orelse "", "HEAD");
@@ -36,7 +36,7 @@ pub fn routeData(stream: *Stream, body: *Body, end_stream: bool) error{OutOfMemo
     if (end_stream) try stream.endRequest();
 }
 
-pub fn endRequest(stream: *Stream) error{OutOfMemory}!void {
+pub inline fn endRequest(stream: *Stream) error{OutOfMemory}!void {
     if (stream.request_done) return;
     stream.request_done = true;
     if (stream.recording) try exchange.keepUpstreamRequest(stream);

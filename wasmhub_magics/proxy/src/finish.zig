@@ -2,6 +2,7 @@
 
 const arena_zig = @import("arena.zig");
 const exchange = @import("exchange.zig");
+const opaquely = @import("straight.zig").opaquely;
 const stream_zig = @import("stream.zig");
 const vm_zig = @import("vm.zig");
 
@@ -21,7 +22,7 @@ pub fn finish(stream: *Stream) void {
 /// is where it goes on after a trap.
 pub fn stepLog(stream: *Stream) error{OutOfMemory}!void {
     while (stream.finish_index < stream.filters.items.len) {
-        const filter = &stream.filters.items[stream.finish_index];
+        const filter = opaquely(&stream.filters.items.ptr[stream.finish_index]);
         const vm = filter.context.vm;
         if (filter.skipped or vm.failed) {
             stream.finish_index += 1;
@@ -57,7 +58,7 @@ pub fn stepLog(stream: *Stream) error{OutOfMemory}!void {
         stream.finish_step = .create;
         if (vm.has(.proxy_on_log)) {
             filter.logging = true;
-            vm_zig.invoke(void, &filter.context, .proxy_on_log, .{});
+            vm_zig.invokeInline(void, &filter.context, .proxy_on_log, .{});
             filter.logging = false;
         }
         arena_zig.clear(&stream.actions);
@@ -69,17 +70,17 @@ pub fn stepLog(stream: *Stream) error{OutOfMemory}!void {
 
 pub fn stepDone(stream: *Stream) error{OutOfMemory}!void {
     while (stream.finish_index < stream.filters.items.len) {
-        const filter = &stream.filters.items[stream.finish_index];
+        const filter = opaquely(&stream.filters.items.ptr[stream.finish_index]);
         const vm = filter.context.vm;
         const gone = filter.skipped or !filter.created or vm.failed;
         if (stream.finish_step == .done) {
             stream.finish_step = .delete;
-            if (!gone and vm.has(.proxy_on_done)) _ = vm_zig.invoke(u32, &filter.context, .proxy_on_done, .{});
+            if (!gone and vm.has(.proxy_on_done)) _ = vm_zig.invokeInline(u32, &filter.context, .proxy_on_done, .{});
             arena_zig.clear(&stream.actions);
         }
         stream.finish_index += 1;
         stream.finish_step = .done;
-        if (!gone and vm.has(.proxy_on_delete)) vm_zig.invoke(void, &filter.context, .proxy_on_delete, .{});
+        if (!gone and vm.has(.proxy_on_delete)) vm_zig.invokeInline(void, &filter.context, .proxy_on_delete, .{});
         arena_zig.clear(&stream.actions);
     }
     stream.stage = .ended;
@@ -96,6 +97,6 @@ pub inline fn create(filter: *Filter) void {
     filter.context.id = vm.takeContextId();
     filter.created = true;
     if (vm.has(.proxy_on_context_create)) {
-        vm_zig.invoke(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
+        vm_zig.invokeInline(void, &filter.context, .proxy_on_context_create, .{filter.context.plugin.?.root.id});
     }
 }

@@ -31,7 +31,7 @@ pub const Map = struct {
         map.reserved = false;
     }
 
-    pub fn copy(map: *Map, other: *const Map) error{OutOfMemory}!void {
+    pub inline fn copy(map: *Map, other: *const Map) error{OutOfMemory}!void {
         const count = other.entries.items.len;
         if (count > map.entries.capacity) {
             @branchHint(.unlikely);
@@ -65,11 +65,10 @@ pub const Map = struct {
         return nowhere;
     }
 
-    /// The first entry of a name in lower case that has no more than 16 letters, and is not `host`.
+    /// The first entry of a name in lower case that has 5 to 16 letters.
     pub inline fn findShort(map: *const Map, name: []const u8) ?*const Entry {
-        if (name.len == 0 or name.len > 16 or same(name, "host")) return null;
-        const part = map.alike(name[0]);
-        return if (name.len >= 8) first(u64, part, name) else if (name.len >= 4) first(u32, part, name) else null;
+        const part = map.alike(name.ptr[0]);
+        return if (name.len >= 8) first(u64, part, name) else first(u32, part, name);
     }
 
     inline fn first(comptime Word: type, entries: []const Entry, name: []const u8) ?*const Entry {
@@ -106,7 +105,7 @@ pub const Map = struct {
     /// Append an entry where the name is none that Envoy or the proxy treats in a way of its own, and where there is room.
     pub inline fn addPlain(map: *Map, name: []const u8, value: []const u8) bool {
         if (name.len >= longest or isReserved(name)) return false;
-        if (inline_letters[@backingInt(map.kind)][name.len] >> @truncate(name[0]) & 1 != 0) return false;
+        if (inline_letters[@backingInt(map.kind)][name.len] >> @truncate(name.ptr[0]) & 1 != 0) return false;
         const count = map.entries.items.len;
         if (count == map.entries.capacity) return false;
         map.entries.items.len = count +% 1;
@@ -233,8 +232,11 @@ pub inline fn same(left: []const u8, right: []const u8) bool {
 }
 
 fn sameBytes(left: [*]const u8, right: [*]const u8, size: usize) bool {
-    if (size > 16) {
+    if (size > 32) {
         return word(u64, left) == word(u64, right) and std.mem.eql(u8, left[8..size], right[8..size]);
+    }
+    if (size > 16) {
+        return word(u128, left) == word(u128, right) and word(u128, left + (size - 16)) == word(u128, right + (size - 16));
     }
     if (size >= 8) {
         return word(u64, left) == word(u64, right) and

@@ -79,6 +79,8 @@ pub const Flow = struct {
     /// The peer has sent everything.
     complete: bool = false,
     bytes: u64 = 0,
+    /// All that has come this way so far went straight through the chain; see straight.zig.
+    straight: bool = false,
     /// METADATA frames that have passed all filters.
     metadata_passed: u32 = 0,
 
@@ -93,6 +95,7 @@ pub const Flow = struct {
         flow.unlogged = false;
         flow.unread = null;
         flow.complete = false;
+        flow.straight = false;
         flow.bytes = 0;
         flow.metadata_passed = 0;
     }

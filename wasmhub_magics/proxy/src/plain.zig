@@ -26,9 +26,9 @@ export fn restricted(function: u32) void {
     const name = if (function < link.names.len) link.names[function] else "wasi_proc_exit";
     const wasi = std.mem.startsWith(u8, name, "wasi_");
     if (wasi) {
-        log.print(.err, context.pluginIndex(), "Attempted call to restricted WASI capability: {s}", .{name[5..]});
+        log.print(.err, context.plugin_index, "Attempted call to restricted WASI capability: {s}", .{name[5..]});
     } else {
-        log.print(.err, context.pluginIndex(), "Attempted call to restricted proxy-wasm capability: {s}", .{name});
+        log.print(.err, context.plugin_index, "Attempted call to restricted proxy-wasm capability: {s}", .{name});
     }
     if (trace.on) trace.result(if (wasi) 76 else 10);
 }

@@ -36,7 +36,6 @@ pub fn schemeForRouter(map: *headers.Map) OutOfMemory!void {
 
 /// What the router makes of a request's headers: it follows those that are for it and takes them away.
 pub fn forRouter(map: *headers.Map) OutOfMemory!void {
-    if (!map.reserved) return;
     var kept: usize = 0;
     var expected: usize = 0;
     for (map.entries.items) |entry| {
@@ -59,7 +58,7 @@ pub fn forRouter(map: *headers.Map) OutOfMemory!void {
 
 /// What the connection manager makes of a response after all filters. Nothing is to be done about the entries before
 /// `first`, among which may be a `date`.
-pub fn finishHeaders(map: *headers.Map, first: usize, has_date: bool) OutOfMemory!void {
+pub inline fn finishHeaders(map: *headers.Map, first: usize, has_date: bool) OutOfMemory!void {
     const entries = map.entries.items;
     var kept = first;
     var dated = has_date;
@@ -104,8 +103,11 @@ inline fn isChanged(name: []const u8) bool {
 pub var date: [29]u8 = undefined;
 
 /// Milliseconds since the upstream was asked, as the router tells the filters.
-pub fn serviceTime() OutOfMemory![]const u8 {
-    const asked = upstream_asked orelse return "0";
+pub inline fn serviceTime() OutOfMemory![]const u8 {
+    return if (upstream_asked) |asked| serviceTimeSince(asked) else "0";
+}
+
+noinline fn serviceTimeSince(asked: u64) OutOfMemory![]const u8 {
     const milliseconds = (clock.monotonic() -% asked) / std.time.ns_per_ms;
     var digits: [20]u8 = undefined;
     return worker.arena.dupe(std.fmt.bufPrint(&digits, "{d}", .{milliseconds}) catch unreachable);

@@ -81,6 +81,7 @@ fn pluginNew(length: usize) !u32 {
     plugin.root_id = reader.text();
     plugin.configuration = reader.text();
     plugin.root.plugin = plugin;
+    plugin.root.plugin_index = plugin.index;
     try worker.plugins.append(gpa, plugin);
     return plugin.index;
 }

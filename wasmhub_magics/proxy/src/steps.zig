@@ -28,8 +28,8 @@ pub fn run(stream: *Stream) error{OutOfMemory}!void {
             .metadata => try stream.stepMetadata(frame),
             .late_metadata => metadata_zig.stepLate(stream, frame),
             .continuation => try stream.stepContinuation(frame),
-            .request_source => try source_zig.step(.request, stream, frame),
-            .response_source => try source_zig.step(.response, stream, frame),
+            .request_source => try source_zig.pour(.request, stream),
+            .response_source => try source_zig.pour(.response, stream),
         }
     }
 }
@@ -364,14 +364,14 @@ pub inline fn invokeHeaders(comptime side: Side, filter: *Filter, count: u32, en
     const callback: abi.Callback = if (side == .request) .proxy_on_request_headers else .proxy_on_response_headers;
     const vm = filter.context.vm;
     if (!vm.has(callback)) return 0;
-    if (vm.version == .v0_1_0) return vm_zig.invoke(u32, &filter.context, callback, .{count});
-    return vm_zig.invoke(u32, &filter.context, callback, .{ count, @as(u32, @intFromBool(end_stream)) });
+    if (vm.version == .v0_1_0) return vm_zig.invokeInline(u32, &filter.context, callback, .{count});
+    return vm_zig.invokeInline(u32, &filter.context, callback, .{ count, @as(u32, @intFromBool(end_stream)) });
 }
 
 pub inline fn invokeBody(comptime side: Side, filter: *Filter, size: u32, end_stream: bool) u32 {
     const callback: abi.Callback = if (side == .request) .proxy_on_request_body else .proxy_on_response_body;
     if (!filter.context.vm.has(callback)) return 0;
-    return vm_zig.invoke(u32, &filter.context, callback, .{ size, @as(u32, @intFromBool(end_stream)) });
+    return vm_zig.invokeInline(u32, &filter.context, callback, .{ size, @as(u32, @intFromBool(end_stream)) });
 }
 
 fn invokeTrailers(filter: *Filter, comptime callback: abi.Callback, count: u32) u32 {

@@ -17,22 +17,20 @@ const Stream = stream_zig.Stream;
 
 /// A whole exchange that nothing holds up. False where something is left for `Stream.run`, which goes on from there.
 pub fn exchange(stream: *Stream) error{OutOfMemory}!bool {
-    while (stream.frames.items.len == 1 and stream.top().kind == .request_source) {
-        try source.step(.request, stream, stream.top());
-    }
+    if (stream.frames.items.len != 1 or stream.top().kind != .request_source) return false;
+    try source.pour(.request, stream);
     if (stream.frames.items.len > 0 or !stream.request_done or stream.response_done or stream.was_reset) return false;
     const upstream = stream.prepared.upstream orelse return false;
     if (stream.actions.items.len > 0 or !events.quiet()) return false;
     stream.upstream_called = true;
-    try stream.respond(upstream);
-    while (stream.frames.items.len == 1 and stream.top().kind == .response_source) {
-        try source.step(.response, stream, stream.top());
-    }
+    try @call(.always_inline, Stream.respond, .{ stream, upstream });
+    if (stream.frames.items.len != 1) return false;
+    try source.pour(.response, stream);
     if (stream.frames.items.len > 0 or !stream.response_done) return false;
-    stream.finish();
-    try stream.stepLog();
+    @call(.always_inline, Stream.finish, .{stream});
+    try @call(.always_inline, Stream.stepLog, .{stream});
     if (stream.stage != .finish_done) return false;
-    try stream.stepDone();
+    try @call(.always_inline, Stream.stepDone, .{stream});
     return stream.frames.items.len == 0 and events.over();
 }
 
@@ -46,15 +44,13 @@ pub inline fn headers(comptime side: Side, stream: *Stream, end_stream: bool) er
         .result = Frame.trapped,
     });
     const frame = stream.top();
-    const map = &flowOf(side, stream).headers;
+    if (!stream.sound) return leave(frame);
+    const flow = flowOf(side, stream);
     for (0..stream.filters.items.len) |position| {
         const filter = filterAt(side, stream, position);
         const half = filter.half(side);
         frame.position = position;
-        if (!listens(side, filter)) {
-            frame.phase = .enter;
-            return;
-        }
+        if (side == .response and !filter.created) return leave(frame);
         half.end_stream = end_stream;
         if (side == .request) {
             create(filter);
@@ -63,7 +59,7 @@ pub inline fn headers(comptime side: Side, stream: *Stream, end_stream: bool) er
         half.headers = true;
         filter.end_of_stream = end_stream;
         filter.stop = false;
-        const result = steps.invokeHeaders(side, filter, @intCast(map.entries.items.len), end_stream);
+        const result = steps.invokeHeaders(side, filter, @intCast(flow.headers.entries.items.len), end_stream);
         if (result != 0 or asksForMore(stream, filter) or half.metadata_waiting > 0) {
             return steps.headersReturned(stream, frame, result);
         }
@@ -72,8 +68,9 @@ pub inline fn headers(comptime side: Side, stream: *Stream, end_stream: bool) er
         half.headers = false;
         half.headers_continued = true;
     }
+    flow.straight = true;
     stream.pop();
-    return if (side == .request) stream.routeHeaders(end_stream) else stream.sendHeaders(end_stream);
+    return if (side == .request) @call(.always_inline, Stream.routeHeaders, .{ stream, end_stream }) else @call(.always_inline, Stream.sendHeaders, .{ stream, end_stream });
 }
 
 /// A data frame comes to the first filter.
@@ -88,15 +85,12 @@ pub inline fn data(comptime side: Side, stream: *Stream, end_stream: bool) error
         .result = Frame.trapped,
     });
     const frame = stream.top();
+    if (!flow.straight or flow.trailers.exists) return leave(frame);
+    flow.straight = false;
     for (0..stream.filters.items.len) |position| {
         const filter = filterAt(side, stream, position);
         const half = filter.half(side);
         frame.position = position;
-        const goes = half.iteration == .going and !half.holding and !half.end_stream;
-        if (!goes or flow.trailers.exists or !listens(side, filter)) {
-            frame.phase = .enter;
-            return;
-        }
         half.end_stream = end_stream;
         half.body = .chunk;
         half.data = true;
@@ -110,25 +104,35 @@ pub inline fn data(comptime side: Side, stream: *Stream, end_stream: bool) error
         half.body = .none;
         half.data = false;
     }
+    flow.straight = true;
     stream.pop();
-    return if (side == .request) stream.routeData(&flow.chunk, end_stream) else stream.sendData(&flow.chunk, end_stream);
+    const out = if (side == .request) Stream.routeData else Stream.sendData;
+    return @call(.always_inline, out, .{ stream, &flow.chunk, end_stream });
 }
 
-/// Whether the filter is to hear of what comes, without another look at why.
-inline fn listens(comptime side: Side, filter: *const Filter) bool {
-    if (filter.failed()) return false;
-    return if (side == .request) !filter.skipped else filter.created and !filter.skipped and !filter.failure_sent;
+/// The frame goes on as steps.zig has it, from this filter on.
+inline fn leave(frame: *Frame) void {
+    frame.phase = .enter;
 }
 
 inline fn asksForMore(stream: *const Stream, filter: *const Filter) bool {
     return stream.actions.items.len > 0 or filter.stop;
 }
 
-inline fn flowOf(comptime side: Side, stream: *Stream) *stream_zig.Flow {
+pub inline fn flowOf(comptime side: Side, stream: *Stream) *stream_zig.Flow {
     return if (side == .request) &stream.request else &stream.response;
 }
 
 inline fn filterAt(comptime side: Side, stream: *Stream, position: usize) *Filter {
     const all = stream.filters.items;
-    return if (side == .request) &all.ptr[position] else &all.ptr[all.len -% 1 -% position];
+    return opaquely(if (side == .request) &all.ptr[position] else &all.ptr[all.len -% 1 -% position]);
+}
+
+/// The same pointer, of which the compiler knows nothing: it then reaches fields at fixed distances from it, not each
+/// by a sum of its own.
+pub inline fn opaquely(filter: *Filter) *Filter {
+    return asm ("local.get %[in]\n local.set %[out]"
+        : [out] "=r" (-> *Filter),
+        : [in] "r" (filter),
+    );
 }

@@ -95,6 +95,8 @@ pub const Stream = struct {
     bodiless: bool = false,
     /// METADATA of the response that had come when the stream was ended.
     late: ?Frame = null,
+    /// No VM of the chain has failed.
+    sound: bool = true,
     /// Somebody will read the result: off in loops.
     recording: bool = true,
     details: []const u8 = "",
@@ -163,10 +165,13 @@ pub const Stream = struct {
         stream.stage = .request;
 
         try stream.filters.resize(gpa, worker.chain.items.len);
-        for (stream.filters.items, worker.chain.items) |*filter, plugin| {
+        stream.sound = true;
+        for (stream.filters.items, worker.chain.items) |*listed, plugin| {
             const vm = plugin.root.vm;
+            const filter = straight.opaquely(listed);
+            if (vm.failed) stream.sound = false;
             filter.* = .{
-                .context = .{ .id = 0, .vm = vm, .plugin = plugin, .filter = filter },
+                .context = .{ .id = 0, .vm = vm, .plugin = plugin, .filter = filter, .plugin_index = plugin.index },
                 .skipped = vm.failed and plugin.policy == .open,
             };
         }
@@ -288,6 +293,7 @@ pub const Stream = struct {
     /// The running callback has trapped: its VM is dead, and the stream goes on without it.
     pub fn trapped(stream: *Stream) void {
         if (worker.caller) |context_of| context_of.vm.failed = true;
+        stream.sound = false;
         worker.mailbox.failed = 1;
         worker.mailbox.running = 0;
         worker.mailbox.guest = 0;
@@ -315,10 +321,10 @@ pub const Stream = struct {
     // Steps of the machine.
 
     pub fn pop(stream: *Stream) void {
-        stream.frames.items.len -= 1;
+        stream.frames.items.len -%= 1;
     }
 
-    pub fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
+    pub inline fn push(stream: *Stream, frame: Frame) error{OutOfMemory}!void {
         try arena_zig.append(&stream.frames, frame);
     }
 

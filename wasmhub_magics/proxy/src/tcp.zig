@@ -63,7 +63,7 @@ pub fn open() OutOfMemory!void {
     for (worker.chain.items) |plugin| {
         const vm = plugin.root.vm;
         try filters.append(gpa, .{
-            .context = .{ .id = if (vm.failed) 0 else vm.takeContextId(), .vm = vm, .plugin = plugin },
+            .context = .{ .id = if (vm.failed) 0 else vm.takeContextId(), .vm = vm, .plugin = plugin, .plugin_index = plugin.index },
             .skipped = vm.failed and plugin.policy == .open,
         });
     }

@@ -38,10 +38,7 @@ pub const Context = struct {
     filter: ?*Filter = null,
     /// Of a TCP connection.
     connection: ?*tcp.Filter = null,
-
-    pub fn pluginIndex(context: *const Context) u32 {
-        return if (context.plugin) |plugin| plugin.index else log.no_plugin;
-    }
+    plugin_index: u32 = log.no_plugin,
 };
 
 pub const Vm = struct {
@@ -217,11 +214,16 @@ pub const Vm = struct {
 /// Call a callback of a context's VM with the context's number and more arguments. The VM must have it.
 /// After a trap this never returns; the driver resumes the stream, which finds its progress in memory.
 pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callback, arguments: anytype) Result {
+    return invokeInline(Result, context, callback, arguments);
+}
+
+/// As `invoke`, where most calls are made.
+pub inline fn invokeInline(comptime Result: type, context: *Context, comptime callback: Callback, arguments: anytype) Result {
     const vm = context.vm;
     enter(context, callback);
     if (trace.on) {
-        const list: [arguments.len]u32 = arguments;
-        trace.callback(@backingInt(callback), context.pluginIndex(), context.id, &list);
+        @branchHint(.unlikely);
+        traceCallback(callback, context, arguments.len, nth(arguments, 0), nth(arguments, 1), nth(arguments, 2), nth(arguments, 3));
     }
     worker.enterGuest();
     const index = vm.callbacks[@backingInt(callback)];
@@ -239,9 +241,22 @@ pub fn invoke(comptime Result: type, context: *Context, comptime callback: Callb
         else => comptime unreachable,
     };
     worker.leaveGuest();
-    if (trace.on) trace.returned(if (Result == void) null else result);
-    leave();
+    if (trace.on) {
+        @branchHint(.unlikely);
+        trace.returned(if (Result == void) null else result);
+    }
+    leave(callback);
     return result;
+}
+
+inline fn nth(arguments: anytype, comptime place: usize) u32 {
+    return if (place < arguments.len) arguments[place] else 0;
+}
+
+noinline fn traceCallback(callback: Callback, context: *const Context, count: usize, a: u32, b: u32, c: u32, d: u32) void {
+    @branchHint(.cold);
+    const list: [4]u32 = .{ a, b, c, d };
+    trace.callback(@backingInt(callback), context.plugin_index, context.id, list[0..count]);
 }
 
 /// Call a start function, which knows no context.
@@ -258,7 +273,7 @@ pub fn initialize(vm: *Vm, comptime callback: Callback) void {
     }
     worker.leaveGuest();
     if (trace.on) trace.returned(null);
-    leave();
+    leave(callback);
 }
 
 /// What runs while another callback is called inside of a host call.
@@ -303,13 +318,15 @@ inline fn enter(context: *Context, comptime callback: Callback) void {
     worker.mailbox.progress +%= 1;
     worker.mailbox.vm = context.vm.index;
     worker.mailbox.callback = @backingInt(callback);
-    worker.mailbox.plugin = context.pluginIndex();
+    worker.mailbox.plugin = context.plugin_index;
     worker.mailbox.running = 1;
 }
 
-inline fn leave() void {
-    worker.hand.map = worker.Hand.none;
+inline fn leave(comptime callback: Callback) void {
+    switch (callback) {
+        .proxy_on_request_headers, .proxy_on_response_headers => worker.hand.map = worker.Hand.none,
+        else => {},
+    }
     worker.mailbox.running = 0;
     worker.context = null;
-    worker.caller = null;
 }

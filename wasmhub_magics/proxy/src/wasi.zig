@@ -36,7 +36,7 @@ fn write(fd: u32, vectors: u32, count: u32, ret_written: u32) Error!u32 {
         if (text.items.len + part.len <= log.limit) try text.appendSlice(@import("arena.zig").gpa, part);
     }
     const line = if (std.mem.endsWith(u8, text.items, "\n")) text.items[0 .. text.items.len - 1] else text.items;
-    if (text.items.len > 0) log.write(if (fd == 1) .info else .err, context.pluginIndex(), line);
+    if (text.items.len > 0) log.write(if (fd == 1) .info else .err, context.plugin_index, line);
     try vm.store32(ret_written, total);
     return success;
 }
