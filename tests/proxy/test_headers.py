@@ -192,3 +192,27 @@ def test_texts_may_be_the_last_bytes_of_a_memory_and_none_may_reach_beyond(lengt
             assert exchange.upstream_request.headers.getall(name) == (name,)
             assert [line.message for line in exchange.log] == ["found"]
             assert "found" not in exchange.upstream_request.headers.values()
+
+
+@pytest.mark.parametrize("script", ["", "response_headers add 2 x-own 1"])
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_response_reaches_the_client_with_a_date_a_server_and_no_word_about_its_connection(run, script, dated):
+    sent = [("x-a", "1"), *[("date", "today")][:dated]]
+    headers = run(script).send(Request(), upstream=Response(200, sent, b"body")).response.headers
+    names = ["x-a", *["date"][:dated], "x-envoy-upstream-service-time", *["x-own"][: bool(script)]]
+    assert list(headers) == [*names, *["date"][dated:], "server"]
+    assert headers["server"] == "envoy"
+
+
+@pytest.mark.parametrize("name", ["connection", "server", "proxy-connection", "upgrade"])
+def test_what_a_filter_says_about_the_connection_does_not_reach_the_client(run, name):
+    headers = run(f"response_headers add 2 {name} own").send(Request()).response.headers
+    assert headers.getall(name) == (("envoy",) if name == "server" else ())
+
+
+def test_a_status_that_a_filter_joins_another_to_is_none(run):
+    exchange = run("response_headers add 2 :status 5").send(Request())
+    assert (exchange.response.status, exchange.details.partition("{")[0]) == (
+        502,
+        "filter_removed_required_response_headers",
+    )

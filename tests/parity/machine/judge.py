@@ -62,7 +62,7 @@ class Judge:
         _ = self.real.log
         self.real._lines.clear()
         refusals = ["", ""]
-        embedded = None
+        embedded = untraced = None
         try:
             try:
                 self.real.swap(plugins)
@@ -71,26 +71,30 @@ class Judge:
             try:
                 clusters = {**dict.fromkeys(CLUSTERS, self._cluster), RPC: Grpc(self._rpc)}
                 embedded = Proxy(plugins, clusters=clusters, upstream_version=version)
+                untraced = Proxy(plugins, clusters=clusters, upstream_version=version, trace=False)
             except (ModuleError, ProxyError) as error:
                 refusals[0] = _refusal(str(error))
-            if embedded is None or any(refusals):
+            if embedded is None or untraced is None or any(refusals):
                 same = bool(refusals[0]) == bool(refusals[1])
                 different = () if same else (Difference(None, "start", *refusals),)
                 yield Verdict(None, different)
                 return
-            yield Verdict(None, tuple(_logs(None, embedded.log, self.real.log)))
+            log = self.real.log
+            found = list(_logs(None, embedded.log, log)) or _unseen(list(_logs(None, untraced.log, log)))
+            yield Verdict(None, tuple(found))
             for number, each in enumerate(case.exchanges):
-                verdict = self._exchange(number, each, embedded)
+                verdict = self._exchange(number, each, embedded, untraced)
                 if verdict.lost:
                     self._reals.pop(version).close()
                 yield verdict
                 if verdict.lost:
                     return
         finally:
-            if embedded is not None:
-                embedded.close()
+            for proxy in (embedded, untraced):
+                if proxy is not None:
+                    proxy.close()
 
-    def _exchange(self, number: int, each: Exchanged, embedded: Proxy) -> Verdict:
+    def _exchange(self, number: int, each: Exchanged, embedded: Proxy, untraced: Proxy) -> Verdict:
         request, response = each.sent(), each.response.response()
         self._each, self._asked = each, []
         early = -1
@@ -100,14 +104,17 @@ class Judge:
             early = len(self._asked)
             return response
 
-        mine = embedded.send(request, upstream=upstream if each.asks or each.answers else response)
+        to = upstream if each.asks or each.answers else response
+        unseen = untraced.send(request, upstream=to)
+        self._asked, early = [], -1
+        mine = embedded.send(request, upstream=to)
         # An upstream that was not asked waits for all calls.
         self.real.timeout = HASTE if self.hasty else PATIENCE
         other = self.real.play(each, mine, tuple(self._asked), len(self._asked) if early < 0 else early)
-        mine, other = _in_order(mine), _in_order(other)
+        mine, unseen, other = _in_order(mine), _in_order(unseen), _in_order(other)
         # A filter may change the request id, so the one that Envoy made is known by its form alone.
         with patch.dict(_compare.__globals__, {"_hider": lambda _: lambda data: data}):
-            pairs = list(_compare(number, mine, other))
+            pairs = list(_compare(number, mine, other)) or _unseen(list(_compare(number, unseen, other)))
         found = [d for d in pairs if UUID.sub("", d.embedded) != UUID.sub("", d.envoy)]
         return Verdict(number, tuple(found), mine, other)
 
@@ -132,6 +139,11 @@ class Judge:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _unseen(differences: list[Difference]) -> list[Difference]:
+    """Differences that show where nobody keeps a trace: host functions have shorter ways then."""
+    return [replace(each, field=f"{each.field} without a trace") for each in differences]
 
 
 def _in_order(exchange: Exchange) -> Exchange:

@@ -220,7 +220,8 @@ def _framed(
     answered = answers or any(step[1] == "reply" for steps in scripts for step in steps)
     refused = any(name == "te" and value != "trailers" for name, value in response.headers)
     methodless = any(step[1:4] == ("del", "0", ":method") for steps in scripts for step in steps)
-    if answered or refused or methodless:  # the codec of HTTP/2 does not take such a header from an upstream
+    replied = answered or refused or methodless
+    if replied:  # the codec of HTTP/2 does not take such a header from an upstream
         fixed.add("1")  # a local reply with a body brings its content-length along
 
     def breaks(step: Step, steps: tuple[Step, ...]) -> bool:
@@ -230,7 +231,7 @@ def _framed(
         side = "0" if letter in "bt" else "1"
         late = letter in BODY + TRAILERS
         cut = letter == "T" or (letter == "B" and step[1:] != ("return", "1") and step[1:] != ("return", "2"))
-        sized = sized_requests if side == "0" else sized_responses or (answered and cut)
+        sized = sized_requests if side == "0" else sized_responses or (replied and cut)
         return late and sized and step[1] in ("return", "continue", "reply", "close")
 
     def halts(place: int, step: Step) -> bool:

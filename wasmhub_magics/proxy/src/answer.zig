@@ -19,11 +19,15 @@ pub const Answer = struct {
     /// What the upstream's codec puts after the headers to tell where the body ends; filters see it.
     framing: ?headers.Entry = null,
     framing_of_head: ?headers.Entry = null,
+    /// It does not reach the client.
+    framing_goes: bool = false,
     bodiless: bool = false,
     status: u32 = 0,
     /// None of its headers is one that the connection manager takes away or changes, and whether one is `date`.
     plain: bool = false,
     dated: bool = false,
+    /// How many headers filters see where nobody touches them; 0 where the router changes one of them.
+    arrives: usize = 0,
     /// Envoy takes no response with more headers than its limit, or one that is an error of HTTP/2.
     refused: bool = false,
 
@@ -58,12 +62,15 @@ pub const Answer = struct {
         answer.bodiless = status == 204 or status == 304;
         answer.framing = null;
         answer.framing_of_head = null;
+        answer.framing_goes = false;
         if (map.get("content-length") == null and !answer.bodiless and !answer.http2) {
             const chunked: headers.Entry = .{ .name = "transfer-encoding", .value = "chunked" };
             answer.framing = if (empty) .{ .name = "content-length", .value = "0" } else chunked;
             answer.framing_of_head = chunked;
+            answer.framing_goes = !empty;
             count += 1;
         }
+        answer.arrives = if (map.reserved) 0 else map.entries.items.len + 1 + @intFromBool(answer.framing != null);
         answer.refused = count > header_count_limit or (answer.http2 and unspeakable(map, status));
         if (answer.bodiless) {
             answer.chunks = &.{};

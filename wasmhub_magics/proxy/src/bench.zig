@@ -1,6 +1,5 @@
 //! A loop over one prepared exchange, and a histogram of what each took.
 
-const std = @import("std");
 const clock = @import("clock.zig");
 const worker = @import("worker.zig");
 const prepared_zig = @import("prepared.zig");

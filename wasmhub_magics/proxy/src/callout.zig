@@ -10,7 +10,6 @@ const headers = @import("headers.zig");
 const log = @import("log.zig");
 const reply = @import("reply.zig");
 const vm_zig = @import("vm.zig");
-const worker = @import("worker.zig");
 const Vm = vm_zig.Vm;
 
 const gpa = arena_zig.gpa;

@@ -1,5 +1,6 @@
 //! The two ends of the chain: the router and the connection to the client.
 
+const Answer = @import("answer.zig").Answer;
 const Body = @import("buffer.zig").Body;
 const arena_zig = @import("arena.zig");
 const exchange = @import("exchange.zig");
@@ -42,6 +43,37 @@ pub inline fn endRequest(stream: *Stream) error{OutOfMemory}!void {
     if (stream.recording) try exchange.keepUpstreamRequest(stream);
 }
 
+/// What the upstream answers goes back through the chain.
+pub fn respond(stream: *Stream, answer: *const Answer) error{OutOfMemory}!void {
+    stream.stage = .response;
+    stream.upstream_answered = true;
+    stream.upstream_refused = answer.refused;
+    if (answer.refused) {
+        if (stream.recording) {
+            try stream.response.headers.copy(&answer.headers);
+            try exchange.keepUpstreamResponse(stream, answer);
+            stream.response.clear();
+        }
+        return stream.localReply(.{
+            .status = 502,
+            .body = "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            .details = "upstream_reset_before_response_started{protocol_error}",
+        });
+    }
+    stream.details = "via_upstream";
+    stream.code = answer.status;
+    stream.answer_source = answer;
+    try stream.response.headers.copy(&answer.headers);
+    if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
+        try stream.response.headers.append(entry.name, entry.value);
+    }
+    const map = &stream.response.headers;
+    const time: headers.Entry = .{ .name = "x-envoy-upstream-service-time", .value = try router.serviceTime() };
+    if (map.reserved) try map.set(time.name, time.value) else try map.append(time.name, time.value);
+    if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
+    try stream.push(.{ .kind = .response_source, .side = .response });
+}
+
 pub fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
     if (stream.response_started) {
         log.warn("a filter continued a response that was not paused: its headers went out twice, which no client understands", .{});
@@ -59,7 +91,11 @@ pub fn sendHeaders(stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
         });
     }
     const plain = map.intact and answer.plain;
-    try router.finishHeaders(map, if (plain) answer.headers.entries.items.len else 0, plain and answer.dated);
+    if (plain and map.entries.items.len == answer.arrives and !stream.asked_for_head) {
+        try router.finishUntouched(map, answer);
+    } else {
+        try router.finishHeaders(map, if (plain) answer.headers.entries.items.len else 0, plain and answer.dated);
+    }
     if (stream.recording) try exchange.keepResponseHead(stream);
     if (!stream.request.complete and !stream.prepared.http2) try map.append("connection", "close");
     stream.response_started = true;

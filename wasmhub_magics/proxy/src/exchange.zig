@@ -34,11 +34,8 @@
 
 const std = @import("std");
 const arena_zig = @import("arena.zig");
-const clock = @import("clock.zig");
-const front = @import("front.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
-const reply = @import("reply.zig");
 const trace = @import("trace.zig");
 const worker = @import("worker.zig");
 const Answer = @import("answer.zig").Answer;

@@ -67,18 +67,28 @@ pub const Map = struct {
 
     /// The first entry of a name in lower case that has 5 to 16 letters.
     pub inline fn findShort(map: *const Map, name: []const u8) ?*const Entry {
-        const part = map.alike(name.ptr[0]);
-        return if (name.len >= 8) first(u64, part, name) else first(u32, part, name);
+        return if (name.len >= 8) map.first(u64, name) else map.first(u32, name);
     }
 
-    inline fn first(comptime Word: type, entries: []const Entry, name: []const u8) ?*const Entry {
+    inline fn first(map: *const Map, comptime Word: type, name: []const u8) ?*const Entry {
         const ends = name.len -% @sizeOf(Word);
         const head, const tail = .{ word(Word, name.ptr), word(Word, name.ptr + ends) };
-        for (entries) |*entry| {
-            if (entry.name.len != name.len or word(Word, entry.name.ptr + ends) != tail) continue;
-            if (word(Word, entry.name.ptr) == head) return entry;
+        const entries = map.alike(name.ptr[0]);
+        // A loop pays for each of its turns, and pseudo headers are few.
+        inline for (0..5) |place| {
+            if (place == entries.len) return null;
+            const entry = &entries.ptr[place];
+            if (isNamed(Word, entry, name.len, head, tail)) return entry;
+        }
+        for (entries[5..]) |*entry| {
+            if (isNamed(Word, entry, name.len, head, tail)) return entry;
         }
         return null;
+    }
+
+    inline fn isNamed(comptime Word: type, entry: *const Entry, length: usize, head: Word, tail: Word) bool {
+        if (entry.name.len != length) return false;
+        return word(Word, entry.name.ptr + (length -% @sizeOf(Word))) == tail and word(Word, entry.name.ptr) == head;
     }
 
     /// Entries among which is every name with that first letter: pseudo headers come first, and are the only ones
@@ -319,7 +329,7 @@ inline fn isInline(kind: Kind, name: []const u8) bool {
 }
 
 /// For each kind of map and each length, the low five bits of the first letters as places of bits; those of pseudo
-/// headers, of `host` and of no name at all as well.
+/// headers and of `host` as well.
 const inline_letters: [4][longest]u32 = made: {
     @setEvalBranchQuota(20_000);
     var all: [4][longest]u32 = @splat(@splat(0));
@@ -328,7 +338,6 @@ const inline_letters: [4][longest]u32 = made: {
     }) |*lengths, names| {
         for (names) |name| lengths[name.len] |= @as(u32, 1) << @truncate(name[0]);
         for (lengths) |*letters| letters.* |= @as(u32, 1) << @truncate(':');
-        lengths[0] = ~@as(u32, 0);
     }
     all[@backingInt(Kind.request)]["host".len] |= @as(u32, 1) << @truncate('h');
     break :made all;

@@ -3,7 +3,6 @@
 //! `proxy_log` is exported as `proxy_log`, WASI's `fd_write` as `wasi_fd_write`, since a name of WASI is already
 //! the name of what the host itself imports.
 
-const std = @import("std");
 const abi = @import("abi.zig");
 const calls_short = @import("calls_short.zig");
 const trace = @import("trace.zig");

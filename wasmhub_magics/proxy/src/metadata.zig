@@ -93,9 +93,10 @@ pub noinline fn keepLate(stream: *Stream) void {
         if (stream.prepared.http2) {
             return log.warn("a response over HTTP/2 ended before METADATA of its upstream: Envoy 1.40 never comes back from that", .{});
         }
-        const top = frames[frames.len - 1];
-        if (top.kind == .headers and top.side == .response and top.position < stream.filters.items.len) {
-            stream.filterAt(.response, top.position).half(.response).asked = true;
+        // Filters in the middle of their headers have been asked, and let METADATA through whatever they say.
+        for (frames) |inner| {
+            if (inner.kind != .headers or inner.side == .request or inner.position == stream.filters.items.len) continue;
+            stream.filterAt(.response, inner.position).half(.response).asked = true;
         }
         stream.late = waiting;
         stream.late.?.kind = .late_metadata;

@@ -4,6 +4,7 @@ const std = @import("std");
 const clock = @import("clock.zig");
 const front = @import("front.zig");
 const headers = @import("headers.zig");
+const Answer = @import("answer.zig").Answer;
 const reply = @import("reply.zig");
 const worker = @import("worker.zig");
 
@@ -56,9 +57,20 @@ pub fn forRouter(map: *headers.Map) OutOfMemory!void {
     if (expected > 0) try map.set("x-envoy-expected-rq-timeout-ms", try reply.number(expected));
 }
 
+/// What the connection manager makes of a response after all filters, where nothing has been put to what came.
+pub inline fn finishUntouched(map: *headers.Map, answer: *const Answer) OutOfMemory!void {
+    if (answer.framing_goes) {
+        const place = answer.headers.entries.items.len;
+        map.entries.items.ptr[place] = map.entries.items.ptr[place + 1];
+        map.entries.items.len = place + 1;
+    }
+    if (!answer.dated) try map.append("date", &date);
+    try map.append("server", "envoy");
+}
+
 /// What the connection manager makes of a response after all filters. Nothing is to be done about the entries before
 /// `first`, among which may be a `date`.
-pub inline fn finishHeaders(map: *headers.Map, first: usize, has_date: bool) OutOfMemory!void {
+pub fn finishHeaders(map: *headers.Map, first: usize, has_date: bool) OutOfMemory!void {
     const entries = map.entries.items;
     var kept = first;
     var dated = has_date;

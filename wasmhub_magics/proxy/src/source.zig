@@ -17,7 +17,34 @@ pub noinline fn pour(comptime side: Side, stream: *Stream) error{OutOfMemory}!vo
         try begin(side, stream);
         if (!flows(side, stream)) return;
     }
-    while (try next(side, stream)) |end_stream| {
+    const flow = straight.flowOf(side, stream);
+    const source = sourceOf(side, stream);
+    const chunks = source.chunks;
+    while (true) {
+        const frame = stream.top();
+        const place = frame.next_chunk;
+        if (flow.stalled) {
+            flow.unread = place;
+            return stream.pop();
+        }
+        // Frames arrive one by one, and what was put into queues is told before the next.
+        if (place > 0 and place < chunks.len) {
+            if (try stream.act()) return;
+            if (events.told()) return;
+        }
+        var end_stream = true;
+        if (place < chunks.len) {
+            frame.next_chunk = place +% 1;
+            flow.bytes +%= chunks.ptr[place].len;
+            try flow.chunk.set(chunks.ptr[place]);
+            // The last frame of HTTP/2 says itself that it is the last.
+            end_stream = source.http2 and frame.next_chunk == chunks.len and !source.trailers.exists;
+        } else if (source.trailers.exists) {
+            ended(side, stream);
+            try flow.trailers.copy(&source.trailers);
+            return stream.push(.{ .kind = .trailers, .side = side });
+        } else try flow.chunk.set("");
+        if (end_stream) ended(side, stream);
         try straight.data(side, stream, end_stream);
         if (end_stream or !flows(side, stream)) return;
     }
@@ -42,42 +69,6 @@ inline fn begin(comptime side: Side, stream: *Stream) error{OutOfMemory}!void {
     if (metadata.len == 0) return straight.headers(side, stream, empty and !open);
     try metadata_zig.push(stream, side, 0, 0, @intCast(metadata.len));
     return stream.push(.{ .kind = .headers, .side = side });
-}
-
-/// Put the next data frame into the flow's chunk: whether it is the last. Null where something else comes first.
-inline fn next(comptime side: Side, stream: *Stream) error{OutOfMemory}!?bool {
-    const flow = straight.flowOf(side, stream);
-    const frame = stream.top();
-    const source = sourceOf(side, stream);
-    const chunks = source.chunks;
-    if (flow.stalled) {
-        flow.unread = frame.next_chunk;
-        stream.pop();
-        return null;
-    }
-    // Frames arrive one by one, and what was put into queues is told before the next.
-    if (frame.next_chunk > 0 and frame.next_chunk < chunks.len) {
-        if (try stream.act()) return null;
-        if (events.told()) return null;
-    }
-    if (frame.next_chunk < chunks.len) {
-        const bytes = chunks[frame.next_chunk];
-        frame.next_chunk += 1;
-        flow.bytes += bytes.len;
-        try flow.chunk.set(bytes);
-        // The last frame of HTTP/2 says itself that it is the last.
-        if (!source.http2 or frame.next_chunk < chunks.len or source.trailers.exists) return false;
-    } else {
-        if (source.trailers.exists) {
-            ended(side, stream);
-            try flow.trailers.copy(&source.trailers);
-            try stream.push(.{ .kind = .trailers, .side = side });
-            return null;
-        }
-        try flow.chunk.set("");
-    }
-    ended(side, stream);
-    return true;
 }
 
 /// The peer has sent all of its message.

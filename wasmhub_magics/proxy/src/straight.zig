@@ -3,7 +3,6 @@
 //! Each callback is made from a frame that stands in memory as steps.zig leaves it before the same callback. So
 //! whatever else comes of it, a trap, an answer, a pause, is taken up there, and here is nothing but the rule.
 
-const abi = @import("abi.zig");
 const create = @import("finish.zig").create;
 const events = @import("events.zig");
 const source = @import("source.zig");
@@ -15,7 +14,8 @@ const Frame = stream_zig.Frame;
 const Side = stream_zig.Side;
 const Stream = stream_zig.Stream;
 
-/// A whole exchange that nothing holds up. False where something is left for `Stream.run`, which goes on from there.
+/// A whole exchange that nothing holds up. False where something is left for
+/// stages.zig, which goes on from there.
 pub fn exchange(stream: *Stream) error{OutOfMemory}!bool {
     if (stream.frames.items.len != 1 or stream.top().kind != .request_source) return false;
     try source.pour(.request, stream);
@@ -24,7 +24,7 @@ pub fn exchange(stream: *Stream) error{OutOfMemory}!bool {
     if (stream.actions.items.len > 0 or !events.quiet()) return false;
     stream.upstream_called = true;
     try @call(.always_inline, Stream.respond, .{ stream, upstream });
-    if (stream.frames.items.len != 1) return false;
+    if (stream.frames.items.len != 1 or stream.top().kind != .response_source) return false;
     try source.pour(.response, stream);
     if (stream.frames.items.len > 0 or !stream.response_done) return false;
     @call(.always_inline, Stream.finish, .{stream});
@@ -70,7 +70,8 @@ pub inline fn headers(comptime side: Side, stream: *Stream, end_stream: bool) er
     }
     flow.straight = true;
     stream.pop();
-    return if (side == .request) @call(.always_inline, Stream.routeHeaders, .{ stream, end_stream }) else @call(.always_inline, Stream.sendHeaders, .{ stream, end_stream });
+    const out = if (side == .request) Stream.routeHeaders else Stream.sendHeaders;
+    return @call(.always_inline, out, .{ stream, end_stream });
 }
 
 /// A data frame comes to the first filter.

@@ -11,17 +11,17 @@ const ends_zig = @import("ends.zig");
 const metadata_zig = @import("metadata.zig");
 const finish_zig = @import("finish.zig");
 const local_reply_zig = @import("local_reply.zig");
+const stages_zig = @import("stages.zig");
 const steps_zig = @import("steps.zig");
+const continuation_zig = @import("continuation.zig");
 const straight = @import("straight.zig");
 const arena_zig = @import("arena.zig");
 const callout = @import("callout.zig");
 const clock = @import("clock.zig");
 const declared = @import("declared.zig");
 const events = @import("events.zig");
-const exchange = @import("exchange.zig");
 const answer_zig = @import("answer.zig");
 const prepared_zig = @import("prepared.zig");
-const router = @import("router.zig");
 const grpc = @import("grpc.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
@@ -190,106 +190,6 @@ pub const Stream = struct {
         try stream.push(.{ .kind = .request_source });
     }
 
-    /// Go on until the stream has ended and nothing is left beside it, or until somebody must answer.
-    pub fn run(stream: *Stream) error{OutOfMemory}!Need {
-        if (stream.stage == .request and try straight.exchange(stream)) return .done;
-        return stream.runOn();
-    }
-
-    noinline fn runOn(stream: *Stream) error{OutOfMemory}!Need {
-        while (true) {
-            if (stream.frames.items.len > 0) {
-                try steps_zig.run(stream);
-                continue;
-            }
-            switch (stream.stage) {
-                .request => {
-                    if (stream.response_done or stream.was_reset) {
-                        stream.finish();
-                        continue;
-                    }
-                    if (stream.actions.items.len > 0) {
-                        _ = try stream.act();
-                        continue;
-                    }
-                    if (stream.request_done and !stream.upstream_called) {
-                        stream.upstream_called = true;
-                    }
-                    switch (if (stream.request_done) try events.prompt() else try events.wait(stream.began)) {
-                        .ran => continue,
-                        .ask => return .call,
-                        .idle => {},
-                    }
-                    if (!stream.request_done) {
-                        stream.finish();
-                        continue;
-                    }
-                    stream.stage = .upstream;
-                    const upstream = stream.prepared.upstream orelse return .upstream;
-                    try stream.respond(upstream);
-                },
-                .upstream => return .upstream,
-                .response => {
-                    if (!stream.response_done and !stream.was_reset) {
-                        if (stream.actions.items.len > 0) {
-                            _ = try stream.act();
-                            continue;
-                        }
-                        // While an answer waits, the rest of the request comes in.
-                        if (stream.prepared.chunks.len < 2 or !events.pending()) stream.request.complete = true;
-                        switch (try events.wait(stream.began)) {
-                            .ran => continue,
-                            .ask => return .call,
-                            .idle => {},
-                        }
-                    }
-                    stream.finish();
-                },
-                .finish_log => try stream.stepLog(),
-                .finish_done => try stream.stepDone(),
-                .ended => {
-                    arena_zig.clear(&stream.actions);
-                    switch (try events.rest()) {
-                        .ran => {},
-                        .ask => return .call,
-                        .idle => return .done,
-                    }
-                },
-            }
-        }
-    }
-
-    /// What the upstream answers goes back through the chain.
-    pub fn respond(stream: *Stream, answer: *const answer_zig.Answer) error{OutOfMemory}!void {
-        stream.stage = .response;
-        stream.upstream_answered = true;
-        stream.upstream_refused = answer.refused;
-        if (answer.refused) {
-            if (stream.recording) {
-                try stream.response.headers.copy(&answer.headers);
-                try exchange.keepUpstreamResponse(stream, answer);
-                stream.response.clear();
-            }
-            return stream.localReply(.{
-                .status = 502,
-                .body = "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
-                .details = "upstream_reset_before_response_started{protocol_error}",
-            });
-        }
-        stream.details = "via_upstream";
-        stream.code = answer.status;
-        stream.answer_source = answer;
-        try stream.response.headers.copy(&answer.headers);
-        if (if (stream.asked_for_head) answer.framing_of_head else answer.framing) |entry| {
-            try stream.response.headers.append(entry.name, entry.value);
-        }
-        const map = &stream.response.headers;
-        const time: headers.Entry = .{ .name = "x-envoy-upstream-service-time", .value = try router.serviceTime() };
-        if (map.reserved) try map.set(time.name, time.value) else try map.append(time.name, time.value);
-        if (stream.recording) try exchange.keepUpstreamResponse(stream, answer);
-        try stream.push(.{ .kind = .response_source, .side = .response });
-    }
-
     /// The running callback has trapped: its VM is dead, and the stream goes on without it.
     pub fn trapped(stream: *Stream) void {
         if (worker.caller) |context_of| context_of.vm.failed = true;
@@ -403,12 +303,13 @@ pub const Stream = struct {
     // The two ends of the chain: the router and the connection to the client.
 
     // What it does is told elsewhere.
+    pub const run = stages_zig.run;
     pub const stepHeaders = steps_zig.stepHeaders;
     pub const stepData = steps_zig.stepData;
     pub const pushAdded = steps_zig.pushAdded;
     pub const stepTrailers = steps_zig.stepTrailers;
     pub const stepMetadata = metadata_zig.stepMetadata;
-    pub const stepContinuation = steps_zig.stepContinuation;
+    pub const stepContinuation = continuation_zig.stepContinuation;
     pub const hold = steps_zig.hold;
     pub const finish = finish_zig.finish;
     pub const stepLog = finish_zig.stepLog;
@@ -420,6 +321,7 @@ pub const Stream = struct {
     pub const iterating = local_reply_zig.iterating;
     pub const localReply = local_reply_zig.localReply;
     pub const reroute = local_reply_zig.reroute;
+    pub const respond = ends_zig.respond;
     pub const routeHeaders = ends_zig.routeHeaders;
     pub const routeData = ends_zig.routeData;
     pub const endRequest = ends_zig.endRequest;

@@ -2,7 +2,6 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
-const clock = @import("clock.zig");
 const headers = @import("headers.zig");
 const log = @import("log.zig");
 const metrics = @import("metrics.zig");
