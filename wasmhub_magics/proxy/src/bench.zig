@@ -2,6 +2,7 @@
 
 const clock = @import("clock.zig");
 const worker = @import("worker.zig");
+const Stream = @import("stream.zig").Stream;
 const prepared_zig = @import("prepared.zig");
 
 /// Counts of nanoseconds as HdrHistogram keeps them: 2048 linear steps in each power of two, so that a value
@@ -43,7 +44,7 @@ pub fn run(prepared: *const prepared_zig.Prepared) error{OutOfMemory}!bool {
         if (!running) {
             running = true;
             if (timed) started = clock.real();
-            try stream.begin(prepared);
+            try @call(.always_inline, Stream.begin, .{ stream, prepared });
         }
         switch (try stream.run()) {
             .done => {},

@@ -69,7 +69,7 @@ fn Export(comptime id: u8, comptime function: anytype, comptime short: anytype, 
                 const value = @call(.always_inline, short, arguments);
                 if (value != calls_short.unanswered) {
                     @branchHint(.likely);
-                    worker.enterGuest();
+                    worker.mailbox.guest = 1;
                     return value;
                 }
             }

@@ -51,11 +51,11 @@ pub noinline fn pour(comptime side: Side, stream: *Stream) error{OutOfMemory}!vo
 }
 
 /// Nothing else is to be done before the peer's next frame.
-inline fn flows(comptime side: Side, stream: *Stream) bool {
+pub inline fn flows(comptime side: Side, stream: *Stream) bool {
     return stream.frames.items.len > 0 and stream.top().kind == if (side == .request) .request_source else .response_source;
 }
 
-inline fn begin(comptime side: Side, stream: *Stream) error{OutOfMemory}!void {
+pub inline fn begin(comptime side: Side, stream: *Stream) error{OutOfMemory}!void {
     const flow = straight.flowOf(side, stream);
     const bodiless = side == .response and stream.asked_for_head;
     const metadata = if (bodiless) &.{} else metadata_zig.of(stream, side);

@@ -17,14 +17,15 @@ const Stream = stream_zig.Stream;
 /// A whole exchange that nothing holds up. False where something is left for
 /// stages.zig, which goes on from there.
 pub fn exchange(stream: *Stream) error{OutOfMemory}!bool {
-    if (stream.frames.items.len != 1 or stream.top().kind != .request_source) return false;
-    try source.pour(.request, stream);
+    if (!source.flows(.request, stream)) return false;
+    if (stream.top().phase == .enter) try source.begin(.request, stream);
+    if (source.flows(.request, stream)) try source.pour(.request, stream);
     if (stream.frames.items.len > 0 or !stream.request_done or stream.response_done or stream.was_reset) return false;
     const upstream = stream.prepared.upstream orelse return false;
     if (stream.actions.items.len > 0 or !events.quiet()) return false;
     stream.upstream_called = true;
     try @call(.always_inline, Stream.respond, .{ stream, upstream });
-    if (stream.frames.items.len != 1 or stream.top().kind != .response_source) return false;
+    if (!source.flows(.response, stream)) return false;
     try source.pour(.response, stream);
     if (stream.frames.items.len > 0 or !stream.response_done) return false;
     @call(.always_inline, Stream.finish, .{stream});

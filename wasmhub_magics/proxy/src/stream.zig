@@ -164,7 +164,12 @@ pub const Stream = struct {
         events.begin();
         stream.stage = .request;
 
-        try stream.filters.resize(gpa, worker.chain.items.len);
+        const length = worker.chain.items.len;
+        if (length > stream.filters.capacity) {
+            @branchHint(.unlikely);
+            try stream.filters.ensureTotalCapacity(gpa, length);
+        }
+        stream.filters.items.len = length;
         stream.sound = true;
         for (stream.filters.items, worker.chain.items) |*listed, plugin| {
             const vm = plugin.root.vm;
