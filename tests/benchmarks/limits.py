@@ -97,8 +97,8 @@ def trace() -> Entry:
 
 
 def limit() -> Entry:
-    """The exchange against bare loops of the same calls, in turns: one where host functions do nothing, one where
-    they take what they are given over into the host's own memory and hand their results back."""
+    """The exchange against bare loops of the same calls, in turns: one where host functions do nothing, one
+    where they take what they are given over into the host's own memory and hand their results back."""
     filter_ = made("whole")
     module = filter_.module.data
     with Proxy([filter_.plugin], ANSWER, trace=False) as proxy:

@@ -196,7 +196,7 @@ def test_texts_may_be_the_last_bytes_of_a_memory_and_none_may_reach_beyond(lengt
 
 @pytest.mark.parametrize("script", ["", "response_headers add 2 x-own 1"])
 @pytest.mark.parametrize("dated", [True, False])
-def test_a_response_reaches_the_client_with_a_date_a_server_and_no_word_about_its_connection(run, script, dated):
+def test_a_response_reaches_the_client_dated_and_without_a_word_about_its_connection(run, script, dated):
     sent = [("x-a", "1"), *[("date", "today")][:dated]]
     headers = run(script).send(Request(), upstream=Response(200, sent, b"body")).response.headers
     names = ["x-a", *["date"][:dated], "x-envoy-upstream-service-time", *["x-own"][: bool(script)]]

@@ -13,8 +13,9 @@ from wasmhub_magics.proxy import Proxy
 
 NAMES = [":path", ":method", ":authority", ":status", ":x", "host", "Host", "x-a", "X-Mixed", "accept", "te"]
 NAMES += ["user-agent", "x-request-id", "x-forwarded-proto", "server", "date", "connection", "content-type"]
-NAMES += ["a-name-of-15-let", "a-name-of-16-lett", "a-name-of-17-lette", "x-envoy-retry-on", "x-envoy-max-retries"]
+NAMES += ["a-name-of-15-let", "a-name-of-16-lett", "a-name-of-17-lette", "x-envoy-retry-on"]
 VALUES = ["v", "fifteen-letters", "sixteen-letters-", "a value with more than sixteen letters"]
+COMMANDS = ["get", "add", "set", "del", "pairs", "size", "context"]
 PHASES = ["create", "request_headers", "request_body", "response_headers", "response_body", "log", "done"]
 
 
@@ -22,7 +23,7 @@ def script(dice: random.Random) -> str:
     """Lines for the puppet that read and write headers in all phases."""
     lines = []
     for _ in range(24):
-        command = dice.choices(["get", "add", "set", "del", "pairs", "size", "context"], [9, 9, 2, 2, 2, 1, 1])[0]
+        command = dice.choices(COMMANDS, [9, 9, 2, 2, 2, 1, 1])[0]
         words = [dice.choices(PHASES, [1, 6, 1, 6, 1, 1, 1])[0], command]
         if command == "context":
             words.append(dice.choice("0129"))
@@ -55,7 +56,7 @@ def test_a_filter_gets_the_same_answers_with_a_trace_and_without(run, seed):
 
 
 def last_bytes(allocated: str) -> Plugin:
-    """A filter that reads ``:path`` by a name at the very end of its memory, and says what that call answers."""
+    """A filter that reads ``:path`` by a name at the very end of its memory, and says what that answers."""
     text = f"""(module
       (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
       (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
@@ -76,7 +77,8 @@ def last_bytes(allocated: str) -> Plugin:
           (call $get (i32.const 0) (i32.const 80) (i32.const 5) (i32.const 16) (i32.const 20)))
         (call $say (i32.const 88) (i32.const 3)
           (call $get (i32.const 0) (i32.const 80) (i32.const 5) (i32.const 16) (i32.const 65533)))
-        (drop (call $add (i32.const 0) (i32.const 91) (i32.const 4) (i32.load (i32.const 16)) (i32.load (i32.const 20))))
+        (drop (call $add (i32.const 0) (i32.const 91) (i32.const 4)
+          (i32.load (i32.const 16)) (i32.load (i32.const 20))))
         (i32.const 0)))"""
     return Plugin(build_module(text, "wat", "last").module, name="last")
 
