@@ -173,3 +173,14 @@ def test_a_closed_proxy_refuses_requests_and_closes_twice():
     proxy.close()
     with pytest.raises(ProxyError, match="closed"):
         proxy.send()
+
+
+@pytest.mark.parametrize("phase", ["request_headers", "request_body", "response_headers"])
+def test_why_a_stream_ends_is_known_in_the_callback_that_closes_it(run, phase):
+    script = f"{phase} close 0\n{phase} prop response.code_details"
+    exchange = run(script).send(Request("POST", body=b"a"))
+    said = [line.message for line in exchange.log if line.message.startswith("prop ")]
+    known = "via_upstream" if phase == "response_headers" else "wasm_close_stream"
+    assert said == [f"prop response.code_details -> 0 {known}"] * len(said)
+    assert said
+    assert exchange.outcome == "reset"

@@ -153,6 +153,19 @@ def _remembered(scripts: Scripts) -> Scripts:
     return tuple(tuple(s for s in steps if not ends(s, steps)) for steps in scripts)
 
 
+def _freed(scripts: Scripts) -> Scripts:
+    """Without looks at a request's body after an answer in one of its callbacks: Envoy has freed it."""
+    letters = {_origin(s, steps)[0] for steps in scripts for s in steps if s[1] == "reply"}
+    if not letters & set("bt"):
+        return scripts
+    return tuple(
+        tuple(
+            s for s in steps if not (s[0][0] in "akqimeg" and s[1] in ("buf", "bst", "put") and s[2] == "0")
+        )
+        for steps in scripts
+    )
+
+
 def _loses_its_route(step: Step) -> bool:
     """Whether the router may answer itself because of that."""
     needed = (":path", ":method", "x-forwarded-proto")
@@ -296,7 +309,7 @@ def sound(
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
         less = _passed(filters, _queued(_timed(_one_replier(scripts, answers), answers)))
-        less = _unfinished(_connected(request, less, answers))
+        less = _unfinished(_connected(request, _freed(less), answers))
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)

@@ -118,7 +118,10 @@ pub fn proxy_close_stream(stream: u32) Error!void {
     if (stream > 3) return error.BadArgument;
     if (stream >= 2 and context.connection != null) return tcp.later(.close);
     if (context.filter == null) return;
-    try worker.stream.later(.close);
+    // Known at once, as in `Context::closeStream` of Envoy's `context.cc`; the stream ends after the callback.
+    const known = &worker.stream;
+    if (!known.detailed and known.details.len == 0) known.details = "wasm_close_stream";
+    try known.later(.close);
 }
 
 pub fn proxy_set_effective_context(id: u32) Error!void {

@@ -106,12 +106,12 @@ pub fn closeOutput() void {
 }
 
 pub fn put(comptime T: type, value: T) OutOfMemory!void {
-    try output.appendSlice(gpa, std.mem.asBytes(&value));
+    try arena_zig.appendBytes(&output, std.mem.asBytes(&value));
 }
 
 pub fn putText(text: []const u8) OutOfMemory!void {
     try put(u32, @intCast(text.len));
-    try output.appendSlice(gpa, text);
+    try arena_zig.appendBytes(&output, text);
 }
 
 fn putMap(map: *const headers.Map) OutOfMemory!void {
@@ -124,6 +124,7 @@ fn putMap(map: *const headers.Map) OutOfMemory!void {
 
 /// A value as the reader at the other end of an HTTP/1 connection gets it: white space around it is not part of it.
 fn onWire(value: []const u8) []const u8 {
+    if (value.len == 0 or (value[0] > ' ' and value[value.len - 1] > ' ')) return value;
     return std.mem.trim(u8, value, " \t");
 }
 

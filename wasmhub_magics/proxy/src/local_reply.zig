@@ -80,7 +80,7 @@ pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!vo
     // Filters whose state is in the middle of a response are not asked about another one.
     stream.direct = direct;
     if (running) |side| stream.flow(side).aborted = true;
-    if (stream.asked == null) stream.reroute();
+    reroute(stream);
     stream.asked = null;
     const position = if (direct) stream.filters.items.len else 0;
     stream.stage = .response;
@@ -92,7 +92,7 @@ pub fn localReply(stream: *Stream, reply: reply_zig.Reply) error{OutOfMemory}!vo
 }
 
 /// Look for the route once more, in the headers that filters have left: the moment is when an answer is asked for.
-pub fn reroute(stream: *Stream) void {
+fn reroute(stream: *Stream) void {
     if (stream.request_routed or stream.request.headers.intact) return;
     if (router.refusal(&stream.request.headers)) |refused| stream.routeless = refused.status == 404;
 }

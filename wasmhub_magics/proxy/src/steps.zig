@@ -117,7 +117,6 @@ pub noinline fn created(stream: *Stream, frame: *Frame) void {
     if (!stream.replies()) return;
     stream.note(&stream.actions.items[0].reply);
     stream.asked = stream.actions.items[0].reply;
-    stream.reroute();
 }
 
 /// The headers callback has come back.

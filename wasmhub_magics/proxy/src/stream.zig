@@ -325,7 +325,6 @@ pub const Stream = struct {
     pub const note = local_reply_zig.note;
     pub const iterating = local_reply_zig.iterating;
     pub const localReply = local_reply_zig.localReply;
-    pub const reroute = local_reply_zig.reroute;
     pub const respond = ends_zig.respond;
     pub const routeHeaders = ends_zig.routeHeaders;
     pub const routeData = ends_zig.routeData;

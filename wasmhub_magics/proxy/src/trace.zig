@@ -59,7 +59,7 @@ fn snapshotMap(kind: u32, map: *const Map, moment: u8) void {
     for (map.entries.items) |entry| {
         for ([_][]const u8{ entry.name, entry.value }) |text| {
             put(u32, @intCast(text.len));
-            events.appendSliceAssumeCapacity(text);
+            append(text);
         }
     }
     end();
@@ -73,7 +73,7 @@ fn snapshot(what: u32, bytes: []const u8, moment: u8) void {
     put(u8, moment);
     put(u32, @intCast(bytes.len));
     put(u32, @intCast(length));
-    events.appendSliceAssumeCapacity(bytes[0..length]);
+    append(bytes[0..length]);
     end();
 }
 
@@ -165,17 +165,18 @@ fn data(tag: u8, bytes: []const u8) void {
     put(u8, tag);
     put(u32, @intCast(bytes.len));
     put(u32, @intCast(length));
-    events.appendSliceAssumeCapacity(bytes[0..length]);
+    append(bytes[0..length]);
     end();
 }
 
 fn room(size: usize) bool {
-    if (dropped == 0 and events.items.len + size <= limit) {
-        events.ensureUnusedCapacity(gpa, size) catch {
-            dropped += 1;
-            return false;
-        };
+    const wanted = events.items.len +| size;
+    if (dropped == 0 and wanted <= @min(limit, events.capacity)) {
+        @branchHint(.likely);
         return true;
+    }
+    if (dropped == 0 and wanted <= limit) {
+        if (events.ensureUnusedCapacity(gpa, size)) return true else |_| {}
     }
     dropped += 1;
     return false;
@@ -186,6 +187,13 @@ inline fn end() void {
     whole = events.items.len;
 }
 
-fn put(comptime T: type, value: T) void {
-    events.appendSliceAssumeCapacity(std.mem.asBytes(&value));
+inline fn put(comptime T: type, value: T) void {
+    const place = events.items.len;
+    events.items.len = place +% @sizeOf(T);
+    @as(*align(1) T, @ptrCast(events.items.ptr + place)).* = value;
+}
+
+/// There is `room`.
+fn append(bytes: []const u8) void {
+    arena_zig.appendBytes(&events, bytes) catch unreachable;
 }
