@@ -163,6 +163,34 @@ def test_a_callback_whose_fuel_runs_out_leaves_all_it_did_whole(run, fuel):
     assert exchange.timing.fuel > fuel
 
 
+EXITING = """
+(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (loop $again CALL (br $again)) (unreachable)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [("(call $exit (i32.const 0))", 0), ("(drop (call $log (i32.const 0) (i32.const 0) (i32.const 0)))", 10)],
+)
+def test_fuel_never_runs_out_in_a_call_that_is_refused_or_does_nothing(run, call, result):
+    module = build_module(EXITING.replace("CALL", call), "wat", "exiting").module
+    for fuel in range(6_000, 24_000, 61):
+        limits = Limits(fuel=fuel)
+        allowed = ("proxy_on_request_headers", "proc_exit")
+        plugin = Plugin(module, name="exiting", limits=limits, allowed_capabilities=allowed)
+        (callback,) = run(plugin, clock=1e9).send().trace
+        assert callback.trapped
+        assert [call.result for call in callback.calls] == [result] * len(callback.calls)
+    assert len(callback.calls) > 2
+
+
 ENDLESS_ALLOCATOR = """
 (module
   (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))

@@ -14,14 +14,17 @@ export fn emscripten_notify_memory_growth(_: u32) void {}
 
 /// Envoy logs and returns, so a filter that goes on after it usually hits `unreachable`.
 export fn wasi_proc_exit(code: u32) void {
+    worker.leaveGuest();
     if (trace.on) trace.hostCall(link.names.len, &.{code});
     log.warn("the filter called proc_exit({d}), which returns to it as in Envoy", .{code});
     if (trace.on) trace.result(0);
+    worker.enterGuest();
 }
 
 /// A filter has called a function that its plugin may not use; see restriction.py.
 export fn restricted(function: u32) void {
     const context = worker.context orelse return;
+    worker.leaveGuest();
     if (trace.on) trace.hostCall(@intCast(function), &.{});
     const name = if (function < link.names.len) link.names[function] else "wasi_proc_exit";
     const wasi = std.mem.startsWith(u8, name, "wasi_");
@@ -31,4 +34,5 @@ export fn restricted(function: u32) void {
         log.print(.err, context.plugin_index, "Attempted call to restricted proxy-wasm capability: {s}", .{name});
     }
     if (trace.on) trace.result(if (wasi) 76 else 10);
+    worker.enterGuest();
 }
