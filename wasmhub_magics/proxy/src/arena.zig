@@ -41,11 +41,11 @@ pub inline fn appendBytes(list: *std.ArrayList(u8), bytes: []const u8) error{Out
     }
     const start = list.items.len;
     list.items.len = start +% bytes.len;
-    copyInto(list.items.ptr + start, bytes);
+    copy(list.items.ptr + start, bytes);
 }
 
 /// Copy bytes. Few are copied here: what copies many is a call out of this module.
-inline fn copyInto(to: [*]u8, from: []const u8) void {
+pub inline fn copy(to: [*]u8, from: []const u8) void {
     const size = from.len;
     if (size > 16) {
         @memcpy(to[0..size], from);
@@ -122,9 +122,9 @@ pub const Arena = struct {
     }
 
     pub fn dupe(arena: *Arena, bytes: []const u8) error{OutOfMemory}![]u8 {
-        const copy = try arena.take(bytes.len);
-        @memcpy(copy, bytes);
-        return copy;
+        const taken = try arena.take(bytes.len);
+        @memcpy(taken, bytes);
+        return taken;
     }
 
     pub inline fn reset(arena: *Arena) void {

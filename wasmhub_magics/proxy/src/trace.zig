@@ -49,32 +49,32 @@ pub noinline fn touchBody(kind: u32, body: *const Body) void {
 fn snapshotMap(kind: u32, map: *const Map, moment: u8) void {
     var size: usize = 4;
     for (map.entries.items) |entry| size += 8 + entry.name.len + entry.value.len;
-    if (!room(11 + size)) return;
-    put(u8, 7);
-    put(u8, @intCast(kind));
-    put(u8, moment);
-    put(u32, @intCast(size));
-    put(u32, @intCast(size));
-    put(u32, @intCast(map.entries.items.len));
+    var event = room(11 + size) orelse return;
+    event.put(u8, 7);
+    event.put(u8, @intCast(kind));
+    event.put(u8, moment);
+    event.put(u32, @intCast(size));
+    event.put(u32, @intCast(size));
+    event.put(u32, @intCast(map.entries.items.len));
     for (map.entries.items) |entry| {
-        for ([_][]const u8{ entry.name, entry.value }) |text| {
-            put(u32, @intCast(text.len));
-            append(text);
+        inline for (.{ entry.name, entry.value }) |text| {
+            event.put(u32, @intCast(text.len));
+            event.copy(text);
         }
     }
-    end();
+    event.end();
 }
 
 fn snapshot(what: u32, bytes: []const u8, moment: u8) void {
-    const length = @min(bytes.len, kept);
-    if (!room(11 + length)) return;
-    put(u8, 7);
-    put(u8, @intCast(what));
-    put(u8, moment);
-    put(u32, @intCast(bytes.len));
-    put(u32, @intCast(length));
-    append(bytes[0..length]);
-    end();
+    const part = bytes[0..@min(bytes.len, kept)];
+    var event = room(11 + part.len) orelse return;
+    event.put(u8, 7);
+    event.put(u8, @intCast(what));
+    event.put(u8, moment);
+    event.put(u32, @intCast(bytes.len));
+    event.put(u32, @intCast(part.len));
+    event.copy(part);
+    event.end();
 }
 
 fn settle() void {
@@ -96,26 +96,27 @@ pub fn clear() void {
 }
 
 pub fn callback(id: u8, plugin: u32, context: u32, arguments: []const u32) void {
-    if (!room(19 + 4 * arguments.len)) return;
-    put(u8, 1);
-    put(u8, id);
-    put(u32, plugin);
-    put(u32, context);
-    put(u8, @intCast(arguments.len));
-    for (arguments) |argument| put(u32, argument);
-    put(u64, clock.monotonic());
-    end();
+    var event = room(19 + 4 * arguments.len) orelse return;
+    event.put(u8, 1);
+    event.put(u8, id);
+    event.put(u32, plugin);
+    event.put(u32, context);
+    event.put(u8, @intCast(arguments.len));
+    for (arguments) |argument| event.put(u32, argument);
+    event.put(u64, clock.monotonic());
+    event.end();
     open += 1;
 }
 
 pub fn returned(value: ?u32) void {
     settle();
-    if (open == 0 or !room(14)) return;
-    put(u8, 2);
-    put(u8, @intFromBool(value != null));
-    put(u32, value orelse 0);
-    put(u64, clock.monotonic());
-    end();
+    if (open == 0) return;
+    var event = room(14) orelse return;
+    event.put(u8, 2);
+    event.put(u8, @intFromBool(value != null));
+    event.put(u32, value orelse 0);
+    event.put(u64, clock.monotonic());
+    event.end();
     open -= 1;
 }
 
@@ -124,31 +125,31 @@ pub fn trapped() void {
     events.items.len = whole;
     settle();
     while (open > 0) : (open -= 1) {
-        if (!room(14)) continue;
-        put(u8, 2);
-        put(u8, 2);
-        put(u32, 0);
-        put(u64, clock.monotonic());
-        end();
+        var event = room(14) orelse continue;
+        event.put(u8, 2);
+        event.put(u8, 2);
+        event.put(u32, 0);
+        event.put(u64, clock.monotonic());
+        event.end();
     }
 }
 
 pub fn hostCall(function: u8, arguments: []const u64) void {
-    if (!room(11 + 8 * arguments.len)) return;
-    put(u8, 3);
-    put(u8, function);
-    put(u8, @intCast(arguments.len));
-    for (arguments) |argument| put(u64, argument);
-    put(u64, clock.monotonic());
-    end();
+    var event = room(11 + 8 * arguments.len) orelse return;
+    event.put(u8, 3);
+    event.put(u8, function);
+    event.put(u8, @intCast(arguments.len));
+    for (arguments) |argument| event.put(u64, argument);
+    event.put(u64, clock.monotonic());
+    event.end();
 }
 
 pub fn result(value: u32) void {
-    if (!room(13)) return;
-    put(u8, 6);
-    put(u32, value);
-    put(u64, clock.monotonic());
-    end();
+    var event = room(13) orelse return;
+    event.put(u8, 6);
+    event.put(u32, value);
+    event.put(u64, clock.monotonic());
+    event.end();
 }
 
 pub fn taken(bytes: []const u8) void {
@@ -160,40 +161,51 @@ pub fn given(bytes: []const u8) void {
 }
 
 fn data(tag: u8, bytes: []const u8) void {
-    const length = @min(bytes.len, kept);
-    if (!room(9 + length)) return;
-    put(u8, tag);
-    put(u32, @intCast(bytes.len));
-    put(u32, @intCast(length));
-    append(bytes[0..length]);
-    end();
+    const part = bytes[0..@min(bytes.len, kept)];
+    var event = room(9 + part.len) orelse return;
+    event.put(u8, tag);
+    event.put(u32, @intCast(bytes.len));
+    event.put(u32, @intCast(part.len));
+    event.copy(part);
+    event.end();
 }
 
-fn room(size: usize) bool {
-    const wanted = events.items.len +| size;
-    if (dropped == 0 and wanted <= @min(limit, events.capacity)) {
-        @branchHint(.likely);
-        return true;
+/// An event on its way into memory that has room for it.
+const Event = struct {
+    at: [*]u8,
+
+    inline fn put(event: *Event, comptime T: type, value: T) void {
+        @as(*align(1) T, @ptrCast(event.at)).* = value;
+        event.at += @sizeOf(T);
     }
+
+    inline fn copy(event: *Event, bytes: []const u8) void {
+        arena_zig.copy(event.at, bytes);
+        event.at += bytes.len;
+    }
+
+    /// The event is written.
+    inline fn end(event: *const Event) void {
+        whole = @intFromPtr(event.at) - @intFromPtr(events.items.ptr);
+        events.items.len = whole;
+    }
+};
+
+/// An event of at most that size; null where that is too much, and it is counted.
+inline fn room(size: usize) ?Event {
+    const length = events.items.len;
+    const wanted = length +| size;
+    if (dropped > 0 or wanted > @min(limit, events.capacity)) {
+        @branchHint(.unlikely);
+        if (!grow(wanted)) return null;
+    }
+    return .{ .at = events.items.ptr + length };
+}
+
+noinline fn grow(wanted: usize) bool {
     if (dropped == 0 and wanted <= limit) {
-        if (events.ensureUnusedCapacity(gpa, size)) return true else |_| {}
+        if (events.ensureTotalCapacity(gpa, wanted)) return true else |_| {}
     }
     dropped += 1;
     return false;
-}
-
-/// The event is written.
-inline fn end() void {
-    whole = events.items.len;
-}
-
-inline fn put(comptime T: type, value: T) void {
-    const place = events.items.len;
-    events.items.len = place +% @sizeOf(T);
-    @as(*align(1) T, @ptrCast(events.items.ptr + place)).* = value;
-}
-
-/// There is `room`.
-fn append(bytes: []const u8) void {
-    arena_zig.appendBytes(&events, bytes) catch unreachable;
 }
