@@ -29,6 +29,7 @@ LEFT_OUT = (
     "a trap after an answer that a filter asks for in its creation: the same",
     "bodies in on_log, on_done and on_delete: Envoy 1.40 reads memory that it has freed",
     "a body after an answer in one of its callbacks: the same",
+    "a body that a filter has dropped, after its callbacks: it is the codec's own memory",
     "request headers and trailers that change after they have gone on: the router has sent them, or not yet",
     "request trailers after the request: Envoy 1.40 makes them there once the body was paused, unseen",
     "the buffer of call data (8): Envoy 1.40 gives whatever buffer was looked at last, freed or not",

@@ -132,10 +132,12 @@ class Generator(Talks):
 
 
 def _quiet(filters: tuple[Filter, ...], each: Exchanged) -> Exchanged:
-    """Without a gRPC stream where a filter is dead: it is cut off before its cluster has heard of it."""
-    if not any(step[1] == "gstream" for steps in each.scripts for step in steps):
-        return each
-    scripts = tuple(tuple(s for s in steps if not talks(s)) for steps in each.scripts)
+    """Without what depends on when a dead filter's answer comes: a gRPC stream, the size of the request."""
+    streams = any(step[1] == "gstream" for steps in each.scripts for step in steps)
+    scripts = tuple(
+        tuple(s for s in steps if s[1:] not in UNSETTLED and not (streams and talks(s)))
+        for steps in each.scripts
+    )
     return replace(each, scripts=sound(filters, each.request, each.response, scripts, http2=each.http2))
 
 

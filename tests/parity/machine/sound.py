@@ -166,6 +166,21 @@ def _freed(scripts: Scripts) -> Scripts:
     )
 
 
+def _dropped_body(scripts: Scripts) -> Scripts:
+    """Without looks at a body that a filter has dropped, after its callbacks: it is the codec's memory."""
+    for letter, kind, others in (("b", "0", "HBTYakqimeg"), ("B", "1", "akqimeg")):
+        if any(s[0][0] == letter and s[1] == "return" and s[2] not in "012" for f in scripts for s in f):
+            scripts = tuple(
+                tuple(
+                    s
+                    for s in steps
+                    if not (s[0][0] in others and s[1] in ("buf", "bst", "put") and s[2] == kind)
+                )
+                for steps in scripts
+            )
+    return scripts
+
+
 def _loses_its_route(step: Step) -> bool:
     """Whether the router may answer itself because of that."""
     needed = (":path", ":method", "x-forwarded-proto")
@@ -309,7 +324,7 @@ def sound(
     answers = any(step[1] == "reply" for each in filters for step in each.steps)
     while True:  # what one rule takes out may be what another asks for
         less = _passed(filters, _queued(_timed(_one_replier(scripts, answers), answers)))
-        less = _unfinished(_connected(request, _freed(less), answers))
+        less = _unfinished(_connected(request, _dropped_body(_freed(less)), answers))
         if http2 and response.metadata:
             less = _remembered(less)
         less = _framed(filters, request, response, _dropped(less), answers)

@@ -302,6 +302,8 @@ pub const Stream = struct {
 
     pub fn continueFrom(stream: *Stream, side: Side, filter: *Filter) error{OutOfMemory}!void {
         if (stream.flow(side).aborted) return;
+        // `ActiveStreamDecoderFilter::canContinue`: a request does not go on once all of a response is on its way.
+        if (side == .request and stream.response.complete) return;
         try stream.push(.{ .kind = .continuation, .side = side, .position = stream.positionOf(side, filter) });
     }
 
