@@ -84,7 +84,7 @@ def measure(
         for plugins, name in zip([*chains, []] if baseline else chains, [*names, name_of([])], strict=False):
             tracks.append(_Track(name, Proxy(plugins, upstream, trace=False), chosen))
             tracks[-1].open()
-            tracks[-1].calibrate()
+            tracks[-1].calibrate(most=1_000_000 if n is None else n)
         rounds = ROUNDS if n is None else min(ROUNDS, n)
         slices = max(1, math.ceil(seconds / rounds / SLICE_SECONDS)) if n is None else 1
         slot = seconds / rounds / slices / len(tracks)
@@ -171,12 +171,12 @@ class _Track:
             )
         return exchange
 
-    def calibrate(self) -> None:
-        """Warm up, and find out how long an exchange takes."""
+    def calibrate(self, most: int) -> None:
+        """Warm up, and find out how long an exchange takes, by about ``most`` of them or fewer."""
         count = 1
         while True:
             took = self._loops(count, timed=True)[1]
-            if took > CALIBRATION_SECONDS or count >= 1_000_000:
+            if took > CALIBRATION_SECONDS or count >= most:
                 self.exchange_seconds = max(took / count, 1e-9)
                 return
             count *= 4
