@@ -54,6 +54,7 @@ LEFT_OUT = (
     "a TCP connection whose two ends are held back: Envoy keeps it, here the client goes",
     "a trap in on_log or on_done of a TCP connection: Envoy 1.40 closes what is being destroyed",
     "the end of a response over HTTP/2 before METADATA of its upstream: Envoy 1.40 never comes back",
+    "a trap in on_log, on_done or on_delete beside METADATA of a response: the same",
     "bodies above 24,000 bytes from the upstream: how the network cuts them differs from run to run",
 )
 

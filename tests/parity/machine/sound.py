@@ -166,6 +166,11 @@ def _freed(scripts: Scripts) -> Scripts:
     )
 
 
+def _undying(scripts: Scripts) -> Scripts:
+    """Without traps at the end of a stream, whose METADATA may still be told of then: Envoy never comes back."""
+    return tuple(tuple(s for s in steps if s[1] != "trap" or s[0][0] not in "ldx") for steps in scripts)
+
+
 def _dropped_body(scripts: Scripts) -> Scripts:
     """Without looks at a body that a filter has dropped, after its callbacks: it is the codec's memory."""
     for letter, kind, others in (("b", "0", "HBTYakqimeg"), ("B", "1", "akqimeg")):
@@ -327,6 +332,8 @@ def sound(
         less = _unfinished(_connected(request, _dropped_body(_freed(less)), answers))
         if http2 and response.metadata:
             less = _remembered(less)
+        elif response.metadata:
+            less = _undying(less)
         less = _framed(filters, request, response, _dropped(less), answers)
         less = tuple(_paused(_one_answer(_untrapped(_resolved(steps, answers), answers))) for steps in less)
         if less == scripts:
