@@ -167,7 +167,7 @@ def _freed(scripts: Scripts) -> Scripts:
 
 
 def _undying(scripts: Scripts) -> Scripts:
-    """Without traps at the end of a stream, whose METADATA may still be told of then: Envoy never comes back."""
+    """Without traps at the end of a stream whose METADATA may be told of after it: Envoy never comes back."""
     return tuple(tuple(s for s in steps if s[1] != "trap" or s[0][0] not in "ldx") for steps in scripts)
 
 
