@@ -17,7 +17,7 @@ pub noinline fn pour(comptime side: Side, stream: *Stream) error{OutOfMemory}!vo
         try begin(side, stream);
         if (!flows(side, stream)) return;
     }
-    const flow = straight.flowOf(side, stream);
+    const flow = stream.flow(side);
     const source = sourceOf(side, stream);
     const chunks = source.chunks;
     while (true) {
@@ -56,7 +56,7 @@ pub inline fn flows(comptime side: Side, stream: *Stream) bool {
 }
 
 pub inline fn begin(comptime side: Side, stream: *Stream) error{OutOfMemory}!void {
-    const flow = straight.flowOf(side, stream);
+    const flow = stream.flow(side);
     const bodiless = side == .response and stream.asked_for_head;
     const metadata = if (bodiless) &.{} else metadata_zig.of(stream, side);
     const source = sourceOf(side, stream);
@@ -74,7 +74,7 @@ pub inline fn begin(comptime side: Side, stream: *Stream) error{OutOfMemory}!voi
 /// The peer has sent all of its message.
 inline fn ended(comptime side: Side, stream: *Stream) void {
     stream.pop();
-    straight.flowOf(side, stream).complete = true;
+    stream.flow(side).complete = true;
     stream.upstream_complete = side == .response;
 }
 

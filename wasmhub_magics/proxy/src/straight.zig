@@ -46,7 +46,7 @@ pub inline fn headers(comptime side: Side, stream: *Stream, end_stream: bool) er
     });
     const frame = stream.top();
     if (!stream.sound) return leave(frame);
-    const flow = flowOf(side, stream);
+    const flow = stream.flow(side);
     for (0..stream.filters.items.len) |position| {
         const filter = filterAt(side, stream, position);
         const half = filter.half(side);
@@ -77,7 +77,7 @@ pub inline fn headers(comptime side: Side, stream: *Stream, end_stream: bool) er
 
 /// A data frame comes to the first filter.
 pub inline fn data(comptime side: Side, stream: *Stream, end_stream: bool) error{OutOfMemory}!void {
-    const flow = flowOf(side, stream);
+    const flow = stream.flow(side);
     try stream.push(.{
         .kind = .data,
         .side = side,
@@ -119,10 +119,6 @@ inline fn leave(frame: *Frame) void {
 
 inline fn asksForMore(stream: *const Stream, filter: *const Filter) bool {
     return stream.actions.items.len > 0 or filter.stop;
-}
-
-pub inline fn flowOf(comptime side: Side, stream: *Stream) *stream_zig.Flow {
-    return if (side == .request) &stream.request else &stream.response;
 }
 
 inline fn filterAt(comptime side: Side, stream: *Stream, position: usize) *Filter {

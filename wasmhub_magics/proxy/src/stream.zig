@@ -113,7 +113,7 @@ pub const Stream = struct {
     finish_index: usize = 0,
     finish_step: enum { create, log, done, delete } = .create,
 
-    pub fn flow(stream: *Stream, side: Side) *Flow {
+    pub inline fn flow(stream: *Stream, side: Side) *Flow {
         return if (side == .request) &stream.request else &stream.response;
     }
 

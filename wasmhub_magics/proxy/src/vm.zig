@@ -328,4 +328,5 @@ inline fn leave(comptime callback: Callback) void {
     }
     worker.mailbox.running = 0;
     worker.context = null;
+    worker.caller = null;
 }
